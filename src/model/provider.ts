@@ -1,0 +1,69 @@
+import type { AnyTask, OutputRef, SourceFile } from './task.ts';
+import type { Build, DeviceConfig, Machine, Recipe } from './schema/index.ts';
+
+/** A recipe as the plan sees it: its file, and the files beside it with their digests. */
+export interface RecipeSource {
+  name: string;
+  recipe: Recipe;
+  /** Absolute path of the recipe's folder. */
+  folder: string;
+  /** Everything in the folder but recipe.yaml. */
+  files: SourceFile[];
+}
+
+/** A machine as the plan sees it. */
+export interface MachineSource {
+  name: string;
+  machine: Machine;
+  /** Absolute path of the machine file. */
+  file: string;
+}
+
+/** What one image is made of: the machine, the recipes in order (needed ones first), and the project's settings. */
+export interface ImageRequest {
+  machine: MachineSource;
+  recipes: RecipeSource[];
+  mode: 'development' | 'production';
+  os: { name: string; id: string; version: string };
+  config: DeviceConfig;
+  /** SOURCE_DATE_EPOCH, seconds. */
+  epoch: number;
+  debian: Required<Pick<NonNullable<Build['debian']>, 'suite' | 'components' | 'exclude'>>;
+}
+
+/** What a provider hands to the image steps: references to files that its tasks will make. */
+export interface ProvidedRoot {
+  tasks: AnyTask[];
+  /** tar: the complete root filesystem, owners, modes and capabilities in its headers. */
+  rootfs: OutputRef;
+  /** The kernel program as the boot loader loads it. */
+  kernel: OutputRef;
+  /** tar: device trees below their vendor folders, empty where the board has none. */
+  deviceTrees: OutputRef;
+  /** tar: the boot loader packages' files (U-Boot programs, firmware, EFI programs), by package: <package>/<path>. */
+  bootLoader: OutputRef;
+  /** JSON: `PackageManifest`. */
+  manifest: OutputRef;
+}
+
+/** packages.json and the manifest artifact: what the image holds, for SBOM, licences and `osbuild size`. */
+export interface PackageManifest {
+  packages: ManifestPackage[];
+}
+
+export interface ManifestPackage {
+  name: string;
+  version: string;
+  architecture: string;
+  source: string;
+  sourceVersion: string;
+  section: string;
+  /** SPDX-like licence names read from the package's copyright file, as written there. */
+  licences: string[];
+  homepage: string | null;
+  /** Bytes of this package's files that went into the root, before compression. */
+  installedBytes: number;
+  downloadBytes: number;
+  sha256: string;
+  files: number;
+}

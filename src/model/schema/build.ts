@@ -1,0 +1,72 @@
+// Generated from src/config/schemas/build.schema.json by src/config/generate-types.mjs: edit the schema.
+import type { DeviceConfig } from './config.ts';
+
+/**
+ * build.config.yaml: what this project builds.
+ */
+export interface BuildConfig {
+  /**
+   * For editors; not read.
+   */
+  $schema?: string;
+  /**
+   * Folder of the project this one builds on, or `osbuild` for the one that came with the program. Machines and recipes of this folder override those of the base by name.
+   */
+  base?: string;
+  os?: {
+    /**
+     * NAME in os-release.
+     */
+    name?: string;
+    /**
+     * ID in os-release.
+     */
+    id?: string;
+    /**
+     * VERSION_ID in os-release.
+     */
+    version?: string;
+  };
+  /**
+   * development: open console login; production: none of that.
+   */
+  mode?: 'development' | 'production';
+  provider?: 'debian';
+  /**
+   * Recipes of every image. A project's list replaces its base's.
+   */
+  recipes?: string[];
+  /**
+   * Added to the base's list.
+   */
+  addRecipes?: string[];
+  /**
+   * Taken off the base's list.
+   */
+  removeRecipes?: string[];
+  debian?: {
+    suite?: string;
+    /**
+     * @minItems 1
+     */
+    components?: [string, ...string[]];
+    /**
+     * Instead of the mirror of the host's apt configuration.
+     */
+    mirror?: string;
+    securityMirror?: string;
+    /**
+     * OpenPGP keyring (file) that signs the archive; default: the one built in.
+     */
+    keyring?: string;
+    /**
+     * Globs of files that no image carries, such as documentation.
+     */
+    exclude?: string[];
+  };
+  config?: DeviceConfig;
+  /**
+   * SOURCE_DATE_EPOCH of everything built, in seconds.
+   */
+  epoch?: number;
+}

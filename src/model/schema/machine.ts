@@ -1,0 +1,167 @@
+// Generated from src/config/schemas/machine.schema.json by src/config/generate-types.mjs: edit the schema.
+
+export type Name = string;
+
+/**
+ * A board: architecture, kernel, boot method, partition table, QEMU lane.
+ */
+export interface Machine {
+  /**
+   * For editors; not read.
+   */
+  $schema?: string;
+  /**
+   * Name of the board as its maker writes it.
+   */
+  description: string;
+  /**
+   * Other names that select this machine.
+   */
+  aliases?: Name[];
+  /**
+   * Architecture of userland and engine.
+   */
+  arch: 'armv5e' | 'armv6l' | 'armv7hf' | 'aarch64' | 'i386' | 'amd64';
+  kernel: {
+    debian: DebianPackage;
+    /**
+     * Paths below the kernel's device tree folder, put on the boot partition.
+     */
+    deviceTrees?: string[];
+    /**
+     * Kernel parameters of this board, consoles first.
+     */
+    commandLine?: string[];
+    /**
+     * Modules (with what they depend on) that the initrd loads to reach the disk.
+     */
+    initrdModules?: string[];
+    /**
+     * Which modules of the kernel package go into the image: globs below the kernel's module folder, last match wins.
+     */
+    modules?: {
+      exclude?: string[];
+      /**
+       * Kept although excluded.
+       */
+      include?: string[];
+    };
+  };
+  boot:
+    | {
+        method: 'systemd-boot';
+        package: DebianPackage1;
+        /**
+         * File name below EFI/BOOT, such as BOOTX64.EFI.
+         */
+        efiName: string;
+      }
+    | {
+        method: 'u-boot';
+        package: DebianPackage1;
+        /**
+         * The U-Boot program inside the package, such as usr/lib/u-boot/rpi_3/u-boot.bin.
+         */
+        file: string;
+        /**
+         * File name on the boot partition; omitted where the board's firmware holds U-Boot.
+         */
+        target?: string;
+        /**
+         * Files that the board's boot ROM needs on the boot partition.
+         */
+        firmware?: {
+          package: DebianPackage1;
+          /**
+           * Where they stand inside the package.
+           */
+          folder?: string;
+          /**
+           * Globs below that folder.
+           */
+          files: string[];
+          /**
+           * Text of config.txt.
+           */
+          config: string;
+        };
+        /**
+         * Load addresses where U-Boot's own defaults do not serve.
+         */
+        addresses?: {
+          kernel?: string;
+          deviceTree?: string;
+          initrd?: string;
+          script?: string;
+        };
+      };
+  disk: {
+    /**
+     * Partition table. A boot ROM may want MBR.
+     */
+    table: 'gpt' | 'mbr';
+    boot?: string;
+    /**
+     * Size of each of the two root slots.
+     */
+    root?: string;
+    state?: string;
+    /**
+     * As shipped; it grows to fill the disk on first boot.
+     */
+    data?: string;
+    sectorAlignment?: string;
+  };
+  /**
+   * Recipes that this board needs beside the build's own list, such as Wi-Fi firmware.
+   */
+  recipes?: Name[];
+  /**
+   * How `osbuild run` and `osbuild test` emulate the board.
+   */
+  qemu?: {
+    system: 'x86_64' | 'i386' | 'aarch64' | 'arm';
+    machine: string;
+    cpu?: string;
+    cpus?: number;
+    memoryMiB: number;
+    /**
+     * uefi: firmware from OVMF or AAVMF, boot loader from the disk; u-boot: the machine's U-Boot, given with -kernel or -bios; kernel: QEMU loads kernel, device tree and initrd itself.
+     */
+    boot: 'uefi' | 'u-boot' | 'kernel';
+    /**
+     * Path of the firmware program inside the emulation tools tree, where it is not the machine's own U-Boot.
+     */
+    firmware?: string;
+    /**
+     * For boot: kernel.
+     */
+    deviceTree?: string;
+    disk?: 'virtio' | 'sd' | 'nvme' | 'sata';
+    network?: 'virtio' | 'usb' | 'e1000e';
+    /**
+     * Which serial port of the emulated board carries the console.
+     */
+    console: number;
+    extraArguments?: string[];
+    /**
+     * Kernel parameters that only the emulation needs.
+     */
+    extraCommandLine?: string[];
+  };
+  /**
+   * What was verified of this machine, and how.
+   */
+  verified?: string;
+}
+/**
+ * Kernel package; its architecture may differ from the userland's.
+ */
+export interface DebianPackage {
+  package: string;
+  architecture: 'amd64' | 'arm64' | 'armhf' | 'armel' | 'i386' | 'all';
+}
+export interface DebianPackage1 {
+  package: string;
+  architecture: 'amd64' | 'arm64' | 'armhf' | 'armel' | 'i386' | 'all';
+}

@@ -1,0 +1,136 @@
+// Generated from src/config/schemas/recipe.schema.json by src/config/generate-types.mjs: edit the schema.
+
+export type Name = string;
+export type Mode = string;
+/**
+ * user or user:group, by name.
+ */
+export type Owner = string;
+
+/**
+ * A component of the OS: packages per provider, files, units, users, writable paths, boot checks.
+ */
+export interface Recipe {
+  /**
+   * For editors; not read.
+   */
+  $schema?: string;
+  description: string;
+  /**
+   * Recipes that this one cannot do without; they are taken along.
+   */
+  needs?: Name[];
+  packages?: Packages;
+  /**
+   * Globs (from /, ** crosses folders) of packaged files that stay out of the image. A leading ! keeps what an earlier one excluded.
+   */
+  exclude?: string[];
+  files?: Files;
+  units?: Units;
+  /**
+   * Lines of sysusers.d(5).
+   */
+  users?: string[];
+  /**
+   * Paths of the read-only root that are bound from the state partition, created there from the image's content on first boot.
+   */
+  state?: (
+    | string
+    | {
+        path: string;
+        mode?: Mode;
+        owner?: Owner;
+        on?: 'state' | 'data';
+      }
+  )[];
+  /**
+   * Symbolic links of the image: path → target.
+   */
+  links?: {
+    [k: string]: string;
+  };
+  statoverrides?: Files1;
+  /**
+   * Modules that must be in the image; the build fails where the kernel has them neither built in nor as a module.
+   */
+  kernelModules?: string[];
+  initrd?: {
+    packages?: Packages;
+    modules?: string[];
+    /**
+     * Programs copied from those packages or from the root, with the libraries they need.
+     */
+    programs?: string[];
+  };
+  /**
+   * Packages whose maintainer scripts this recipe (or the finish step) stands in for, each with what was done instead.
+   */
+  finish?: {
+    package: string;
+    reason: string;
+  }[];
+  /**
+   * This recipe receives the engine's binary at /usr/bin/minke.
+   */
+  engine?: boolean;
+  development?: ModePart;
+  production?: ModePart;
+  /**
+   * Boot checks: shell commands run on the booted device as root.
+   */
+  checks?: {
+    name: string;
+    /**
+     * Run by sh; exit status 0 means passed.
+     */
+    run: string;
+    /**
+     * Regular expression that standard output must match.
+     */
+    expect?: string;
+    timeoutSeconds?: number;
+    /**
+     * Tried again until it passes or this time is over.
+     */
+    retrySeconds?: number;
+    mode?: 'development' | 'production';
+  }[];
+}
+export interface Packages {
+  debian?: string[];
+  yocto?: string[];
+}
+/**
+ * Path → mode and owner. For `files`: exceptions for what stands in the recipe's files/ folder, or paths to create (a trailing / makes a folder). Default root:root, 0644, 0755 for folders and executables.
+ */
+export interface Files {
+  [k: string]: {
+    mode?: Mode;
+    owner?: Owner;
+  };
+}
+export interface Units {
+  enable?: string[];
+  disable?: string[];
+  mask?: string[];
+}
+/**
+ * Path → mode and owner. For `files`: exceptions for what stands in the recipe's files/ folder, or paths to create (a trailing / makes a folder). Default root:root, 0644, 0755 for folders and executables.
+ */
+export interface Files1 {
+  [k: string]: {
+    mode?: Mode;
+    owner?: Owner;
+  };
+}
+/**
+ * Applies only to images of this mode; its files stand in files.development/ or files.production/.
+ */
+export interface ModePart {
+  packages?: Packages;
+  files?: Files;
+  units?: Units;
+  links?: {
+    [k: string]: string;
+  };
+}

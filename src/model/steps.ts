@@ -1,0 +1,14 @@
+import type { Arch } from './arch.ts';
+import type { DebianArchitecture, LockedPackage } from './debian.ts';
+import type { DebianSteps } from './steps-debian.ts';
+import type { EngineSteps } from './steps-engine.ts';
+import type { ImageSteps } from './steps-image.ts';
+
+/**
+ * Arguments of every kind of step: plain JSON, all of it part of the task's key. The executors' table in
+ * src/cli/executors.ts is exhaustive over this map.
+ */
+export type StepArgs = DebianSteps & EngineSteps & ImageSteps;
+
+export type StepKind = keyof StepArgs;
+export type { Arch, DebianArchitecture, LockedPackage };
