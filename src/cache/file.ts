@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+
+import { OsbuildError } from '../model/index.ts';
+
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest('hex');
+}
+
+let counter = 0;
+
+/** A name beside `path` that no other process or call uses. */
+export function temporaryName(path: string): string {
+  return `${path}.${process.pid}.${counter++}.tmp`;
+}
+
+/** Writes a small file so that a reader sees the old content or the new, and never half of it, even after a power cut. */
+export async function writeFileAtomic(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = temporaryName(path);
+  try {
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw diskError(error, path);
+  }
+}
+
+/** Turns "no space left" into our error; returns anything else as it is. */
+export function diskError(error: unknown, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new OsbuildError('OSB_DISK_FULL', `no space left on the disk that holds ${path}`, {
+    hint: 'free space there, run `osbuild cache prune`, or set OSBUILD_CACHE_DIR to a folder on another disk; the next run continues from here',
+    cause: error,
+  });
+}
+
+export function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | null)?.code === 'ENOENT';
+}

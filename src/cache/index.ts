@@ -1,0 +1,9 @@
+// Purpose: the store of everything built: blobs by content, results by task key, trees, locks between processes.
+// Owns: the cache folder and its layout.
+// Must not: know what tasks do, or read the environment to find its folder.
+export { BlobStore, type BlobInfo } from './blobs.ts';
+export { diskError, isMissing, sha256File, temporaryName, writeFileAtomic } from './file.ts';
+export { CacheLayout } from './layout.ts';
+export { lockFile, ownIdentity } from './lock.ts';
+export { cacheUsage, pruneCache, removeAbandonedWork, type CacheUsage, type Pruned } from './prune.ts';
+export { readLastRun, ResultStore, writeLastRun, type LastRun, type TaskResult } from './results.ts';

@@ -1,0 +1,109 @@
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { diskError, ownIdentity, writeLastRun, type BlobInfo, type TaskResult } from '../cache/index.ts';
+import type { TaskKey } from '../graph/index.ts';
+import { OsbuildError, type AnyTask, type Executor, type Input, type StepKind } from '../model/index.ts';
+import { makeContext } from './context.ts';
+import { TaskLog } from './log.ts';
+import type { RunnerOptions } from './runner.ts';
+
+let counter = 0;
+
+/** A task's input could not be used: the cache entry behind it was damaged and has been dropped. */
+export class DamagedInput extends Error {
+  readonly task: string;
+
+  constructor(task: string) {
+    super(`a cached result of ${task} is damaged`);
+    this.task = task;
+  }
+}
+
+/** Runs one task in a folder of its own and stores what it made. Nothing of a failed task reaches the store. */
+export async function runTask(task: AnyTask, key: TaskKey, results: Map<string, TaskResult>, keys: Map<string, TaskKey>, options: RunnerOptions): Promise<TaskResult> {
+  const started = performance.now();
+  const log = await TaskLog.open(options.layout.log(options.project, task.id));
+  const work = join(options.layout.work(), `${process.pid}-${counter++}`);
+  try {
+    await mkdir(work, { recursive: true });
+    await writeFile(join(work, 'owner'), await ownIdentity());
+    const { paths, collections } = await locateInputs(task, results, keys, options);
+    const { context, adopted } = await makeContext({ ...options, task, work, log, paths, collections });
+    const executor = options.executors[task.kind].run as Executor<StepKind>;
+    await executor(context);
+    options.signal.throwIfAborted();
+    const files = await collectOutputs(join(work, 'out'), adopted, options);
+    if (task.result === 'tree') await placeTree(join(work, 'tree'), options.layout.tree(key.key));
+    const result: TaskResult = { files, tree: task.result === 'tree', durationMs: Math.round(performance.now() - started) };
+    await options.results.put(key.key, result);
+    await writeLastRun(options.layout, options.project, task.id, key);
+    return result;
+  } catch (error) {
+    if (options.signal.aborted) throw new OsbuildError('OSB_CANCELLED', 'cancelled', { cause: error });
+    log.line(`failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    throw diskError(error, work);
+  } finally {
+    await log.close();
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function collectOutputs(folder: string, adopted: Map<string, BlobInfo>, options: RunnerOptions): Promise<Record<string, BlobInfo>> {
+  const files: Record<string, BlobInfo> = Object.fromEntries(adopted);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (!entry.isFile()) throw new Error(`a task left ${entry.name}, which is not a file, among its results`);
+    files[entry.name] = await options.blobs.take(join(folder, entry.name));
+  }
+  return files;
+}
+
+/** Another process may have made the same tree meanwhile; then that one stays. */
+async function placeTree(from: string, to: string): Promise<void> {
+  await mkdir(join(to, '..'), { recursive: true });
+  try {
+    await rename(from, to);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+  }
+}
+
+interface Located {
+  paths: Map<string, string>;
+  collections: Map<string, Map<string, string>>;
+}
+
+async function locateInputs(task: AnyTask, results: Map<string, TaskResult>, keys: Map<string, TaskKey>, options: RunnerOptions): Promise<Located> {
+  const located: Located = { paths: new Map(), collections: new Map() };
+  for (const [name, input] of Object.entries(task.inputs)) await locate(name, input, located, results, keys, options);
+  return located;
+}
+
+async function locate(name: string, input: Input, located: Located, results: Map<string, TaskResult>, keys: Map<string, TaskKey>, options: RunnerOptions): Promise<void> {
+  if (input.from === 'sources') {
+    located.collections.set(name, new Map(input.files.map((file) => [file.path, join(input.root, file.path)])));
+    return;
+  }
+  const result = results.get(input.task);
+  const key = keys.get(input.task);
+  if (!result || !key) throw new Error(`${input.task} has no result yet`);
+  const verified = async (blob: BlobInfo): Promise<string> => {
+    if (!(await options.blobs.verify(blob.sha256))) {
+      await options.results.drop(key.key);
+      throw new DamagedInput(input.task);
+    }
+    return options.blobs.path(blob.sha256);
+  };
+  if (input.from === 'tree') {
+    located.paths.set(name, options.layout.tree(key.key));
+  } else if (input.from === 'task') {
+    const blob = result.files[input.output];
+    if (!blob) throw new Error(`${input.task} made no output called ${input.output}`);
+    located.paths.set(name, await verified(blob));
+  } else {
+    const files = new Map<string, string>();
+    for (const [output, blob] of Object.entries(result.files)) files.set(output, await verified(blob));
+    located.collections.set(name, files);
+  }
+}
