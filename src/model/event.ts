@@ -2,7 +2,7 @@ import type { ErrorCode } from './error.ts';
 
 /** What the build tells its reporters. Every event is plain JSON: `--json` prints it as one line. */
 export type BuildEvent =
-  | { type: 'plan'; tasks: number; cached: number; machine: string | null }
+  | { type: 'plan'; machine: string | null; tasks: number; cached: number; toRun: { id: string; title: string }[]; concurrency: number }
   | { type: 'task-start'; id: string; title: string }
   | { type: 'task-progress'; id: string; done: number; total: number | null; unit: 'bytes' | 'items' | 'percent'; detail?: string }
   | { type: 'task-done'; id: string; title: string; cached: boolean; durationMs: number }

@@ -57,7 +57,11 @@ export async function findWork(graph: Graph, keys: Map<string, TaskKey>, targets
 
 async function runOnce(graph: Graph, keys: Map<string, TaskKey>, targets: readonly string[], options: RunnerOptions, machine: string | null, announce: boolean): Promise<Map<string, TaskResult>> {
   const { found: results, missing } = await findWork(graph, keys, targets, options.results);
-  if (announce) options.emit({ type: 'plan', tasks: graph.tasks.size, cached: graph.tasks.size - missing.length, machine });
+  if (announce) {
+    const toRun = missing.map((id) => ({ id, title: graph.tasks.get(id)?.title ?? id }));
+    const cached = graph.tasks.size - missing.length;
+    options.emit({ type: 'plan', machine, tasks: graph.tasks.size, cached, toRun, concurrency: options.concurrency });
+  }
 
   const abort = new AbortController();
   const signal = AbortSignal.any([options.signal, abort.signal]);
@@ -72,17 +76,18 @@ async function runOnce(graph: Graph, keys: Map<string, TaskKey>, targets: readon
     waiting.delete(id);
     const started = performance.now();
     options.emit({ type: 'task-start', id, title: task.title });
-    const promise = runTask(task, key, results, keys, { ...options, signal })
-      .then((result) => {
-        results.set(id, result);
+    const attend = async (): Promise<void> => {
+      try {
+        results.set(id, await runTask(task, key, results, keys, { ...options, signal }));
         options.emit({ type: 'task-done', id, title: task.title, cached: false, durationMs: Math.round(performance.now() - started) });
-      })
-      .catch(async (error: unknown) => {
-        if (failure === undefined) failure = await explain(task, error, options);
+      } catch (error) {
+        failure ??= await explain(task, error, options);
         abort.abort();
-      })
-      .finally(() => running.delete(id));
-    running.set(id, promise);
+      } finally {
+        running.delete(id);
+      }
+    };
+    running.set(id, attend());
   };
 
   while (waiting.size > 0 || running.size > 0) {

@@ -40,6 +40,9 @@ export interface Recipe {
         path: string;
         mode?: Mode;
         owner?: Owner;
+        /**
+         * Default: state.
+         */
         on?: 'state' | 'data';
       }
   )[];

@@ -1,0 +1,134 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+
+import build from './schemas/build.schema.json' with { type: 'json' };
+import config from './schemas/config.schema.json' with { type: 'json' };
+import machine from './schemas/machine.schema.json' with { type: 'json' };
+import recipe from './schemas/recipe.schema.json' with { type: 'json' };
+import type { Build, DeviceConfig, Machine, Recipe } from '../model/index.ts';
+import { nearest } from './suggest.ts';
+
+export interface SchemaTypes {
+  build: Build;
+  config: DeviceConfig;
+  machine: Machine;
+  recipe: Recipe;
+}
+
+export type SchemaName = keyof SchemaTypes;
+
+export interface Violation {
+  /** Keys and indexes from the top to the offending place. */
+  path: (string | number)[];
+  /** Whether the key itself is what is wrong, not its value. */
+  atKey: boolean;
+  message: string;
+  hint: string | null;
+}
+
+const ajv = new Ajv({ allErrors: true, verbose: true, strict: true, strictRequired: false, discriminator: false, useDefaults: true, allowUnionTypes: true });
+// `discriminator` marks unions for readers and editors; the messages below follow it themselves.
+ajv.addKeyword({ keyword: 'discriminator', schemaType: 'object' });
+ajv.addSchema(config, 'config.schema.json');
+const validators: { [S in SchemaName]: ValidateFunction<SchemaTypes[S]> } = {
+  build: ajv.compile<Build>(build),
+  config: ajv.compile<DeviceConfig>(config),
+  machine: ajv.compile<Machine>(machine),
+  recipe: ajv.compile<Recipe>(recipe),
+};
+
+/** Checks data against a schema and fills in its defaults (in place). An empty list means that the data is valid. */
+export function violations(schema: SchemaName, data: unknown): Violation[] {
+  const validate = validators[schema];
+  if (validate(data)) return [];
+  const all = (validate.errors ?? []).flatMap((error) => violation(error, data));
+  // The branches of a union each complain; the complaint deepest in the data is the one about the branch meant.
+  const seen = new Set<string>();
+  return all.filter((item) => {
+    const id = `${item.path.join('\0')}\0${item.message}`;
+    return seen.has(id) ? false : seen.add(id);
+  });
+}
+
+function violation(error: ErrorObject, data: unknown): Violation[] {
+  const path = pointer(error.instancePath);
+  const params = error.params as Record<string, unknown>;
+  const at = (message: string, hint: string | null = null): Violation[] => [{ path, atKey: false, message, hint }];
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const key = String(params['additionalProperty']);
+      if (isUnionNoise(error, data)) return [];
+      const known = Object.keys((error.parentSchema?.['properties'] ?? propertiesOf(error)) as object);
+      const near = nearest(key, known);
+      const allowed = known.filter((name) => !name.startsWith('$')).join(', ');
+      return [{ path: [...path, key], atKey: true, message: `unknown key "${key}"`, hint: near ? `did you mean "${near}"?` : allowed ? `allowed here: ${allowed}` : null }];
+    }
+    case 'required':
+      return isUnionNoise(error, data) ? [] : at(`the key "${String(params['missingProperty'])}" is missing`);
+    case 'enum': {
+      const allowed = (params['allowedValues'] as unknown[]).map(String);
+      const value = String(valueAt(data, path));
+      const near = nearest(value, allowed);
+      return at(`"${value}" is not allowed here`, near ? `did you mean "${near}"?` : `allowed: ${allowed.join(', ')}`);
+    }
+    case 'const':
+      return [];
+    case 'oneOf': {
+      const values = unionValues(error.parentSchema);
+      const key = (error.parentSchema?.['discriminator'] as { propertyName?: string } | undefined)?.propertyName;
+      if (!key) return at('none of the allowed forms fits', null);
+      const value = String((valueAt(data, path) as Record<string, unknown> | undefined)?.[key]);
+      if (values.includes(value)) return [];
+      const near = nearest(value, values);
+      return [{ path: [...path, key], atKey: false, message: `"${value}" is not allowed here`, hint: near ? `did you mean "${near}"?` : `allowed: ${values.join(', ')}` }];
+    }
+    case 'type':
+      return at(`must be ${typeNames[String(params['type'])] ?? String(params['type'])}, not ${describe(valueAt(data, path))}`);
+    case 'pattern': {
+      const description = error.parentSchema?.['description'];
+      return at(`"${String(valueAt(data, path))}" does not have the right form`, typeof description === 'string' ? description : `expected: ${String(params['pattern'])}`);
+    }
+    default:
+      return at(error.message ?? error.keyword);
+  }
+}
+
+const typeNames: Record<string, string> = { string: 'text', integer: 'a whole number', number: 'a number', boolean: 'true or false', array: 'a list', object: 'a set of keys' };
+
+function describe(value: unknown): string {
+  if (value === null) return 'empty';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a set of keys';
+  return typeof value === 'string' ? `the text "${value}"` : `${typeof value === 'boolean' ? '' : 'the number '}${String(value)}`;
+}
+
+function pointer(text: string): (string | number)[] {
+  const words = text.split('/').slice(1);
+  return words.map((word) => word.replaceAll('~1', '/').replaceAll('~0', '~')).map((word) => (/^\d+$/.test(word) ? Number(word) : word));
+}
+
+function valueAt(data: unknown, path: (string | number)[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Record<string | number, unknown> | undefined)?.[key], data);
+}
+
+interface Branch {
+  properties?: Record<string, { const?: unknown }>;
+}
+
+function unionValues(schema: ErrorObject['parentSchema']): string[] {
+  const key = (schema?.['discriminator'] as { propertyName?: string } | undefined)?.propertyName;
+  const branches = (schema?.['oneOf'] ?? []) as Branch[];
+  return key ? branches.map((branch) => String(branch.properties?.[key]?.const)) : [];
+}
+
+/** Whether an error comes from a branch of a discriminated union that the data does not choose. */
+function isUnionNoise(error: ErrorObject, data: unknown): boolean {
+  const branch = error.parentSchema as Branch | undefined;
+  const chosen = Object.entries(branch?.properties ?? {}).find(([, property]) => property.const !== undefined);
+  if (!chosen) return false;
+  const value = (valueAt(data, pointer(error.instancePath)) as Record<string, unknown> | undefined)?.[chosen[0]];
+  return value !== chosen[1].const;
+}
+
+function propertiesOf(error: ErrorObject): object {
+  return (error.schema as object | undefined) ?? {};
+}
