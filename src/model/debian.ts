@@ -11,6 +11,24 @@ export interface LockedPackage {
   filename: string;
   sizeBytes: number;
   sha256: string;
+  /** Sets of the request that it belongs to; omitted for a package of the main set alone. */
+  sets?: string[];
+}
+
+/** What a lock is asked for. Names may carry an architecture (`linux-image-arm64:arm64`). */
+export interface DebianRequest {
+  architecture: DebianArchitecture;
+  foreign: DebianArchitecture[];
+  /** The main set: these packages and what they depend on. */
+  packages: string[];
+  /** Further sets resolved against the same indexes, by name (`kernel`, `initrd`, `bootLoader`, `development`). */
+  sets?: Record<string, DebianSetRequest>;
+}
+
+export interface DebianSetRequest {
+  packages: string[];
+  /** Whether apt adds what they depend on. */
+  dependencies: boolean;
 }
 
 /**
@@ -20,6 +38,7 @@ export interface LockedPackage {
 export interface DebianLock {
   version: 1;
   suite: string;
-  request: { architecture: DebianArchitecture; foreign: DebianArchitecture[]; packages: string[] };
+  components: string[];
+  request: DebianRequest;
   packages: LockedPackage[];
 }

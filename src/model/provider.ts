@@ -42,6 +42,8 @@ export interface ProvidedRoot {
   deviceTrees: OutputRef;
   /** tar: the boot loader packages' files (U-Boot programs, firmware, EFI programs), by package: <package>/<path>. */
   bootLoader: OutputRef;
+  /** tar: the initrd's packages with everything they need, merged; empty where no recipe names any. */
+  initrdPackages: OutputRef;
   /** JSON: `PackageManifest`. */
   manifest: OutputRef;
 }

@@ -1,4 +1,5 @@
 import type { DebianArchitecture, LockedPackage } from './debian.ts';
+import type { Recipe } from './schema/index.ts';
 
 /** The Debian provider and the tools trees (src/providers/debian). */
 export interface DebianSteps {
@@ -8,7 +9,42 @@ export interface DebianSteps {
   'debian/tree': { architecture: DebianArchitecture; packages: LockedPackage[] };
   /**
    * Inputs: `debs` (task-files). Outputs: files.tar (all packages merged, owners and modes as packaged, paths below
-   * usr-merged), packages.json (`PackageManifest`), control.tar (control files by package).
+   * usr-merged), packages.json (`PackageManifest`), control.json (`PackageControl[]`: control fields and scripts).
    */
   'debian/unpack': { packages: LockedPackage[]; exclude: string[] };
+  /**
+   * Inputs: `debs` (task-files), `tools` (tree). Outputs: vmlinuz, modules.tar (decompressed, with depmod's files),
+   * device-trees.tar (below the kernel's device tree folder), packages.json.
+   */
+  'debian/kernel': {
+    packages: LockedPackage[];
+    /** Globs below the kernel's module folder; what `include` matches is kept although excluded. */
+    modules: { exclude: string[]; include: string[] };
+    /** Modules that must be there, and who wants them. */
+    required: { module: string; askedBy: string }[];
+    deviceTrees: string[];
+  };
+  /** Inputs: `debs` (task-files). Outputs: boot-loader.tar (`<package>/<path>`), packages.json. */
+  'debian/boot-loader': { packages: LockedPackage[] };
+  /** Inputs: `files` (tar), `tools` (tree), recipes' sources that matter. Outputs: databases.tar (hwdb.bin, ld.so.cache). */
+  'debian/databases': { architecture: DebianArchitecture };
+  /**
+   * Inputs: `files`, `modules`, `databases` (tars), `control`, `packages:<n>` (manifests), `recipe:<name>` (sources),
+   * `engine` (a program). Outputs: rootfs.tar, manifest.json.
+   */
+  'debian/finish': FinishArgs;
 }
+
+export interface FinishArgs {
+  mode: 'development' | 'production';
+  machine: string;
+  os: { name: string; id: string; version: string };
+  /** In the order in which they apply. */
+  recipes: FinishRecipe[];
+}
+
+/** What the finish step needs of a recipe. */
+export type FinishRecipe = { name: string } & Pick<
+  Recipe,
+  'files' | 'units' | 'users' | 'state' | 'links' | 'statoverrides' | 'finish' | 'engine' | 'development' | 'production'
+>;

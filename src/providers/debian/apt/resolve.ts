@@ -1,0 +1,165 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { OsbuildError, type DebianArchitecture, type DebianLock, type DebianRequest, type LockedPackage } from '../../../model/index.ts';
+import { nearestNames, readPackageNames } from './package-names.ts';
+import { indexFiles, type AptRoot } from './root.ts';
+import { kernelStandIns, scriptStandIns, statusFile } from './stand-ins.ts';
+import type { Archives } from './sources.ts';
+
+export interface ResolveSettings {
+  suite: string;
+  components: string[];
+  /** Who asked for a package, for messages: package → `recipe base`, `machine x`. */
+  askedBy?: Map<string, string[]>;
+  /** Names of all packages of another architecture, where they can be known; asked only when a package is missing. */
+  namesOf?: (architecture: DebianArchitecture) => Promise<Set<string> | null>;
+  signal?: AbortSignal;
+}
+
+/** Name of the set that `request.packages` makes. */
+export const mainSet = 'main';
+
+/**
+ * Lets apt choose versions for a request, against the indexes that `root` has.
+ * @throws OSB_PACKAGE_MISSING when a package or a dependency cannot be had
+ */
+export async function resolve(root: AptRoot, request: DebianRequest, settings: ResolveSettings): Promise<DebianLock> {
+  await checkNames(root, request, settings);
+  const found = new Map<string, { locked: LockedPackage; sets: Set<string> }>();
+  for (const [set, { packages, dependencies }] of requestSets(request)) {
+    if (packages.length === 0) continue;
+    const status = path.join(root.folder, `status-${set === 'kernel' ? 'kernel' : 'root'}`);
+    await writeFile(status, statusFile(set === 'kernel' ? kernelStandIns : scriptStandIns));
+    for (const locked of await askApt(root, status, set, packages, dependencies, settings)) {
+      const key = `${locked.name}:${locked.architecture}`;
+      const known = found.get(key) ?? { locked, sets: new Set<string>() };
+      known.sets.add(set);
+      found.set(key, known);
+    }
+  }
+  const packages = [...found.values()]
+    .map(({ locked, sets }) => (sets.size === 1 && sets.has(mainSet) ? locked : { ...locked, sets: [...sets].toSorted() }))
+    .toSorted((a, b) => compare(a.name, b.name) || compare(a.architecture, b.architecture));
+  return { version: 1, suite: settings.suite, components: settings.components, request: sortRequest(request), packages };
+}
+
+/** The same request in the order that lock files keep. */
+export function sortRequest(request: DebianRequest): DebianRequest {
+  const sets = Object.entries(request.sets ?? {}).toSorted(([a], [b]) => compare(a, b));
+  return {
+    architecture: request.architecture,
+    foreign: [...new Set(request.foreign)].toSorted(),
+    packages: [...new Set(request.packages)].toSorted(),
+    ...(sets.length === 0 ? {} : { sets: Object.fromEntries(sets.map(([name, set]) => [name, { packages: [...new Set(set.packages)].toSorted(), dependencies: set.dependencies }])) }),
+  };
+}
+
+/** The packages of a lock that belong to a set. */
+export function packagesOfSet(lock: DebianLock, set: string): LockedPackage[] {
+  return lock.packages.filter((locked) => (locked.sets ?? [mainSet]).includes(set));
+}
+
+/** Reads one line of `apt-get --print-uris`; null for any other line. */
+export function parseUriLine(line: string, archives: Archives): LockedPackage | null {
+  const match = /^'([^']+)' (\S+)_(\S+)_([a-z0-9]+)\.deb (\d+) SHA256:([0-9a-f]{64})$/.exec(line.trim());
+  if (match === null) return null;
+  const [, uri = '', name = '', version = '', architecture = '', size = '', sha256 = ''] = match;
+  const archive = uri.startsWith(`${archives.security}/`) ? 'security' : 'main';
+  const base = `${archives[archive]}/`;
+  if (!uri.startsWith(base)) return null;
+  return {
+    name,
+    version: decodeURIComponent(version),
+    architecture: architecture as LockedPackage['architecture'],
+    archive,
+    filename: decodeURIComponent(uri.slice(base.length)),
+    sizeBytes: Number(size),
+    sha256,
+  };
+}
+
+function requestSets(request: DebianRequest): [string, { packages: string[]; dependencies: boolean }][] {
+  return [[mainSet, { packages: request.packages, dependencies: true }], ...Object.entries(request.sets ?? {})];
+}
+
+async function askApt(root: AptRoot, status: string, set: string, packages: string[], dependencies: boolean, settings: ResolveSettings): Promise<LockedPackage[]> {
+  const verb = dependencies ? ['install', '--no-install-recommends', '--assume-yes', '--reinstall'] : ['download'];
+  const result = await root.run(['apt-get', '-qq', '-o', 'Acquire::ForceHash=SHA256', '-o', `Dir::State::status=${status}`, '--print-uris', ...verb, ...packages], settings.signal);
+  if (result.exitCode !== 0) throw aptRefused(set, `${result.stdout}\n${result.stderr}`, settings);
+  const lines = result.stdout.split('\n').filter((line) => line.startsWith("'"));
+  return lines.map((line) => {
+    const locked = parseUriLine(line, root.apt.archives);
+    if (locked === null) throw new Error(`Line of apt-get --print-uris not understood: ${line}`);
+    return locked;
+  });
+}
+
+/** Checks names before apt sees them, because apt takes an unknown name with a dot or a plus for a pattern. */
+async function checkNames(root: AptRoot, request: DebianRequest, settings: ResolveSettings): Promise<void> {
+  const files = await indexFiles(root);
+  const known = new Map<string, Set<string>>();
+  const namesOf = async (architecture: string): Promise<Set<string>> => {
+    const cached = known.get(architecture) ?? (await readPackageNames(files.filter((file) => file.endsWith(`_binary-${architecture}_Packages`))));
+    known.set(architecture, cached);
+    return cached;
+  };
+  for (const [, { packages }] of requestSets(request)) {
+    for (const wanted of packages) {
+      const [name = wanted, architecture = request.architecture] = wanted.split(':');
+      const names = await namesOf(architecture === 'all' ? request.architecture : architecture);
+      if (!names.has(name)) throw await packageMissing(name, architecture, names, files, settings);
+    }
+  }
+}
+
+async function packageMissing(name: string, architecture: string, names: Set<string>, files: string[], settings: ResolveSettings): Promise<OsbuildError> {
+  const having: string[] = [];
+  for (const other of ['amd64', 'arm64', 'armhf', 'armel', 'i386'] as const) {
+    if (other === architecture) continue;
+    if ((await settings.namesOf?.(other))?.has(name) === true) having.push(other);
+  }
+  const providers = having.length > 0 ? [] : await providersOf(name, architecture, files);
+  const near = nearestNames(name, names);
+  const hint =
+    having.length > 0
+      ? `It exists for ${having.join(', ')} only: leave the recipe out of this machine, or name another package.`
+      : providers.length > 0
+        ? `It is a virtual package: name one of those that provide it, such as ${providers.slice(0, 4).join(', ')}.`
+        : near.length > 0
+          ? `Did you mean ${near.join(', ')}?`
+          : 'Look the name up at packages.debian.org.';
+  const asked = settings.askedBy?.get(name) ?? [];
+  const by = asked.length === 0 ? '' : ` (asked for by ${asked.join(', ')})`;
+  return new OsbuildError('OSB_PACKAGE_MISSING', `Debian ${settings.suite} has no package ${name} for ${architecture}${by}.`, {
+    hint,
+    details: { package: name, architecture, askedBy: asked, nearest: near, availableFor: having, providers },
+  });
+}
+
+async function providersOf(name: string, architecture: string, files: string[]): Promise<string[]> {
+  const { readFile } = await import('node:fs/promises');
+  const providers = new Set<string>();
+  const wanted = new RegExp(`^Provides:(?:.*[ ,])?${name.replaceAll(/[.+]/g, '\\$&')}(?:[ ,(]|$)`, 'm');
+  for (const file of files.filter((candidate) => candidate.endsWith(`_binary-${architecture}_Packages`))) {
+    for (const stanza of (await readFile(file, 'utf8')).split('\n\n')) {
+      if (stanza.includes(name) && wanted.test(stanza)) providers.add(/^Package: (.*)$/m.exec(stanza)?.[1] ?? '');
+    }
+  }
+  return [...providers].filter((provider) => provider !== '').toSorted();
+}
+
+function aptRefused(set: string, output: string, settings: ResolveSettings): OsbuildError {
+  const lines = output.split('\n').map((line) => line.trimEnd());
+  const missing = /^E: (?:Unable to locate package (\S+)|Package '([^']+)' has no installation candidate)/m.exec(output);
+  const explained = lines.filter((line) => /^ ?\S+ ?:? .*(Depends|Conflicts|Breaks|PreDepends):|^ {2,}(Depends|Conflicts|Breaks|PreDepends|but )/.test(line) || /^ \S+ : /.test(line));
+  const what = missing === null ? 'apt cannot satisfy the dependencies' : `there is no package ${missing[1] ?? missing[2] ?? ''}`;
+  const first = explained[0]?.trim() ?? lines.find((line) => line.startsWith('E: '))?.slice(3) ?? 'no reason given';
+  return new OsbuildError('OSB_PACKAGE_MISSING', `The packages of set ${set} cannot be had together from Debian ${settings.suite}: ${what}: ${first.replaceAll(/\s+/g, ' ')}`, {
+    hint: 'Two recipes may ask for packages that exclude each other, or the mirror is in the middle of an update: try again later.',
+    details: { set, explanation: explained.length > 0 ? explained.map((line) => line.trim()) : lines.filter((line) => line.startsWith('E: ')) },
+  });
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
