@@ -6,7 +6,7 @@ import type { TaskKey } from '../graph/index.ts';
 import { OsbuildError, type AnyTask, type Executor, type Input, type StepKind } from '../model/index.ts';
 import { makeContext } from './context.ts';
 import { TaskLog } from './log.ts';
-import type { RunnerOptions } from './runner.ts';
+import type { RunnerOptions } from './options.ts';
 
 let counter = 0;
 

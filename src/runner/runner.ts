@@ -1,22 +1,9 @@
-import { removeAbandonedWork, type BlobStore, type CacheLayout, type ResultStore, type TaskResult } from '../cache/index.ts';
+import { removeAbandonedWork, type ResultStore, type TaskResult } from '../cache/index.ts';
 import type { Graph, TaskKey } from '../graph/index.ts';
-import { OsbuildError, type AnyTask, type BuildEvent, type Executors, type LogExcerpt } from '../model/index.ts';
+import { OsbuildError, type AnyTask, type LogExcerpt } from '../model/index.ts';
 import { logTail } from './context.ts';
+import type { RunnerOptions } from './options.ts';
 import { DamagedInput, runTask } from './run-task.ts';
-
-export interface RunnerOptions {
-  layout: CacheLayout;
-  blobs: BlobStore;
-  results: ResultStore;
-  executors: Executors;
-  /** Identity of the project, which separates logs and last keys of projects that share a cache. */
-  project: string;
-  epoch: number;
-  hostEnvironment: Record<string, string>;
-  concurrency: number;
-  emit: (event: BuildEvent) => void;
-  signal: AbortSignal;
-}
 
 /**
  * Makes the targets of a graph: what has a result is left alone, what only leads to such results is not even looked at,
