@@ -119,7 +119,7 @@ const listeners = new Map<SignalName, Set<() => void>>();
 function listen(name: SignalName, listener: () => void): () => void {
   const set = listeners.get(name) ?? new Set();
   listeners.set(name, set);
-  if (set.size === 0) onSignal(name, () => { for (const each of [...set]) each(); });
+  if (set.size === 0) onSignal(name, () => { for (const each of set) each(); });
   set.add(listener);
   return () => {
     if (set.delete(listener) && set.size === 0) onSignal(name, null);

@@ -127,7 +127,11 @@ async function report(error: unknown, ports: CliPorts, program: string, debug: b
   const message = error instanceof Error ? error.message : String(error);
   const stack = error instanceof Error && (debug || !expected) ? `\n${causeChain(error)}` : '';
   const text = expected ? message : `${program}: unexpected failure (a bug): ${message}`;
-  await ports.stderr.write(`${text}${stack}\n`).catch(() => undefined);
+  try {
+    await ports.stderr.write(`${text}${stack}\n`);
+  } catch {
+    // Nobody reads standard error: the exit status must do.
+  }
   return code;
 }
 

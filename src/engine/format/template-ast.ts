@@ -2,9 +2,9 @@
 export type Node =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'action'; readonly pipe: Pipe }
-  | { readonly kind: 'if'; readonly pipe: Pipe; readonly then: readonly Node[]; readonly otherwise: readonly Node[] }
-  | { readonly kind: 'with'; readonly pipe: Pipe; readonly then: readonly Node[]; readonly otherwise: readonly Node[] }
-  | { readonly kind: 'range'; readonly pipe: Pipe; readonly then: readonly Node[]; readonly otherwise: readonly Node[] }
+  | { readonly kind: 'if'; readonly pipe: Pipe; readonly body: readonly Node[]; readonly otherwise: readonly Node[] }
+  | { readonly kind: 'with'; readonly pipe: Pipe; readonly body: readonly Node[]; readonly otherwise: readonly Node[] }
+  | { readonly kind: 'range'; readonly pipe: Pipe; readonly body: readonly Node[]; readonly otherwise: readonly Node[] }
   | { readonly kind: 'template'; readonly name: string; readonly pipe: Pipe | null }
   | { readonly kind: 'break' }
   | { readonly kind: 'continue' };

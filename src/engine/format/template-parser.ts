@@ -114,7 +114,7 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): T
       }
     }
     variables = scope;
-    return { kind, pipe, then: body.nodes, otherwise };
+    return { kind, pipe, body: body.nodes, otherwise };
   }
 
   function parsePipe(context: string): Pipe {

@@ -76,7 +76,7 @@ export function renderTemplate(
         const scope = frame.variables.length;
         const value = evaluatePipe(node.pipe, frame);
         const inner = node.kind === 'with' && !isEmpty(value) ? { dot: value, variables: frame.variables } : frame;
-        const out = renderList(isEmpty(value) ? node.otherwise : node.then, inner);
+        const out = renderList(isEmpty(value) ? node.otherwise : node.body, inner);
         frame.variables.length = scope;
         return out;
       }
@@ -95,7 +95,7 @@ export function renderTemplate(
       if (second !== undefined && first !== undefined) frame.variables.push([first, key], [second, item]);
       else if (first !== undefined) frame.variables.push([first, item]);
       try {
-        out += renderList(node.then, { dot: item, variables: frame.variables });
+        out += renderList(node.body, { dot: item, variables: frame.variables });
       } catch (error) {
         if (!(error instanceof Jump)) throw error;
         out += error.written;

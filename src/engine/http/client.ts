@@ -101,9 +101,16 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   async function converse(line: Line, request: HttpRequest, extra: Readonly<Record<string, string>>): Promise<ResponseHead> {
     let bodyComplete = false;
     let writeError: unknown;
-    const writing = writeRequest(line, request, extra).then(() => { bodyComplete = true; }, (error: unknown) => { writeError = error; });
+    const write = async (): Promise<void> => {
+      try {
+        await writeRequest(line, request, extra);
+        bodyComplete = true;
+      } catch (error) {
+        writeError = error;
+      }
+    };
     const reading = readResponseHead(line.input);
-    const failed = writing.then(() => (writeError === undefined ? reading : reading.catch(() => null)));
+    const failed = write().then(() => (writeError === undefined ? reading : reading.catch(() => null)));
     const head = await Promise.race([reading, failed]);
     if (!head) {
       if (writeError !== undefined) throw writeError;

@@ -4,6 +4,7 @@ import { fakeDaemon, type FakeDaemon } from './support/fake-daemon.ts';
 import { container, recordedRoutes } from './support/recorded-engine.ts';
 import { runOurCli } from './support/run-cli.ts';
 
+process.env['TZ'] = 'UTC';
 const docker = dockerCliVersion();
 const comparable = docker !== null && Number(docker.split('.')[0]) >= 28;
 
