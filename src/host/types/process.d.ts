@@ -28,7 +28,6 @@ declare module 'host:process' {
   export function onUncaught(handler: ((error: unknown) => void) | null): void;
   /** Writes text and a line end to stderr, whole, blocking; errors are ignored. For diagnostics. */
   export function log(text: string): void;
-  /** A function object's or error's stack with positions in the bundle, as the source map beside the build knows them. */
   export function runGc(): void;
   export function memoryUsage(): { heapUsedBytes: number; heapReservedBytes: number; residentBytes: number };
 
@@ -98,6 +97,14 @@ declare module 'host:process' {
   export function spawn(options: SpawnOptions): Child;
   /** From now on orphans below us become our children; `handler` gets each one's end (after it was reaped). */
   export function becomeSubreaper(handler: (pid: number, status: ExitStatus) => void): void;
+
+  export interface ProcessWatch {
+    /** Resolves when the process has ended, and at close(). */
+    readonly ended: Promise<void>;
+    close(): void;
+  }
+  /** Tells when a process that need not be our child ends (pidfd); `ended` is resolved already when there is none. Throws 'ENOSYS' below Linux 5.3. */
+  export function watchPid(pid: number): ProcessWatch;
 
   /** Tells systemd ('READY=1', 'STATUS=…', 'WATCHDOG=1'). False when nobody asked (no NOTIFY_SOCKET). */
   export function notifySupervisor(state: string): boolean;

@@ -1,0 +1,24 @@
+// Runs the program whose bytecode is linked in.
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "host.h"
+
+extern const uint8_t bundle[];
+extern const uint32_t bundle_size;
+
+int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_IGN);
+  mallopt(M_ARENA_MAX, 2);                // one for the pool's threads is plenty: each arena keeps its own spare pages
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);  // large buffers go back to the system as soon as they are freed
+  mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+  host.argc = argc;
+  host.argv = argv;
+  host.loop = uv_default_loop();
+  if (!host.loop || runtime_start()) {
+    fprintf(stderr, "%s: cannot start the runtime\n", argc ? argv[0] : "minke");
+    return 70;
+  }
+  runtime_exit(runtime_run(bundle, bundle_size));
+}

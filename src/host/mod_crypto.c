@@ -1,0 +1,263 @@
+// host:crypto
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "host.h"
+
+static JSClassID sha256_id;
+static JSValue sha256_constructor;
+
+static void finalize(JSRuntime *rt, JSValue v) {
+  (void)rt;
+  free(JS_GetOpaque(v, sha256_id));
+}
+static const JSClassDef sha256_def = {"Sha256", .finalizer = finalize};
+
+static JSValue sha256_object(JSContext *ctx, const Sha256 *state) {
+  Sha256 *s = malloc(sizeof *s);
+  if (!s) return JS_ThrowOutOfMemory(ctx);
+  *s = *state;
+  JSValue object = JS_NewObjectClass(ctx, (int)sha256_id);
+  if (JS_IsException(object)) free(s);
+  else JS_SetOpaque(object, s);
+  return object;
+}
+
+static HOST_FN(construct) {
+  (void)self, (void)argc, (void)argv;
+  Sha256 s;
+  sha256_init(&s);
+  return sha256_object(ctx, &s);
+}
+
+static HOST_FN(update) {
+  Sha256 *s = JS_GetOpaque2(ctx, self, sha256_id);
+  CLEANUP_DATA Data d = {0};
+  if (!s || arg_data(ctx, ARG(0), &d)) return JS_EXCEPTION;
+  sha256_update(s, d.p, d.size);
+  return JS_DupValue(ctx, self);
+}
+
+static JSValue hex_of(JSContext *ctx, const uint8_t *p, size_t size) {
+  CLEANUP_FREE char *out = malloc(2 * size + 1);
+  if (!out) return JS_ThrowOutOfMemory(ctx);
+  hex_digits(p, size, out);
+  return JS_NewStringLen(ctx, out, 2 * size);
+}
+
+static HOST_FN(hex) {
+  (void)argc, (void)argv;
+  Sha256 *s = JS_GetOpaque2(ctx, self, sha256_id);
+  uint8_t hash[32];
+  if (!s) return JS_EXCEPTION;
+  sha256_final(s, hash, NULL);
+  return hex_of(ctx, hash, 32);
+}
+
+static HOST_FN(digest) {
+  (void)argc, (void)argv;
+  Sha256 *s = JS_GetOpaque2(ctx, self, sha256_id);
+  uint8_t hash[32];
+  if (!s) return JS_EXCEPTION;
+  sha256_final(s, hash, NULL);
+  return new_bytes(ctx, hash, 32);
+}
+
+// Saved: "sha256.1", size (little endian), state, block: 8 + 8 + 32 + 64 bytes.
+static const char saved_magic[8] = "sha256.1";
+
+static HOST_FN(save) {
+  (void)argc, (void)argv;
+  Sha256 *s = JS_GetOpaque2(ctx, self, sha256_id);
+  uint8_t out[112] = {0};
+  if (!s) return JS_EXCEPTION;
+  memcpy(out, saved_magic, 8);
+  memcpy(out + 8, &s->size, 8);
+  memcpy(out + 16, s->state, 32);
+  memcpy(out + 48, s->block, s->size % 64);
+  return new_bytes(ctx, out, sizeof out);
+}
+
+static HOST_FN(restore) {
+  (void)self;
+  uint8_t *p;
+  size_t size;
+  Sha256 s;
+  if (arg_bytes(ctx, ARG(0), &p, &size)) return JS_EXCEPTION;
+  if (size != 112 || memcmp(p, saved_magic, 8)) return throw_errno(ctx, EINVAL, "Sha256.restore", NULL);
+  memcpy(&s.size, p + 8, 8);
+  memcpy(s.state, p + 16, 32);
+  memcpy(s.block, p + 48, 64);
+  return sha256_object(ctx, &s);
+}
+
+static const JSCFunctionListEntry methods[] = {
+    JS_CFUNC_DEF("update", 1, update),
+    JS_CFUNC_DEF("hex", 0, hex),
+    JS_CFUNC_DEF("digest", 0, digest),
+    JS_CFUNC_DEF("save", 0, save),
+};
+
+// --- functions ------------------------------------------------------------------------------------------------------------------
+static HOST_FN(sha256) {
+  (void)self;
+  CLEANUP_DATA Data d = {0};
+  Sha256 s;
+  uint8_t hash[32];
+  if (arg_data(ctx, ARG(0), &d)) return JS_EXCEPTION;
+  sha256_init(&s);
+  sha256_update(&s, d.p, d.size);
+  sha256_final(&s, hash, NULL);
+  return hex_of(ctx, hash, 32);
+}
+
+static HOST_FN(sha256_with) {
+  (void)self;
+  CLEANUP_DATA Data d = {0};
+  Sha256 s;
+  uint8_t hash[32];
+  CLEANUP_FREE char *name = arg_path(ctx, ARG(0));
+  if (!name || arg_data(ctx, ARG(1), &d)) return JS_EXCEPTION;
+  Sha256Blocks *blocks = sha256_by_name(name);
+  if (!blocks) return throw_errno(ctx, ENOSYS, "sha256With", name);
+  sha256_init(&s);
+  sha256_update_with(&s, d.p, d.size, blocks);
+  sha256_final(&s, hash, blocks);
+  return hex_of(ctx, hash, 32);
+}
+
+static HOST_FN(implementations) {
+  (void)self, (void)argc, (void)argv;
+  const char *names[4];
+  int n = sha256_names(names, COUNT(names));
+  JSValue list = JS_NewArray(ctx);
+  for (int i = 0; i < n; i++) JS_SetPropertyUint32(ctx, list, (uint32_t)i, JS_NewString(ctx, names[i]));
+  return list;
+}
+
+typedef struct FileHash {
+  Work work;
+  int fd;
+  bool opened;
+  uint64_t size;
+  uint8_t hash[32];
+} FileHash;
+
+static void file_run(Work *work) {
+  FileHash *job = (FileHash *)work;
+  const size_t room = 256 * 1024;
+  CLEANUP_FREE uint8_t *buffer = malloc(room);
+  Sha256 s;
+  sha256_init(&s);
+  if (!buffer) {
+    work->err = ENOMEM;
+    return;
+  }
+  if (work->path) {
+    job->fd = open(work->path, O_RDONLY | O_CLOEXEC);
+    if (job->fd < 0) {
+      work->err = errno, work->failed = "open";
+      return;
+    }
+    job->opened = true;
+  }
+  posix_fadvise(job->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  for (;;) {
+    ssize_t n = pread(job->fd, buffer, room, (off_t)s.size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) work->err = errno, work->failed = "read";
+    if (n <= 0) break;
+    sha256_update(&s, buffer, (size_t)n);
+  }
+  job->size = s.size;
+  sha256_final(&s, job->hash, NULL);
+}
+
+static JSValue file_result(JSContext *ctx, Work *work) {
+  FileHash *job = (FileHash *)work;
+  JSValue o = JS_NewObject(ctx);
+  set(ctx, o, "hex", hex_of(ctx, job->hash, 32));
+  set(ctx, o, "sizeBytes", JS_NewInt64(ctx, (int64_t)job->size));
+  return o;
+}
+
+static void file_destroy(Work *work) {
+  FileHash *job = (FileHash *)work;
+  if (job->opened) close(job->fd);
+}
+
+static HOST_FN(sha256_file) {
+  (void)self;
+  CLEANUP_FREE char *path = NULL;
+  int fd = -1;
+  if (JS_IsString(ARG(0)) ? !(path = arg_path(ctx, argv[0])) : arg_int(ctx, ARG(0), -1, &fd)) return JS_EXCEPTION;
+  FileHash *job = calloc(1, sizeof *job);
+  if (!job) return JS_ThrowOutOfMemory(ctx);
+  job->work = (Work){.run = file_run, .result = file_result, .destroy = file_destroy, .path = STEAL_PTR(path)};
+  job->fd = fd;
+  return work_start(ctx, &job->work);
+}
+
+static int random_fill(JSContext *ctx, JSValueConst count, uint8_t **p, int *n) {
+  if (arg_int(ctx, count, -1, n)) return -1;
+  if (*n < 0 || *n > 65536) {
+    JS_ThrowRangeError(ctx, "0 … 65536 random bytes");
+    return -1;
+  }
+  *p = malloc((size_t)*n + 1);
+  for (int done = 0; *p && done < *n;) {
+    ssize_t r = getrandom(*p + done, (size_t)(*n - done), 0);
+    if (r < 0 && errno != EINTR) {
+      throw_errno(ctx, errno, "getrandom", NULL);
+      free(*p);
+      return -1;
+    }
+    if (r > 0) done += (int)r;
+  }
+  if (!*p) JS_ThrowOutOfMemory(ctx);
+  return *p ? 0 : -1;
+}
+
+static HOST_FN(random_bytes) {
+  (void)self;
+  CLEANUP_FREE uint8_t *p = NULL;
+  int n;
+  if (random_fill(ctx, ARG(0), &p, &n)) return p = NULL, JS_EXCEPTION;
+  return new_bytes(ctx, p, (size_t)n);
+}
+
+static HOST_FN(random_hex) {
+  (void)self;
+  CLEANUP_FREE uint8_t *p = NULL;
+  int n;
+  if (random_fill(ctx, ARG(0), &p, &n)) return p = NULL, JS_EXCEPTION;
+  return hex_of(ctx, p, (size_t)n);
+}
+
+static const JSCFunctionListEntry functions[] = {
+    JS_CFUNC_DEF("sha256", 1, sha256),
+    JS_CFUNC_DEF("sha256With", 2, sha256_with),
+    JS_CFUNC_DEF("sha256Implementations", 0, implementations),
+    JS_CFUNC_DEF("sha256File", 1, sha256_file),
+    JS_CFUNC_DEF("randomBytes", 1, random_bytes),
+    JS_CFUNC_DEF("randomHex", 1, random_hex),
+};
+static const JSCFunctionListEntry statics[] = {JS_CFUNC_DEF("restore", 1, restore)};
+
+static int init(JSContext *ctx, JSModuleDef *m) {
+  JS_SetModuleExport(ctx, m, "Sha256", JS_DupValue(ctx, sha256_constructor));
+  JS_SetModuleExport(ctx, m, "sha256Implementation", JS_NewString(ctx, sha256_name()));
+  return JS_SetModuleExportList(ctx, m, functions, COUNT(functions));
+}
+
+int mod_crypto(JSContext *ctx) {
+  static const char *const extra[] = {"Sha256", "sha256Implementation"};
+  if (class_define(ctx, &sha256_id, &sha256_def, methods, COUNT(methods))) return -1;
+  sha256_constructor = JS_NewCFunction2(ctx, construct, "Sha256", 0, JS_CFUNC_constructor, 0);
+  JSValue prototype = JS_GetClassProto(ctx, sha256_id);
+  JS_SetConstructor(ctx, sha256_constructor, prototype);
+  JS_FreeValue(ctx, prototype);
+  JS_SetPropertyFunctionList(ctx, sha256_constructor, statics, COUNT(statics));
+  return module_define(ctx, "host:crypto", functions, COUNT(functions), init, extra, COUNT(extra));
+}
