@@ -1,0 +1,28 @@
+/** What the engine is built for. `armv5e` and `armv6l` share Debian's armel, `armv7hf` is its armhf. */
+export const engineArchitectures = ['armv5e', 'armv6l', 'armv7hf', 'aarch64', 'i386', 'amd64'] as const;
+export type EngineArchitecture = (typeof engineArchitectures)[number];
+
+export interface EngineTarget {
+  /** Debian's name of the architecture that the static libraries come from. */
+  debianArchitecture: 'armel' | 'armhf' | 'arm64' | 'i386' | 'amd64';
+  /** Package of the compiler for it, on amd64. */
+  compilerPackage: string;
+  /** As `file` and the ELF header know it: class and e_machine. */
+  elf: { bits: 32 | 64; machine: number };
+  /** Program of qemu-user that runs it. */
+  qemuUser: string;
+}
+
+export const engineTargets: Readonly<Record<EngineArchitecture, EngineTarget>> = {
+  armv5e: { debianArchitecture: 'armel', compilerPackage: 'gcc-arm-linux-gnueabi', elf: { bits: 32, machine: 40 }, qemuUser: 'qemu-arm' },
+  armv6l: { debianArchitecture: 'armel', compilerPackage: 'gcc-arm-linux-gnueabi', elf: { bits: 32, machine: 40 }, qemuUser: 'qemu-arm' },
+  armv7hf: { debianArchitecture: 'armhf', compilerPackage: 'gcc-arm-linux-gnueabihf', elf: { bits: 32, machine: 40 }, qemuUser: 'qemu-arm' },
+  aarch64: { debianArchitecture: 'arm64', compilerPackage: 'gcc-aarch64-linux-gnu', elf: { bits: 64, machine: 183 }, qemuUser: 'qemu-aarch64' },
+  i386: { debianArchitecture: 'i386', compilerPackage: 'gcc-i686-linux-gnu', elf: { bits: 32, machine: 3 }, qemuUser: 'qemu-i386' },
+  amd64: { debianArchitecture: 'amd64', compilerPackage: 'gcc', elf: { bits: 64, machine: 62 }, qemuUser: 'qemu-x86_64' },
+};
+
+/** Names an architecture; undefined for an unknown word. */
+export function engineArchitecture(word: string): EngineArchitecture | undefined {
+  return engineArchitectures.find((name) => name === word);
+}

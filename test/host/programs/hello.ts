@@ -1,0 +1,3 @@
+import { argv, log, memoryUsage } from 'host:process';
+
+log(`hello ${argv.slice(1).join(' ')} ${memoryUsage().residentBytes > 0}`);
