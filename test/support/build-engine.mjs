@@ -1,7 +1,7 @@
 // Builds engine binaries while one works on them, without the task graph: needs root and a toolchain root made beforehand, whose path is in
 // OSBUILD_TOOLCHAIN_ROOT (a Debian trixie tree with the packages of toolchain.ts). Compiles in a folder of its own below it, so that several may run at once.
 //
-//   node src/engine-binary/dev.mjs --arch amd64 --out DIR [--entry FILE.ts] [--sanitize] [--gc-stress]
+//   node test/support/build-engine.mjs --arch amd64 --out DIR [--entry FILE.ts] [--sanitize] [--gc-stress]
 //
 // gives DIR/<arch>/minke, minke.debug and minke.js.map.
 import { spawnSync } from 'node:child_process';
@@ -64,7 +64,7 @@ const { values } = parseArgs({
 });
 const root = process.env.OSBUILD_TOOLCHAIN_ROOT;
 if (!root || !values.out) {
-  process.stderr.write('usage: OSBUILD_TOOLCHAIN_ROOT=… node src/engine-binary/dev.mjs --arch <architecture|all> --out DIR\n');
+  process.stderr.write('usage: OSBUILD_TOOLCHAIN_ROOT=… node test/support/build-engine.mjs --arch <architecture|all> --out DIR\n');
   process.exit(2);
 }
 const steps = await loadSteps();
