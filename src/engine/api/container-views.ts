@@ -1,0 +1,159 @@
+import { isLive, logPath, type ContainerRecord } from '../containers/index.ts';
+import { networkId } from './networks.ts';
+import type { ApiContext } from './context.ts';
+
+/** Docker's human words: 'Up 2 minutes', 'Exited (0) 3 hours ago'. */
+export function statusText({ state }: ContainerRecord, nowMs: number): string {
+  const since = (iso: string): string => humanDuration(nowMs - Date.parse(iso));
+  switch (state.status) {
+    case 'running':
+      return `Up ${since(state.startedAt)}`;
+    case 'paused':
+      return `Up ${since(state.startedAt)} (Paused)`;
+    case 'restarting':
+      return `Restarting (${state.exitCode}) ${since(state.finishedAt)} ago`;
+    case 'exited':
+      return `Exited (${state.exitCode}) ${since(state.finishedAt)} ago`;
+    case 'created':
+      return 'Created';
+    case 'removing':
+      return 'Removal In Progress';
+    case 'dead':
+      return 'Dead';
+  }
+}
+
+/** As Docker rounds: 'Less than a second', '5 seconds', 'About a minute', '3 weeks'. */
+export function humanDuration(durationMs: number): string {
+  const seconds = Math.floor(durationMs / 1000);
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.round(minutes / 60);
+  if (seconds < 1) return 'Less than a second';
+  if (seconds === 1) return '1 second';
+  if (seconds < 60) return `${seconds} seconds`;
+  if (minutes === 1) return 'About a minute';
+  if (minutes < 60) return `${minutes} minutes`;
+  if (hours === 1) return 'About an hour';
+  if (hours < 48) return `${hours} hours`;
+  if (hours < 24 * 7 * 2) return `${Math.floor(hours / 24)} days`;
+  if (hours < 24 * 30 * 2) return `${Math.floor(hours / 24 / 7)} weeks`;
+  if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
+  return `${Math.floor(hours / 24 / 365)} years`;
+}
+
+function portList(record: ContainerRecord): Record<string, unknown>[] {
+  const leases = record.endpoint.ports.map(({ protocol, containerPort, hostAddress, hostPort }) => ({
+    IP: hostAddress === '' ? '0.0.0.0' : hostAddress, PrivatePort: containerPort, PublicPort: hostPort, Type: protocol,
+  }));
+  const published = new Set(record.endpoint.ports.map(({ protocol, containerPort }) => `${containerPort}/${protocol}`));
+  const exposed = isLive(record.state)
+    ? Object.keys(record.config.ExposedPorts ?? {}).filter((port) => !published.has(port)).map((port) => ({ PrivatePort: Number.parseInt(port, 10), Type: port.split('/')[1] ?? 'tcp' }))
+    : [];
+  return [...leases, ...exposed];
+}
+
+function networkMode(record: ContainerRecord): string {
+  const { NetworkMode } = record.hostConfig;
+  return NetworkMode === 'default' ? 'bridge' : NetworkMode;
+}
+
+function endpointViews({ containers }: ApiContext, record: ContainerRecord): Record<string, unknown> {
+  const { network, address, mac } = record.endpoint;
+  if (network.startsWith('container:')) return {};
+  const live = isLive(record.state) && network === 'bridge';
+  const { bridge } = containers;
+  return {
+    [network]: {
+      IPAMConfig: null, Links: null, Aliases: null, MacAddress: live ? mac : '', DriverOpts: null, NetworkID: networkId(network), EndpointID: isLive(record.state) ? record.id : '',
+      Gateway: live ? (bridge?.gateway ?? '') : '', IPAddress: live ? address : '', IPPrefixLen: live ? (bridge?.prefixLength ?? 0) : 0,
+      IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0, DNSNames: null,
+    },
+  };
+}
+
+function mountViews(record: ContainerRecord): Record<string, unknown>[] {
+  return record.mounts
+    .filter(({ type, mode }) => type !== 'tmpfs' || mode !== '')
+    .map((mount) => ({
+      Type: mount.type,
+      ...(mount.type === 'volume' ? { Name: mount.name } : {}),
+      Source: mount.source,
+      Destination: mount.destination,
+      ...(mount.type === 'volume' ? { Driver: 'local' } : {}),
+      Mode: mount.mode,
+      RW: !mount.readOnly,
+      Propagation: mount.type === 'bind' ? mount.propagation : '',
+    }));
+}
+
+/** One line of the list. `withSize` walks through the container's own layer. */
+export async function containerSummary(context: ApiContext, record: ContainerRecord, withSize: boolean): Promise<Record<string, unknown>> {
+  const { system, images, collection } = context.containers;
+  const size = withSize ? (await system.files.diskUsage(`${collection.folder(record.id)}/upper`)).sizeBytes : undefined;
+  const image = images.find(record.imageName);
+  return {
+    Id: record.id,
+    Names: [`/${record.name}`],
+    // The name only while it means the same image.
+    Image: image?.id === record.imageId ? record.imageName : record.imageId,
+    ImageID: record.imageId,
+    Command: record.argv.map((word) => (/[\s"']/.test(word) ? `'${word}'` : word)).join(' '),
+    Created: Math.floor(Date.parse(record.created) / 1000),
+    Ports: portList(record),
+    ...(size === undefined ? {} : { SizeRw: size, SizeRootFs: size + images.sizeBytes(record.imageId) }),
+    Labels: record.config.Labels,
+    State: record.state.status,
+    Status: statusText(record, system.clock.now()),
+    HostConfig: { NetworkMode: networkMode(record) },
+    NetworkSettings: { Networks: endpointViews(context, record) },
+    Mounts: mountViews(record),
+  };
+}
+
+export async function containerInspect(context: ApiContext, record: ContainerRecord, execIds: readonly string[], withSize: boolean): Promise<Record<string, unknown>> {
+  const { containers } = context;
+  const { state, endpoint } = record;
+  const live = isLive(state);
+  const folder = containers.collection.folder(record.id);
+  const bridged = live && endpoint.network === 'bridge';
+  const size = withSize ? (await containers.system.files.diskUsage(`${folder}/upper`)).sizeBytes : undefined;
+  const ports: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
+  if (live) for (const port of Object.keys(record.config.ExposedPorts ?? {})) ports[port] = null;
+  for (const { protocol, containerPort, hostAddress, hostPort } of endpoint.ports) {
+    const key = `${containerPort}/${protocol}`;
+    ports[key] = [...(ports[key] ?? []), { HostIp: hostAddress === '' ? '0.0.0.0' : hostAddress, HostPort: String(hostPort) }];
+  }
+  return {
+    Id: record.id,
+    Created: record.created,
+    Path: record.argv[0] ?? '',
+    Args: record.argv.slice(1),
+    State: {
+      Status: state.status, Running: live || state.status === 'restarting', Paused: state.status === 'paused', Restarting: state.status === 'restarting', OOMKilled: state.oomKilled,
+      Dead: state.status === 'dead', Pid: state.pid, ExitCode: state.exitCode, Error: state.error, StartedAt: state.startedAt, FinishedAt: state.finishedAt,
+    },
+    Image: record.imageId,
+    ResolvConfPath: `${folder}/resolv.conf`,
+    HostnamePath: `${folder}/hostname`,
+    HostsPath: `${folder}/hosts`,
+    LogPath: record.hostConfig.LogConfig.Type === 'none' ? '' : logPath(containers, record.id),
+    Name: `/${record.name}`,
+    RestartCount: state.restartCount,
+    Driver: 'overlay2',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: execIds.length === 0 ? null : execIds,
+    HostConfig: { ...record.hostConfig, NetworkMode: networkMode(record), Runtime: 'crun', ConsoleSize: [0, 0], Isolation: '', Cgroup: '', Links: null, PidsLimit: record.hostConfig.PidsLimit },
+    GraphDriver: { Name: 'overlay2', Data: { LowerDir: record.diffIds.toReversed().map((diffId) => `${containers.paths.layers}/${containers.layers.get(diffId)?.folder ?? ''}/diff`).join(':'), MergedDir: `${folder}/rootfs`, UpperDir: `${folder}/upper`, WorkDir: `${folder}/work` } },
+    ...(size === undefined ? {} : { SizeRw: size, SizeRootFs: size + containers.images.sizeBytes(record.imageId) }),
+    Mounts: mountViews(record),
+    Config: { ...record.config, Image: record.imageName },
+    NetworkSettings: {
+      Bridge: '', SandboxID: live ? record.id : '', SandboxKey: live ? `/proc/${state.pid}/ns/net` : '', Ports: ports, HairpinMode: false, LinkLocalIPv6Address: '', LinkLocalIPv6PrefixLen: 0,
+      SecondaryIPAddresses: null, SecondaryIPv6Addresses: null, EndpointID: bridged ? record.id : '', Gateway: bridged ? (containers.bridge?.gateway ?? '') : '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0,
+      IPAddress: bridged ? endpoint.address : '', IPPrefixLen: bridged ? (containers.bridge?.prefixLength ?? 0) : 0, IPv6Gateway: '', MacAddress: bridged ? endpoint.mac : '', Networks: endpointViews(context, record),
+    },
+  };
+}

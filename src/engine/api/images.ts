@@ -1,0 +1,222 @@
+import { usedLayers, createFields } from '../containers/index.ts';
+import { EngineError } from '../error.ts';
+import {
+  canonicalName, familiarName, importRootfs, loadArchive, parseReference, withDefaultTag, type Image, type ImageRunConfig,
+} from '../images/index.ts';
+import type { ApiContext } from './context.ts';
+import { imageHistory, imageInspect, imageSummary } from './image-views.ts';
+import { param, parseFilters, sendEmpty, sendJson, type ApiRequest } from './request.ts';
+
+const LIST_FILTERS = ['before', 'dangling', 'label', 'reference', 'since', 'until'];
+
+function findImage({ containers }: ApiContext, name: string): Image {
+  const image = containers.images.find(name);
+  if (image === undefined) throw new EngineError('not-found', 'IMAGE_UNKNOWN', `No such image: ${name}`);
+  return image;
+}
+
+export async function list(context: ApiContext, request: ApiRequest): Promise<void> {
+  const filters = parseFilters(request, LIST_FILTERS);
+  const labels = filters.get('label') ?? [];
+  const references = filters.get('reference') ?? [];
+  const dangling = filters.get('dangling')?.[0];
+  const images = context.containers.images.all().filter((image) => {
+    if (dangling !== undefined && (image.names.length === 0) !== (dangling === 'true' || dangling === '1')) return false;
+    if (references.length > 0 && !references.some((pattern) => image.names.some((name) => matchesReference(name, pattern)))) return false;
+    if (labels.length === 0) return true;
+    const own = context.containers.images.config(image.id).config?.Labels ?? {};
+    return labels.every((label) => {
+      const [key = '', value] = label.split('=', 2);
+      return own[key] !== undefined && (value === undefined || own[key] === value);
+    });
+  });
+  const summaries = images.map((image) => imageSummary(context, image));
+  await sendJson(request, 200, summaries.sort((a, b) => Number(b['Created']) - Number(a['Created'])));
+}
+
+/** A glob over the familiar name, with or without its tag. */
+function matchesReference(canonical: string, pattern: string): boolean {
+  const reference = parseReference(canonical);
+  const expression = new RegExp(`^${pattern.replaceAll(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`);
+  return expression.test(familiarName(reference)) || expression.test(familiarName({ ...reference, tag: undefined, digest: undefined }));
+}
+
+export async function inspect(context: ApiContext, request: ApiRequest): Promise<void> {
+  await sendJson(request, 200, imageInspect(context, findImage(context, param(request, 'name'))));
+}
+
+export async function history(context: ApiContext, request: ApiRequest): Promise<void> {
+  await sendJson(request, 200, imageHistory(context, findImage(context, param(request, 'name'))));
+}
+
+export async function load({ containers }: ApiContext, request: ApiRequest): Promise<void> {
+  const { layers, images, system, events } = containers;
+  const { architecture, architectureVariant: variant } = system.machine;
+  const loaded = await loadArchive(request.exchange.body, { layers, images, platform: { architecture, variant }, now: () => new Date(system.clock.now()).toISOString() });
+  const stream = await request.exchange.stream(200, { 'Content-Type': 'application/json' });
+  for (const { id, names, displaced } of loaded) {
+    for (const { name, id: before } of displaced) await stream.write(progress(`The image ${name} already exists, renaming the old one with ID ${before} to empty string\n`));
+    for (const name of names) await stream.write(progress(`Loaded image: ${name}\n`));
+    if (names.length === 0) await stream.write(progress(`Loaded image ID: ${id}\n`));
+    events.emit('image', 'load', id, { name: names[0] ?? id });
+  }
+  await stream.end();
+}
+
+function progress(text: string): string {
+  return `${JSON.stringify({ stream: text })}\r\n`;
+}
+
+/** POST /images/create: import of an archive in the body. Pulls are an issue of their own. */
+export async function create({ containers }: ApiContext, request: ApiRequest): Promise<void> {
+  const { query, exchange } = request;
+  const { layers, images, system, events } = containers;
+  const from = query.get('fromSrc');
+  if (from !== '-') {
+    throw new EngineError('not-implemented', 'PULL_UNSUPPORTED', `${from === undefined ? 'pulling images' : 'importing from an address'} is not supported by this version of the engine`, { hint: 'bring the image with docker load or docker import -' });
+  }
+  const created = new Date(system.clock.now()).toISOString();
+  const repository = query.get('repo') ?? '';
+  const tag = query.get('tag') ?? '';
+  const reference = repository === '' ? undefined : withDefaultTag(parseReference(tag === '' ? repository : `${repository}:${tag}`));
+  const config = applyChanges(query.all('changes'));
+  const id = await importRootfs(exchange.body, {
+    architecture: system.machine.architecture, variant: system.machine.architectureVariant, message: query.get('message') ?? '', created, config,
+  }, layers, images);
+  if (reference !== undefined) await images.name(canonicalName(reference), id, created);
+  events.emit('image', 'import', id, { name: reference === undefined ? id : familiarName(reference) });
+  const stream = await exchange.stream(200, { 'Content-Type': 'application/json' });
+  await stream.write(`${JSON.stringify({ status: id })}\r\n`);
+  await stream.end();
+}
+
+/** `docker import --change`: the Dockerfile instructions that set configuration and need no build. */
+export function applyChanges(changes: readonly string[]): ImageRunConfig {
+  const config: ImageRunConfig = {};
+  for (const change of changes) {
+    const match = /^\s*([A-Za-z]+)\s+([^]*)$/.exec(change);
+    const value = match?.[2]?.trim() ?? '';
+    switch (match?.[1]?.toUpperCase()) {
+      case 'CMD':
+        config.Cmd = listOrShell(value);
+        break;
+      case 'ENTRYPOINT':
+        config.Entrypoint = listOrShell(value);
+        break;
+      case 'ENV':
+        config.Env = [...(config.Env ?? []), value.includes('=') ? value : value.replace(/\s+/, '=')];
+        break;
+      case 'EXPOSE':
+        config.ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(value.split(/\s+/).map((port) => [port.includes('/') ? port : `${port}/tcp`, {}])) };
+        break;
+      case 'LABEL': {
+        const equals = value.indexOf('=');
+        config.Labels = { ...config.Labels, [value.slice(0, equals)]: value.slice(equals + 1).replace(/^"(.*)"$/, '$1') };
+        break;
+      }
+      case 'USER':
+        config.User = value;
+        break;
+      case 'VOLUME':
+        config.Volumes = { ...config.Volumes, ...Object.fromEntries((value.startsWith('[') ? listOrShell(value) : value.split(/\s+/)).map((path) => [path, {}])) };
+        break;
+      case 'WORKDIR':
+        config.WorkingDir = value;
+        break;
+      case 'STOPSIGNAL':
+        config.StopSignal = value;
+        break;
+      default:
+        throw new EngineError('invalid', 'CHANGE_INVALID', `${JSON.stringify(change)} is not a change that an import can make`, { hint: 'CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, USER, VOLUME, WORKDIR and STOPSIGNAL are' });
+    }
+  }
+  return config;
+}
+
+function listOrShell(value: string): string[] {
+  if (value.startsWith('[')) {
+    try {
+      return createFields({ list: JSON.parse(value) as unknown }, 'change').texts('list') ?? [];
+    } catch {
+      // Docker too takes a malformed list for a shell command.
+    }
+  }
+  return ['/bin/sh', '-c', value];
+}
+
+export async function tag(context: ApiContext, request: ApiRequest): Promise<void> {
+  const { images, system, events } = context.containers;
+  const image = findImage(context, param(request, 'name'));
+  const tagName = request.query.get('tag') ?? '';
+  const reference = withDefaultTag(parseReference(tagName === '' ? (request.query.get('repo') ?? '') : `${request.query.get('repo') ?? ''}:${tagName}`));
+  if (reference.digest !== undefined) throw new EngineError('invalid', 'REFERENCE_INVALID', 'refusing to create a tag with a digest reference');
+  await images.name(canonicalName(reference), image.id, new Date(system.clock.now()).toISOString());
+  events.emit('image', 'tag', image.id, { name: familiarName(reference) });
+  await sendEmpty(request, 201);
+}
+
+export async function remove(context: ApiContext, request: ApiRequest): Promise<void> {
+  const name = param(request, 'name');
+  await sendJson(request, 200, await removeImage(context, findImage(context, name), name, request.query.flag('force')));
+}
+
+async function removeImage(context: ApiContext, image: Image, asked: string, force: boolean): Promise<Record<string, string>[]> {
+  const { images, collection, events } = context.containers;
+  const byId = image.id === asked || image.id.replace('sha256:', '').startsWith(asked.replace('sha256:', ''));
+  const named = image.names.find((name) => matchesName(name, asked));
+  const untag = async (name: string): Promise<Record<string, string>> => {
+    await images.unname(name);
+    const shown = familiarName(parseReference(name));
+    events.emit('image', 'untag', image.id, { name: shown });
+    return { Untagged: shown };
+  };
+  if (!byId || named !== undefined) {
+    if (named !== undefined && image.names.length > 1) return [await untag(named)];
+  } else if (image.names.length > 1 && !force) {
+    throw new EngineError('conflict', 'IMAGE_HAS_NAMES', `conflict: unable to delete ${image.id.slice(7, 19)} (must be forced) - image is referenced in multiple repositories`);
+  }
+  const users = collection.all().filter(({ record }) => record.imageId === image.id);
+  const running = users.find(({ record }) => record.state.pid > 0);
+  const short = named === undefined ? image.id.slice(7, 19) : familiarName(parseReference(named));
+  if (running !== undefined) {
+    throw new EngineError('conflict', 'IMAGE_IN_USE', `conflict: unable to ${named === undefined ? 'delete' : 'remove repository reference'} "${short}" (cannot be forced) - container ${running.id.slice(0, 12)} is using its referenced image ${image.id.slice(7, 19)}`);
+  }
+  if (users[0] !== undefined && !force) {
+    throw new EngineError('conflict', 'IMAGE_IN_USE', `conflict: unable to ${named === undefined ? 'delete' : 'remove repository reference'} "${short}" (must force) - container ${users[0].id.slice(0, 12)} is using its referenced image ${image.id.slice(7, 19)}`);
+  }
+  const steps: Record<string, string>[] = [];
+  for (const name of image.names) steps.push(await untag(name));
+  await images.remove(image.id);
+  await images.collect(usedLayers(context.containers));
+  events.emit('image', 'delete', image.id, { name: image.id });
+  steps.push({ Deleted: image.id });
+  return steps;
+}
+
+function matchesName(canonical: string, asked: string): boolean {
+  try {
+    return canonicalName(withDefaultTag(parseReference(asked))) === canonical;
+  } catch {
+    return false;
+  }
+}
+
+export async function prune(context: ApiContext, request: ApiRequest): Promise<void> {
+  const filters = parseFilters(request, ['dangling', 'label', 'label!', 'until']);
+  const onlyDangling = !['false', '0'].includes(filters.get('dangling')?.[0] ?? 'true');
+  const { images, collection } = context.containers;
+  const used = new Set(collection.all().map(({ record }) => record.imageId));
+  const deleted: Record<string, string>[] = [];
+  let reclaimed = 0;
+  for (const image of images.all()) {
+    if (used.has(image.id) || (onlyDangling && image.names.length > 0)) continue;
+    const before = layerBytes(context);
+    deleted.push(...(await removeImage(context, image, image.id, true)));
+    reclaimed += before - layerBytes(context);
+  }
+  await sendJson(request, 200, { ImagesDeleted: deleted, SpaceReclaimed: reclaimed });
+}
+
+function layerBytes({ containers }: ApiContext): number {
+  return containers.layers.all().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}

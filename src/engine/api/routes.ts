@@ -1,0 +1,61 @@
+import * as containers from './containers.ts';
+import type { ApiContext } from './context.ts';
+import * as exec from './exec.ts';
+import * as images from './images.ts';
+import * as networks from './networks.ts';
+import type { Route } from './router.ts';
+import * as streams from './streams.ts';
+import * as system from './system.ts';
+import * as volumes from './volumes.ts';
+
+/** The whole API. More special patterns come first. */
+export const ROUTES: readonly Route<ApiContext>[] = [
+  ['GET', '/_ping', system.ping],
+  ['GET', '/version', system.version],
+  ['GET', '/info', system.info],
+  ['GET', '/events', system.events],
+  ['GET', '/system/df', system.diskUsage],
+  ['POST', '/auth', system.auth],
+
+  ['GET', '/containers/json', containers.list],
+  ['POST', '/containers/create', containers.create],
+  ['POST', '/containers/prune', containers.prune],
+  ['GET', '/containers/{id}/json', containers.inspect],
+  ['POST', '/containers/{id}/start', containers.start],
+  ['POST', '/containers/{id}/stop', containers.stop],
+  ['POST', '/containers/{id}/restart', containers.restart],
+  ['POST', '/containers/{id}/kill', containers.kill],
+  ['POST', '/containers/{id}/pause', containers.pause],
+  ['POST', '/containers/{id}/unpause', containers.unpause],
+  ['POST', '/containers/{id}/rename', containers.rename],
+  ['GET', '/containers/{id}/top', containers.top],
+  ['DELETE', '/containers/{id}', containers.remove],
+  ['POST', '/containers/{id}/wait', streams.wait],
+  ['POST', '/containers/{id}/attach', streams.attach],
+  ['POST', '/containers/{id}/resize', streams.resize],
+  ['GET', '/containers/{id}/logs', streams.logs],
+
+  ['POST', '/containers/{id}/exec', exec.create],
+  ['POST', '/exec/{id}/start', exec.start],
+  ['POST', '/exec/{id}/resize', exec.resize],
+  ['GET', '/exec/{id}/json', exec.inspect],
+
+  ['GET', '/images/json', images.list],
+  ['POST', '/images/load', images.load],
+  ['POST', '/images/create', images.create],
+  ['POST', '/images/prune', images.prune],
+  ['GET', '/images/{name*}/json', images.inspect],
+  ['GET', '/images/{name*}/history', images.history],
+  ['POST', '/images/{name*}/tag', images.tag],
+  ['DELETE', '/images/{name*}', images.remove],
+
+  ['GET', '/volumes', volumes.list],
+  ['POST', '/volumes/create', volumes.create],
+  ['POST', '/volumes/prune', volumes.prune],
+  ['GET', '/volumes/{name}', volumes.inspect],
+  ['DELETE', '/volumes/{name}', volumes.remove],
+
+  ['GET', '/networks', networks.list],
+  ['POST', '/networks/create', networks.create],
+  ['GET', '/networks/{id}', networks.inspect],
+];

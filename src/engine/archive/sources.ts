@@ -1,0 +1,77 @@
+import { concat } from 'host:bytes';
+import { detect, gunzip, unzstd } from 'host:compress';
+import { Sha256 } from 'host:crypto';
+import type { ByteSource } from '../ports/index.ts';
+
+/** A source whose first bytes have been looked at and given back. */
+export async function peek(source: ByteSource, count: number): Promise<{ start: Uint8Array; source: ByteSource }> {
+  const parts: Uint8Array[] = [];
+  let have = 0;
+  while (have < count) {
+    const part = await source.read();
+    if (part === null) break;
+    parts.push(part);
+    have += part.length;
+  }
+  const first = parts.length === 1 && parts[0] !== undefined ? parts[0] : concat(parts);
+  let given = first.length === 0;
+  return {
+    start: first.subarray(0, count),
+    source: {
+      read() {
+        if (given) return source.read();
+        given = true;
+        return Promise.resolve(first);
+      },
+    },
+  };
+}
+
+/** Hashes what passes; `hex` and `sizeBytes` are of all that has been read so far. */
+export interface HashedSource extends ByteSource {
+  hex(): string;
+  readonly sizeBytes: number;
+}
+
+export function hashed(source: ByteSource): HashedSource {
+  const hash = new Sha256();
+  let sizeBytes = 0;
+  return {
+    get sizeBytes() {
+      return sizeBytes;
+    },
+    hex: () => hash.hex(),
+    async read() {
+      const part = await source.read();
+      if (part !== null) {
+        hash.update(part);
+        sizeBytes += part.length;
+      }
+      return part;
+    },
+  };
+}
+
+/** gzip or zstd by the first bytes; anything else passes as it is. Throws 'CORRUPT' or 'TRUNCATED' for damaged data. */
+export async function decompressed(input: ByteSource): Promise<ByteSource & { close(): void }> {
+  const { start, source } = await peek(input, 4);
+  const format = detect(start);
+  if (format === null) return { read: () => source.read(), close: () => undefined };
+  const codec = format === 'gzip' ? gunzip() : unzstd();
+  let finished = false;
+  return {
+    async read() {
+      for (;;) {
+        const out = codec.pull();
+        if (out !== null) return out;
+        if (finished) return null;
+        const part = await source.read();
+        if (part === null) {
+          codec.finish();
+          finished = true;
+        } else codec.push(part);
+      }
+    },
+    close: () => codec.close(),
+  };
+}

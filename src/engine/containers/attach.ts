@@ -1,0 +1,104 @@
+import { EngineError } from '../error.ts';
+import type { ByteSink, ByteSource, Cancellation, Connection } from '../ports/index.ts';
+import type { Container } from './collection.ts';
+import { bundleFolder, type ContainerContext } from './context.ts';
+import { createDetachDetector } from './detach-keys.ts';
+import { frameHeader, STDERR, STDOUT } from './multiplex.ts';
+import { isLive } from './record.ts';
+
+/** A client's side of an attach: what is left of its HTTP connection. */
+export interface AttachClient extends ByteSource, ByteSink {
+  shutdown(): Promise<void>;
+  close(): void;
+}
+
+export interface AttachStreams {
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  tty: boolean;
+  /** Keys that end the attach and leave the process alone; empty for none. */
+  detachKeys: Uint8Array;
+}
+
+/** conmon reads at most this much of one record. */
+const RECORD_LIMIT_BYTES = 8192;
+const CONMON_STDOUT = 2;
+const CONMON_STDERR = 3;
+
+/** Connects to a running container, or waits until it starts; undefined when the client went first. */
+export function connectAttach(context: ContainerContext, container: Container, gone: Cancellation): Promise<Connection | undefined> {
+  if (isLive(container.record.state)) return context.runtime.attach(bundleFolder(context, container.id));
+  return new Promise((resolve, reject) => {
+    const pending = {
+      connected: (connection: Connection) => {
+        forget();
+        resolve(connection);
+      },
+      failed: (error: unknown) => {
+        forget();
+        reject(error instanceof Error ? error : new EngineError('internal', 'ATTACH_FAILED', String(error)));
+      },
+    };
+    const forget = gone.onCancel(() => {
+      container.pendingAttach.delete(pending);
+      resolve(undefined);
+    });
+    container.pendingAttach.add(pending);
+  });
+}
+
+/** Carries both directions until the process ends, the client goes, or it detaches. Never rejects; both sides are closed after it. */
+export async function pumpAttach(process: Connection, client: AttachClient, streams: AttachStreams, gone: Cancellation): Promise<'ended' | 'detached'> {
+  let result: 'ended' | 'detached' = 'ended';
+  const forget = gone.onCancel(() => process.close());
+  const input = streams.stdin
+    ? forwardInput(process, client, streams).then((detached) => {
+        if (!detached) return;
+        result = 'detached';
+        process.close();
+      })
+    : Promise.resolve();
+  try {
+    await forwardOutput(process, client, streams);
+  } catch {
+    // One side has gone; the other is closed below, which is all that can be done.
+  }
+  forget();
+  process.close();
+  try {
+    await client.shutdown();
+  } catch {
+    // It went first.
+  }
+  client.close();
+  await input;
+  return result;
+}
+
+async function forwardOutput(process: Connection, client: AttachClient, streams: AttachStreams): Promise<void> {
+  for (let record = await process.read(); record !== null; record = await process.read()) {
+    const kind = record[0] === CONMON_STDERR ? STDERR : record[0] === CONMON_STDOUT ? STDOUT : undefined;
+    const data = record.subarray(1);
+    if (kind === undefined || data.length === 0) continue;
+    if (streams.tty) await client.write(data);
+    else if (kind === STDOUT ? streams.stdout : streams.stderr) await client.write([frameHeader(kind, data.length), data]);
+  }
+}
+
+/** True when the client typed the detach keys. */
+async function forwardInput(process: Connection, client: AttachClient, streams: AttachStreams): Promise<boolean> {
+  const detector = createDetachDetector(streams.tty ? streams.detachKeys : new Uint8Array(0));
+  try {
+    for (let data = await client.read(); data !== null; data = await client.read()) {
+      const { pass, detached } = detector.feed(data);
+      for (let at = 0; at < pass.length; at += RECORD_LIMIT_BYTES) await process.write(pass.subarray(at, at + RECORD_LIMIT_BYTES));
+      if (detached) return true;
+    }
+    // The end of the client's input is the end of the process' input; its output goes on.
+    await process.shutdown();
+  } catch {
+    // The process or the client has gone; the other direction notices too.
+  }
+  return false;
+}

@@ -1,0 +1,24 @@
+// Purpose: the life of containers: create, start, watch, stop, remove, and what clients do with them meanwhile.
+// Owns: containers/ below the data root, run-time bundles, the OCI specification.
+// Must not: know HTTP.
+export { connectAttach, pumpAttach, type AttachClient, type AttachStreams } from './attach.ts';
+export { parseBoundingSet } from './capabilities.ts';
+export { openCollection, type Container, type ContainerCollection } from './collection.ts';
+export type { ContainerConfig, HostConfig } from './config.ts';
+export { bundleFolder, emit, nowIso, type ContainerContext, type ExecConfig, type ExecSession } from './context.ts';
+export { createContainer } from './create.ts';
+export { DEFAULT_DETACH_KEYS, parseDetachKeys } from './detach-keys.ts';
+export { createExec, execFolder, findExec, startExec } from './exec.ts';
+export { createFields, type Fields } from './fields.ts';
+export { containerLife } from './finish.ts';
+export { logBound } from './log-lines.ts';
+export { writeLogs, type LogRequest } from './logs.ts';
+export { checkContainerName } from './names.ts';
+export { parseCreateRequest } from './parse-create.ts';
+export { isLive, ZERO_TIME, type ContainerRecord } from './record.ts';
+export { recoverContainers, startByPolicy } from './recover.ts';
+export { inUse, removeContainer, usedLayers } from './remove.ts';
+export { createRootfsStore } from './rootfs.ts';
+export { logPath, startContainer } from './start.ts';
+export { endContainer, killContainer, pauseContainer, restartContainer, stopContainer, unpauseContainer } from './stop.ts';
+export { waitContainer, type WaitCondition } from './wait.ts';

@@ -1,0 +1,97 @@
+import type { ApiContext } from '../api/index.ts';
+import { containerLife, createRootfsStore, openCollection, parseBoundingSet, recoverContainers, startByPolicy, type ContainerContext } from '../containers/index.ts';
+import { EngineError } from '../error.ts';
+import { createEventBus } from '../events/index.ts';
+import { openImageStore, openLayerStore } from '../images/index.ts';
+import { createBridgeNetwork } from '../network/index.ts';
+import type { Files, Processes, System } from '../ports/index.ts';
+import { createRuntime } from '../runtime/index.ts';
+import { enginePaths, openDataRoot, readDocument, writeDocument } from '../store/index.ts';
+import { openVolumeStore } from '../volumes/index.ts';
+import type { DaemonSettings } from './settings.ts';
+
+export interface Engine {
+  api: ApiContext;
+  containers: ContainerContext;
+  /** Starts what the restart policies want; call it once clients are answered. */
+  startContainers(): Promise<void>;
+  /** Nothing is started again from now on. */
+  goDown(): void;
+  release(): void;
+}
+
+/** Opens the store, puts the network up and finds the containers that are still running. */
+export async function composeEngine(system: System, settings: DaemonSettings): Promise<Engine> {
+  const { files, processes } = system;
+  const programs = { crun: findProgram(processes, settings.crun, 'crun'), conmon: findProgram(processes, settings.conmon, 'conmon') };
+  const paths = enginePaths(settings.dataRoot, settings.execRoot);
+  const lock = await openDataRoot(files, paths);
+  const layers = openLayerStore(files, system.machine, paths);
+  const images = openImageStore(files, paths, layers);
+  const bridge =
+    settings.bridge === 'none'
+      ? undefined
+      : createBridgeNetwork(system, {
+          name: settings.bridge,
+          address: settings.bridgeAddress,
+          mtu: settings.mtu,
+          masquerade: settings.ipMasquerade,
+          forward: settings.ipForward,
+          nft: findProgram(processes, settings.nft, 'nft'),
+          table: settings.bridge === 'minke0' ? 'minke' : `minke_${settings.bridge.replaceAll(/\W/g, '_')}`,
+        });
+  let stopping = false;
+  const containers: ContainerContext = {
+    system,
+    paths,
+    images,
+    layers,
+    volumes: openVolumeStore(files, paths),
+    bridge,
+    runtime: createRuntime(system, { ...programs, crunRoot: paths.crunRoot }),
+    events: createEventBus(() => system.clock.now()),
+    collection: openCollection(files, paths),
+    rootfs: createRootfsStore(files, paths, layers),
+    execs: new Map(),
+    dns: { servers: settings.dns, search: settings.dnsSearch, options: settings.dnsOptions },
+    cgroupVersion: files.exists('/sys/fs/cgroup/cgroup.controllers') ? 2 : 1,
+    capabilities: parseBoundingSet(files.readText('/proc/self/status')),
+    life: containerLife(() => containers),
+    stopping: () => stopping,
+  };
+  await bridge?.restore();
+  const wanted = await recoverContainers(containers);
+  await removeOrphans(containers);
+  return {
+    containers,
+    api: { containers, settings, engineId: await engineId(files, paths.dataRoot, system) },
+    startContainers: () => startByPolicy(containers, wanted),
+    goDown() {
+      stopping = true;
+    },
+    release: () => lock.release(),
+  };
+}
+
+/** Layers whose image never came to be, or whose image and containers have all gone. */
+async function removeOrphans({ images, collection, system }: ContainerContext): Promise<void> {
+  const count = await images.collect(new Set(collection.all().flatMap(({ record }) => [...record.diffIds])));
+  if (count > 0) system.reporter.log('info', 'layers that belonged to nothing were removed', { count });
+}
+
+function findProgram(processes: Processes, name: string, option: string): string {
+  const path = processes.find(name);
+  if (path === undefined) {
+    throw new EngineError('invalid', 'PROGRAM_MISSING', `${name} is not installed`, { hint: `on Debian: apt install ${option === 'nft' ? 'nftables' : option}; or name it with --${option}` });
+  }
+  return path;
+}
+
+async function engineId(files: Files, dataRoot: string, system: System): Promise<string> {
+  const path = `${dataRoot}/engine-id.json`;
+  if (files.exists(path)) return readDocument<{ id: string }>(files, path).id;
+  const digits = system.machine.randomHex(16);
+  const id = `${digits.slice(0, 8)}-${digits.slice(8, 12)}-${digits.slice(12, 16)}-${digits.slice(16, 20)}-${digits.slice(20)}`;
+  await writeDocument(files, path, { id });
+  return id;
+}

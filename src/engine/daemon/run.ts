@@ -1,0 +1,137 @@
+import { activationFds, exit, getEnv, ids, log, notifySupervisor, onSignal, onUncaught, pid, umask } from 'host:process';
+import { createApi } from '../api/index.ts';
+import { endContainer, isLive } from '../containers/index.ts';
+import { EngineError, messageOf, systemErrorCode } from '../error.ts';
+import { DEFAULT_LIMITS, serveConnection } from '../http/index.ts';
+import type { Connection, System } from '../ports/index.ts';
+import { clearStaleSocket, hostReporter, hostSystem } from '../system/index.ts';
+import { API_VERSION, ENGINE_VERSION } from '../version.ts';
+import { composeEngine, type Engine } from './compose.ts';
+import { findGroup, openListeners, planListeners } from './listeners.ts';
+import { flagText, helpText, parseArguments, parseConfigFile, resolveSettings } from './options.ts';
+import { DEFAULT_HOST, DEFAULTS, type DaemonSettings } from './settings.ts';
+import { startWatchdog } from './watchdog.ts';
+
+const SIGTERM = 15;
+
+/** `minke daemon`: resolves with the exit code when the daemon has been told to stop. */
+export async function runDaemon(argv: readonly string[]): Promise<number> {
+  const reporter = hostReporter('info');
+  try {
+    const parsed = parseArguments(argv);
+    if (parsed.help || parsed.version) {
+      log(parsed.help ? helpText() : `Minke Engine version ${ENGINE_VERSION}`);
+      return 0;
+    }
+    const system = hostSystem(reporter);
+    const explicit = flagText(parsed.given, 'config-file');
+    const configFile = explicit ?? DEFAULTS.configFile;
+    const fromFile = explicit !== undefined || system.files.exists(configFile) ? parseConfigFile(readConfig(system, configFile), configFile) : new Map();
+    const settings: DaemonSettings = { ...resolveSettings(fromFile, parsed.given), startedAt: new Date(system.clock.now()).toISOString() };
+    if (parsed.validate) {
+      log('configuration OK');
+      return 0;
+    }
+    if (ids().effectiveUid !== 0) throw new EngineError('forbidden', 'NOT_ROOT', 'the daemon has to run as root', { hint: 'use sudo, or the systemd service' });
+    return await serve({ ...system, reporter: hostReporter(settings.logLevel) }, settings);
+  } catch (error) {
+    if (!(error instanceof EngineError)) {
+      reporter.log('fatal', messageOf(error), { stack: error instanceof Error ? (error.stack ?? '') : '' });
+      return 1;
+    }
+    log(`minke daemon: ${error.message}${error.hint === undefined ? '' : `\n  ${error.hint}`}`);
+    return error.code === 'DAEMON_OPTION' ? 2 : 1;
+  }
+}
+
+function readConfig(system: System, path: string): string {
+  try {
+    return system.files.readText(path, 1024 * 1024);
+  } catch (error) {
+    throw new EngineError('invalid', 'DAEMON_OPTION', `cannot read ${path}: ${systemErrorCode(error) ?? messageOf(error)}`, { cause: error });
+  }
+}
+
+async function serve(system: System, settings: DaemonSettings): Promise<number> {
+  const { reporter, files, sockets } = system;
+  umask(0o022);
+  onUncaught((error) => {
+    reporter.log('error', 'a fault that nobody dealt with', { error: messageOf(error), stack: error instanceof Error ? (error.stack ?? '') : '' });
+  });
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ['TERM', 'INT']) onSignal(signal, resolve);
+  });
+  onSignal('HUP', () => reporter.log('info', 'nothing is read again on SIGHUP; restart the daemon to change its options'));
+
+  const activated = activationFds().map(({ fd }) => fd);
+  const hosts = settings.hosts.length > 0 ? settings.hosts : [activated.length > 0 ? 'fd://' : DEFAULT_HOST];
+  const addresses = planListeners(hosts, activated, findGroup(files, settings.group));
+  const engine = await composeEngine(system, settings);
+  const connections = new Set<Connection>();
+  const answer = {
+    limits: DEFAULT_LIMITS,
+    clock: system.clock,
+    headers: { 'Api-Version': API_VERSION, 'Docker-Experimental': 'false', Ostype: 'linux', Server: `Minke/${ENGINE_VERSION} (linux)` },
+    handle: createApi(engine.api),
+    onFault: (error: unknown, request: string) => reporter.log('error', 'a request failed', { request, error: messageOf(error), stack: error instanceof Error ? (error.stack ?? '') : '' }),
+  };
+  const onConnection = (connection: Connection): void => {
+    connections.add(connection);
+    void serveConnection(connection, answer).finally(() => connections.delete(connection));
+  };
+  const listeners = await openListeners(sockets, files, addresses, clearStaleSocket, onConnection);
+  if (settings.pidFile !== '') files.writeText(settings.pidFile, String(pid));
+  for (const address of addresses) {
+    if (address.kind === 'tcp' && address.address !== '127.0.0.1') reporter.log('warn', 'everyone who reaches this address is root on this machine: it has no TLS', { address: `${address.address}:${address.port}` });
+  }
+  notifySupervisor('READY=1');
+  reporter.log('info', 'the engine answers', { version: ENGINE_VERSION, hosts: hosts.join(' '), containers: engine.containers.collection.all().length });
+  const stopWatchdog = feedWatchdog(system, addresses);
+  void engine.startContainers();
+
+  const signal = await stopped;
+  reporter.log('info', 'stopping', { signal, containers: settings.liveRestore ? 'left running' : 'stopped too' });
+  notifySupervisor('STOPPING=1');
+  stopWatchdog();
+  engine.goDown();
+  for (const listener of listeners) listener.close();
+  if (!settings.liveRestore) await stopContainers(engine, settings.shutdownTimeoutS);
+  for (const address of addresses) if (address.kind === 'unix') tryUnlink(system, address.path);
+  if (settings.pidFile !== '') tryUnlink(system, settings.pidFile);
+  engine.release();
+  // What still runs (attached clients, timers, watches) would keep the process alive for nothing.
+  exit(0);
+}
+
+function feedWatchdog(system: System, addresses: ReturnType<typeof planListeners>): () => void {
+  const intervalUs = Number(getEnv('WATCHDOG_USEC') ?? 0);
+  const unix = addresses.find((address) => address.kind === 'unix');
+  const path = unix?.kind === 'unix' ? unix.path : getEnv('MINKE_SOCKET');
+  if (!(intervalUs > 0)) return () => undefined;
+  return startWatchdog({
+    clock: system.clock,
+    reporter: system.reporter,
+    intervalMs: intervalUs / 1000,
+    connect: () => system.sockets.connectUnix(path ?? DEFAULT_HOST.slice('unix://'.length)),
+    alive: () => void notifySupervisor('WATCHDOG=1'),
+  });
+}
+
+async function stopContainers({ containers }: Engine, timeoutS: number): Promise<void> {
+  const running = containers.collection.all().filter(({ record }) => isLive(record.state));
+  await Promise.all(
+    running.map((container) =>
+      endContainer(containers, container, SIGTERM, timeoutS * 1000).catch((error: unknown) => {
+        containers.system.reporter.log('warn', 'a container did not stop', { container: container.id, error: messageOf(error) });
+      }),
+    ),
+  );
+}
+
+function tryUnlink(system: System, path: string): void {
+  try {
+    system.files.unlink(path);
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') system.reporter.log('warn', 'a file could not be removed', { path });
+  }
+}

@@ -1,0 +1,18 @@
+/** What a client may ask of the parser before it is turned away. */
+export interface HttpLimits {
+  /** Request line and headers together. */
+  headBytes: number;
+  /** From the first byte of a request to the end of its headers. */
+  headTimeoutMs: number;
+  /** Between requests on a connection that is kept. */
+  idleTimeoutMs: number;
+  /** JSON bodies that are held in memory. */
+  jsonBytes: number;
+}
+
+export const DEFAULT_LIMITS: HttpLimits = {
+  headBytes: 64 * 1024,
+  headTimeoutMs: 30_000,
+  idleTimeoutMs: 300_000,
+  jsonBytes: 4 * 1024 * 1024,
+};

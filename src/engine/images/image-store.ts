@@ -1,0 +1,142 @@
+import { sha256 } from 'host:crypto';
+import { EngineError } from '../error.ts';
+import type { Files } from '../ports/index.ts';
+import { createQueue, readDocument, writeDocument, type Paths } from '../store/index.ts';
+import { parseImageConfig, type ImageConfig } from './image-config.ts';
+import type { LayerStore, StagedLayer } from './layer-store.ts';
+import { canonicalName, parseReference, withDefaultTag } from './reference.ts';
+
+export interface Image {
+  /** 'sha256:…' of the configuration's bytes. */
+  id: string;
+  diffIds: readonly string[];
+  /** Canonical names that point here, sorted. */
+  names: readonly string[];
+}
+
+interface NamesDocument {
+  /** Canonical name → image id. */
+  names: Record<string, string>;
+  /** When each image got its last name, ISO time. */
+  taggedAt: Record<string, string>;
+}
+
+export interface ImageStore {
+  all(): Image[];
+  get(id: string): Image | undefined;
+  config(id: string): ImageConfig;
+  sizeBytes(id: string): number;
+  taggedAt(id: string): string | undefined;
+  /** By id, unique prefix of one, or name. */
+  find(text: string): Image | undefined;
+  /** Adds a configuration together with those of its layers that are not in the store yet. Returns the id. */
+  add(configText: string, staged: readonly StagedLayer[]): Promise<string>;
+  /** Points a name at an image; returns the id that it pointed at before. */
+  name(canonical: string, id: string, now: string): Promise<string | undefined>;
+  unname(canonical: string): Promise<void>;
+  /** Removes the configuration and its names; layers go by `collect`. */
+  remove(id: string): Promise<void>;
+  /** Removes layers that no image has and that are not in `used`. Returns their number. */
+  collect(used: ReadonlySet<string>): Promise<number>;
+}
+
+export function openImageStore(files: Files, paths: Paths, layers: LayerStore): ImageStore {
+  const namesFile = `${paths.images}/names.json`;
+  const document: NamesDocument = files.exists(namesFile) ? readDocument(files, namesFile) : { names: {}, taggedAt: {} };
+  const images = new Map<string, readonly string[]>();
+  const queue = createQueue();
+  const configFile = (id: string): string => `${paths.images}/${id.slice('sha256:'.length)}.json`;
+
+  for (const { name } of files.readdir(paths.images)) {
+    const match = /^([0-9a-f]{64})\.json$/.exec(name);
+    if (match === null) continue;
+    const config = parseImageConfig(files.readText(`${paths.images}/${name}`));
+    if (config.rootfs.diff_ids.every((diffId) => layers.get(diffId) !== undefined)) images.set(`sha256:${match[1]}`, config.rootfs.diff_ids);
+  }
+
+  const saveNames = (): Promise<void> => writeDocument(files, namesFile, document);
+  const view = (id: string, diffIds: readonly string[]): Image => ({
+    id,
+    diffIds,
+    names: Object.entries(document.names)
+      .filter(([, target]) => target === id)
+      .map(([name]) => name)
+      .sort(),
+  });
+  const get = (id: string): Image | undefined => {
+    const diffIds = images.get(id);
+    return diffIds === undefined ? undefined : view(id, diffIds);
+  };
+
+  return {
+    all: () => [...images].map(([id, diffIds]) => view(id, diffIds)),
+    get,
+    config: (id) => parseImageConfig(files.readText(configFile(id))),
+    sizeBytes: (id) => (images.get(id) ?? []).reduce((sum, diffId) => sum + (layers.get(diffId)?.sizeBytes ?? 0), 0),
+    taggedAt: (id) => document.taggedAt[id],
+    find(text) {
+      const digits = text.startsWith('sha256:') ? text.slice('sha256:'.length) : text;
+      if (/^[0-9a-f]{64}$/.test(digits)) return get(`sha256:${digits}`);
+      const named = findByName(document.names, text);
+      if (named !== undefined) return get(named);
+      if (!/^[0-9a-f]{2,63}$/.test(digits)) return undefined;
+      const matches = [...images.keys()].filter((id) => id.startsWith(`sha256:${digits}`));
+      if (matches.length > 1) throw new EngineError('invalid', 'IMAGE_ID_AMBIGUOUS', `ambiguous image id prefix ${text}`);
+      return matches[0] === undefined ? undefined : get(matches[0]);
+    },
+    add: (configText, staged) =>
+      queue(async () => {
+        const config = parseImageConfig(configText);
+        const id = `sha256:${sha256(configText)}`;
+        // In the same turn of the queue, so that no collection takes the layers for orphans in between.
+        await layers.commit(staged);
+        for (const diffId of config.rootfs.diff_ids) {
+          if (layers.get(diffId) === undefined) throw new EngineError('invalid', 'IMAGE_LAYER_MISSING', `layer ${diffId} of the image is missing`);
+        }
+        if (!images.has(id)) {
+          await files.replaceFile(configFile(id), configText, 0o600);
+          images.set(id, config.rootfs.diff_ids);
+        }
+        return id;
+      }),
+    name: (canonical, id, now) =>
+      queue(async () => {
+        const before = document.names[canonical];
+        document.names[canonical] = id;
+        document.taggedAt[id] = now;
+        await saveNames();
+        return before === id ? undefined : before;
+      }),
+    unname: (canonical) =>
+      queue(async () => {
+        delete document.names[canonical];
+        await saveNames();
+      }),
+    remove: (id) =>
+      queue(async () => {
+        for (const [name, target] of Object.entries(document.names)) if (target === id) delete document.names[name];
+        delete document.taggedAt[id];
+        await saveNames();
+        images.delete(id);
+        files.unlink(configFile(id));
+        await files.syncDirectory(paths.images);
+      }),
+    collect: (used) =>
+      queue(async () => {
+        const wanted = new Set(used);
+        for (const diffIds of images.values()) for (const diffId of diffIds) wanted.add(diffId);
+        const orphans = layers.all().filter((layer) => !wanted.has(layer.diffId));
+        for (const orphan of orphans) await layers.remove(orphan.diffId);
+        return orphans.length;
+      }),
+  };
+}
+
+function findByName(names: Record<string, string>, text: string): string | undefined {
+  try {
+    const reference = withDefaultTag(parseReference(text));
+    return names[canonicalName(reference)] ?? (reference.digest === undefined ? undefined : names[canonicalName({ ...reference, tag: undefined })]);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,174 @@
+import { encode } from 'host:bytes';
+import { createTarReader, type TarEntry, type TarReader } from '../archive/index.ts';
+import { EngineError, systemErrorCode } from '../error.ts';
+import type { ByteSource, Fd, Files, Root } from '../ports/index.ts';
+import { entryPath, parentPath } from './entry-path.ts';
+import { classifyWhiteout } from './whiteouts.ts';
+
+export interface ExtractedLayer {
+  /** Sum of the files' lengths, as Docker counts a layer. */
+  sizeBytes: number;
+  entries: number;
+}
+
+/** 'overlay': removals become overlay's own marks. 'apply': they remove what stands there (import, copy into a container). */
+export type WhiteoutMode = 'overlay' | 'apply';
+
+const OPAQUE_XATTR = 'trusted.overlay.opaque';
+const OVERLAY_XATTRS = /^(?:trusted|user)\.overlay\./;
+const YES = encode('y');
+
+/** Extracts an uncompressed layer as it arrives. Nothing is synced: whoever commits the layer does it once, for all of it. */
+export async function extractLayer(files: Files, source: ByteSource, root: Root, whiteouts: WhiteoutMode): Promise<ExtractedLayer> {
+  const reader = createTarReader(source);
+  const directoryTimes = new Map<string, { seconds: number; nanoseconds: number }>();
+  let sizeBytes = 0;
+  let entries = 0;
+  for (let entry = await reader.next(); entry !== null; entry = await reader.next()) {
+    const path = entryPath(entry.path);
+    entries += 1;
+    const meaning = classifyWhiteout(path);
+    if (meaning.kind === 'ignored') continue;
+    if (meaning.kind === 'opaque') {
+      if (whiteouts === 'overlay') await withParents(root, `${meaning.directory}/.`, () => root.setXattr(meaning.directory, OPAQUE_XATTR, YES));
+      continue;
+    }
+    if (meaning.kind === 'removal') {
+      await replace(root, meaning.path, () => {
+        if (whiteouts === 'overlay') root.makeDevice(meaning.path, 'character', 0, 0, 0);
+      });
+      continue;
+    }
+    await writeEntry(files, root, reader, entry, path);
+    if (entry.type === 'directory') directoryTimes.set(path, { seconds: entry.mtimeSeconds, nanoseconds: entry.mtimeNanoseconds });
+    if (entry.type === 'file') sizeBytes += entry.sizeBytes;
+  }
+  await reader.drain();
+  // Last of all, since every name made in a directory changes its time.
+  for (const [path, time] of directoryTimes) {
+    try {
+      root.utimes(path, time.seconds, time.nanoseconds);
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+  return { sizeBytes, entries };
+}
+
+async function writeEntry(files: Files, root: Root, reader: TarReader, entry: TarEntry, path: string): Promise<void> {
+  switch (entry.type) {
+    case 'directory':
+      await makeDirectory(root, path);
+      break;
+    case 'file': {
+      const fd = await replace(root, path, () => root.open(path, 'create-new', 0o600));
+      try {
+        await writeContent(files, fd, reader, entry);
+      } finally {
+        files.close(fd);
+      }
+      break;
+    }
+    case 'hardlink': {
+      const target = entryPath(entry.linkPath);
+      // Not through replace() first: a link to itself must not remove its only name.
+      if (target === path) return;
+      await replace(root, path, () => root.link(target, path), `hard link ${JSON.stringify(entry.path)} to ${JSON.stringify(entry.linkPath)}`);
+      return;
+    }
+    case 'symlink':
+      await replace(root, path, () => root.symlink(entry.linkPath, path));
+      break;
+    case 'fifo':
+      await replace(root, path, () => root.makeFifo(path, 0o600));
+      break;
+    case 'character':
+    case 'block': {
+      const type = entry.type;
+      await replace(root, path, () => root.makeDevice(path, type, 0o600, entry.deviceMajor, entry.deviceMinor));
+      break;
+    }
+  }
+  setMetadata(root, entry, path);
+}
+
+function setMetadata(root: Root, entry: TarEntry, path: string): void {
+  root.lchown(path, entry.uid, entry.gid);
+  if (entry.type !== 'symlink') root.chmod(path, entry.mode);
+  for (const [name, value] of entry.xattrs) {
+    // Overlay's own marks in an image could point a file at another layer's inode.
+    if (OVERLAY_XATTRS.test(name)) continue;
+    try {
+      root.setXattr(path, name, value);
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ENOTSUP' && systemErrorCode(error) !== 'EOPNOTSUPP') throw error;
+    }
+  }
+  if (entry.type !== 'directory') root.utimes(path, entry.mtimeSeconds, entry.mtimeNanoseconds);
+}
+
+async function makeDirectory(root: Root, path: string): Promise<void> {
+  if (path === '') return;
+  try {
+    await withParents(root, path, () => root.mkdir(path, 0o700));
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw error;
+    if (root.lstat(path).type === 'directory') return;
+    await root.removeTree(path);
+    root.mkdir(path, 0o700);
+  }
+}
+
+/** Runs `make`, after clearing away what stands at the path, and with the parents made if they are missing. */
+async function replace<T>(root: Root, path: string, make: () => T, what?: string): Promise<T> {
+  if (path === '') throw new EngineError('invalid', 'LAYER_ROOT_REPLACED', 'archive replaces its root by something that is not a directory');
+  try {
+    return await withParents(root, path, make);
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === 'ENOENT' && what !== undefined) throw new EngineError('invalid', 'LAYER_LINK_BROKEN', `${what}: there is no such file in the layer`);
+    if (code !== 'EEXIST') throw error;
+    await root.removeTree(path);
+    return make();
+  }
+}
+
+/** Archives may leave directories out; they are made as Docker makes them. */
+async function withParents<T>(root: Root, path: string, make: () => T): Promise<T> {
+  try {
+    return make();
+  } catch (error) {
+    const parent = parentPath(path);
+    if (systemErrorCode(error) !== 'ENOENT' || parent === '') throw error;
+    root.mkdirs(parent, 0o755);
+    return make();
+  }
+}
+
+async function writeContent(files: Files, fd: Fd, reader: TarReader, entry: TarEntry): Promise<void> {
+  if (entry.sparse === undefined) {
+    for (let part = await reader.content.read(); part !== null; part = await reader.content.read()) files.write(fd, part);
+    return;
+  }
+  let range = 0;
+  let done = 0;
+  for (let part = await reader.content.read(); part !== null; part = await reader.content.read()) {
+    let left = part;
+    while (left.length > 0) {
+      const current = entry.sparse[range];
+      if (current === undefined) throw new EngineError('invalid', 'LAYER_SPARSE_DAMAGED', 'sparse file has more data than ranges');
+      const take = Math.min(left.length, current.sizeBytes - done);
+      if (take > 0) {
+        files.seek(fd, current.offset + done);
+        files.write(fd, left.subarray(0, take));
+      }
+      left = left.subarray(take);
+      done += take;
+      if (done === current.sizeBytes) {
+        range += 1;
+        done = 0;
+      }
+    }
+  }
+  files.truncate(fd, entry.sizeBytes);
+}

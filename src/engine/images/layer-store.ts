@@ -1,0 +1,131 @@
+import { decompressed, hashed } from '../archive/index.ts';
+import { EngineError, systemErrorCode } from '../error.ts';
+import type { ByteSource, Files, Machine } from '../ports/index.ts';
+import { readDocument, writeDocument, type Paths } from '../store/index.ts';
+import { extractLayer, type WhiteoutMode } from './layer-extract.ts';
+
+export interface Layer {
+  /** 'sha256:…' of the uncompressed archive. */
+  diffId: string;
+  /** Folder below `layers/`, short because overlay's options must fit in a page. */
+  folder: string;
+  sizeBytes: number;
+}
+
+/** A layer that is extracted but not yet part of the store. */
+export interface StagedLayer {
+  diffId: string;
+  /** Of the bytes as they came, compressed or not. */
+  blobDigest: string;
+  blobSizeBytes: number;
+  sizeBytes: number;
+  path: string;
+}
+
+interface LayerDocument {
+  diffId: string;
+  sizeBytes: number;
+}
+
+export interface LayerStore {
+  get(diffId: string): Layer | undefined;
+  all(): Layer[];
+  /** Extracts while reading; the source may be compressed. On failure nothing is left. */
+  stage(source: ByteSource, whiteouts: WhiteoutMode): Promise<StagedLayer>;
+  /** Makes staged layers durable and visible, each as a whole. Ones that are there already are dropped. */
+  commit(staged: readonly StagedLayer[]): Promise<void>;
+  discard(staged: StagedLayer): Promise<void>;
+  remove(diffId: string): Promise<void>;
+}
+
+const FOLDER_DIGITS = 16;
+
+export function openLayerStore(files: Files, machine: Machine, paths: Paths): LayerStore {
+  const layers = new Map<string, Layer>();
+  for (const { name } of files.readdir(paths.layers)) {
+    const document = readDocument<LayerDocument>(files, `${paths.layers}/${name}/layer.json`);
+    layers.set(document.diffId, { ...document, folder: name });
+  }
+
+  const discard = (staged: StagedLayer): Promise<void> => files.removeTree(staged.path);
+
+  return {
+    get: (diffId) => layers.get(diffId),
+    all: () => [...layers.values()],
+    discard,
+    async stage(source, whiteouts) {
+      const path = `${paths.temporary}/${machine.randomHex(8)}`;
+      files.mkdir(path, 0o700);
+      files.mkdir(`${path}/diff`, 0o755);
+      try {
+        return await extract(files, source, path, whiteouts);
+      } catch (error) {
+        await files.removeTree(path);
+        throw explain(error, files, paths);
+      }
+    },
+    async commit(staged) {
+      const fresh = new Map<string, StagedLayer>();
+      for (const layer of staged) {
+        if (layers.has(layer.diffId) || fresh.has(layer.diffId)) await discard(layer);
+        else fresh.set(layer.diffId, layer);
+      }
+      if (fresh.size === 0) return;
+      for (const layer of fresh.values()) {
+        await writeDocument(files, `${layer.path}/layer.json`, { diffId: layer.diffId, sizeBytes: layer.sizeBytes } satisfies LayerDocument);
+      }
+      await files.syncFileSystem(paths.layers);
+      for (const layer of fresh.values()) {
+        // Another load may have been faster while ours was written out.
+        if (layers.has(layer.diffId)) {
+          await discard(layer);
+          continue;
+        }
+        const folder = layer.diffId.slice('sha256:'.length, 'sha256:'.length + FOLDER_DIGITS);
+        files.chmod(layer.path, 0o711);
+        files.rename(layer.path, `${paths.layers}/${folder}`);
+        layers.set(layer.diffId, { diffId: layer.diffId, folder, sizeBytes: layer.sizeBytes });
+      }
+      await files.syncDirectory(paths.layers);
+    },
+    async remove(diffId) {
+      const layer = layers.get(diffId);
+      if (layer === undefined) return;
+      layers.delete(diffId);
+      // Out of sight in one step; what a crash leaves in the temporary folder goes at the next start.
+      const grave = `${paths.temporary}/${machine.randomHex(8)}`;
+      files.rename(`${paths.layers}/${layer.folder}`, grave);
+      await files.removeTree(grave);
+    },
+  };
+}
+
+async function extract(files: Files, source: ByteSource, path: string, whiteouts: WhiteoutMode): Promise<StagedLayer> {
+  const blob = hashed(source);
+  const plain = await decompressed(blob);
+  try {
+    const content = hashed(plain);
+    const root = files.openRoot(`${path}/diff`);
+    try {
+      const { sizeBytes } = await extractLayer(files, content, root, whiteouts);
+      return { diffId: `sha256:${content.hex()}`, blobDigest: `sha256:${blob.hex()}`, blobSizeBytes: blob.sizeBytes, sizeBytes, path };
+    } finally {
+      root.close();
+    }
+  } finally {
+    plain.close();
+  }
+}
+
+function explain(error: unknown, files: Files, paths: Paths): unknown {
+  const code = systemErrorCode(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    const { availableBytes } = files.space(paths.dataRoot);
+    return new EngineError('internal', 'DISK_FULL', `no space left on device: ${paths.dataRoot} has ${Math.floor(availableBytes / 1e6)} MB free`, {
+      hint: 'remove images or containers that are not needed (docker system prune)',
+      cause: error,
+    });
+  }
+  if (code === 'CORRUPT' || code === 'TRUNCATED') return new EngineError('invalid', 'LAYER_DAMAGED', 'the layer is damaged: its compressed data cannot be read', { cause: error });
+  return error;
+}

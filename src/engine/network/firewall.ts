@@ -1,0 +1,63 @@
+import { concat, text } from 'host:bytes';
+import { EngineError } from '../error.ts';
+import type { Processes } from '../ports/index.ts';
+import { formatRuleset, type FirewallState, type PublishedPort } from './nft-ruleset.ts';
+
+export interface Firewall {
+  /** Resolves when rules with these ports are in force. */
+  publish(owner: string, ports: readonly PublishedPort[]): Promise<void>;
+  withdraw(owner: string): Promise<void>;
+  /** Writes all rules anew, whatever the table holds. */
+  restore(): Promise<void>;
+}
+
+/** Keeps the table in step with what is published; changes that come while nft runs go together in its next run. */
+export function createFirewall(processes: Processes, nft: string, base: Omit<FirewallState, 'published'>): Firewall {
+  const owners = new Map<string, readonly PublishedPort[]>();
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+
+  const write = (): Promise<void> => runNft(processes, nft, formatRuleset({ ...base, published: [...owners.values()].flat() }));
+  const restore = (): Promise<void> => {
+    if (running === undefined) {
+      running = write().finally(() => {
+        running = undefined;
+      });
+      return running;
+    }
+    next ??= running
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        return restore();
+      });
+    return next;
+  };
+
+  return {
+    restore,
+    publish(owner, ports) {
+      if (ports.length === 0) return Promise.resolve();
+      owners.set(owner, ports);
+      return restore();
+    },
+    withdraw(owner) {
+      return owners.delete(owner) ? restore() : Promise.resolve();
+    },
+  };
+}
+
+async function runNft(processes: Processes, nft: string, script: string): Promise<void> {
+  const child = processes.spawn({ argv: [nft, '-f', '-'], env: {}, stdio: ['pipe-in', 'null', 'pipe-out'] });
+  const [input, , output] = child.streams;
+  await input?.write(script).catch(() => undefined);
+  input?.close();
+  const complaint: Uint8Array[] = [];
+  for (let part = await output?.read(); part !== null && part !== undefined; part = await output?.read()) complaint.push(part);
+  output?.close();
+  const code = await child.wait();
+  if (code === 0) return;
+  throw new EngineError('internal', 'FIREWALL_REFUSED', `nft could not install the firewall rules: ${text(concat(complaint)).trim().split('\n')[0] ?? ''}`, {
+    hint: 'the kernel needs nf_tables with nat, masquerade and fib expressions',
+  });
+}

@@ -1,0 +1,89 @@
+import { concat } from 'host:bytes';
+import { systemErrorCode } from '../error.ts';
+import type { Netlink } from '../ports/index.ts';
+import { broadcast, formatIpv4, type Ipv4, type Subnet } from './ipv4.ts';
+import { addAddress, addDefaultRoute, createBridge, createVeth, deleteLink, getLink, parseLink, setLinkUp, type Link } from './link-messages.ts';
+
+const LOOPBACK_INDEX = 1;
+
+/** Docker's scheme: the address in the MAC, so that an address has always the same one and no ARP entry goes stale. */
+export function macFor(address: Ipv4): string {
+  return ['02', '42', ...formatIpv4(address).split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':');
+}
+
+export function findLink(netlink: Netlink, name: string, namespaceOfPid?: number): Link | undefined {
+  try {
+    for (const message of netlink.request(getLink(1, name), namespaceOfPid)) {
+      const link = parseLink(message);
+      if (link?.name === name) return link;
+    }
+    return undefined;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENODEV') return undefined;
+    throw error;
+  }
+}
+
+/** Makes the bridge, or completes one that is there. Returns its index. */
+export function ensureBridge(netlink: Netlink, name: string, address: Ipv4, subnet: Subnet): number {
+  if (findLink(netlink, name) === undefined) allowExisting(() => netlink.request(createBridge(1, name, macFor(address))));
+  const bridge = findLink(netlink, name);
+  if (bridge === undefined) throw new Error(`bridge ${name} vanished while it was made`);
+  allowExisting(() => netlink.request(addAddress(1, bridge.index, address, subnet.prefixLength, broadcast(subnet))));
+  if (!bridge.up) netlink.request(setLinkUp(1, bridge.index));
+  return bridge.index;
+}
+
+export interface Endpoint {
+  hostName: string;
+  bridgeIndex: number;
+  mtu: number | undefined;
+  address: Ipv4;
+  subnet: Subnet;
+  gateway: Ipv4;
+  /** A process in the container's network namespace. */
+  pid: number;
+}
+
+const INSIDE_NAME = 'eth0';
+
+/** Connects a container's fresh network namespace to the bridge. All of it goes when the namespace does. */
+export function connectEndpoint(netlink: Netlink, endpoint: Endpoint): void {
+  removeLink(netlink, endpoint.hostName);
+  const { pid, hostName, bridgeIndex, mtu, address, subnet, gateway } = endpoint;
+  netlink.request(createVeth(1, { hostName, bridgeIndex, mtu, peerName: INSIDE_NAME, peerMac: macFor(address), peerPid: pid }));
+  const inside = findLink(netlink, INSIDE_NAME, pid);
+  if (inside === undefined) throw new Error(`the container's ${INSIDE_NAME} vanished while it was made`);
+  netlink.request(
+    concat([
+      setLinkUp(1, LOOPBACK_INDEX),
+      addAddress(2, inside.index, address, subnet.prefixLength, broadcast(subnet)),
+      setLinkUp(3, inside.index),
+      addDefaultRoute(4, inside.index, gateway),
+    ]),
+    pid,
+  );
+}
+
+/** A namespace of its own has its loopback down at first. */
+export function raiseLoopback(netlink: Netlink, pid: number): void {
+  netlink.request(setLinkUp(1, LOOPBACK_INDEX), pid);
+}
+
+export function removeLink(netlink: Netlink, name: string): void {
+  const link = findLink(netlink, name);
+  if (link === undefined) return;
+  try {
+    netlink.request(deleteLink(1, link.index));
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENODEV') throw error;
+  }
+}
+
+function allowExisting(action: () => unknown): void {
+  try {
+    action();
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw error;
+  }
+}

@@ -1,0 +1,67 @@
+import { EngineError } from '../error.ts';
+import type { Files } from '../ports/index.ts';
+import { readDocument, STORE_FORMAT, writeDocument } from './documents.ts';
+
+/** Where everything lies. `dataRoot` outlives a reboot, `execRoot` does not. */
+export interface Paths {
+  dataRoot: string;
+  execRoot: string;
+  /** Unfinished work; emptied at every start. */
+  temporary: string;
+  layers: string;
+  images: string;
+  containers: string;
+  volumes: string;
+  networks: string;
+  bundles: string;
+  exits: string;
+  crunRoot: string;
+}
+
+export function enginePaths(dataRoot: string, execRoot: string): Paths {
+  return {
+    dataRoot,
+    execRoot,
+    temporary: `${dataRoot}/tmp`,
+    layers: `${dataRoot}/layers`,
+    images: `${dataRoot}/images`,
+    containers: `${dataRoot}/containers`,
+    volumes: `${dataRoot}/volumes`,
+    networks: `${dataRoot}/networks`,
+    bundles: `${execRoot}/bundles`,
+    exits: `${execRoot}/exits`,
+    crunRoot: `${execRoot}/crun`,
+  };
+}
+
+export interface DataRootLock {
+  release(): void;
+}
+
+/** Makes the folders, refuses a second daemon and a store from the future, and throws away unfinished work. */
+export async function openDataRoot(files: Files, paths: Paths): Promise<DataRootLock> {
+  files.mkdirs(paths.dataRoot, 0o711);
+  const fd = files.open(`${paths.dataRoot}/lock`, 'read-write', 0o600);
+  if (!files.tryLock(fd)) {
+    files.close(fd);
+    throw new EngineError('conflict', 'DATA_ROOT_IN_USE', `another daemon uses ${paths.dataRoot}`, {
+      hint: 'stop it, or name another folder with --data-root (and --exec-root)',
+    });
+  }
+  const versionFile = `${paths.dataRoot}/store.json`;
+  if (files.exists(versionFile)) {
+    const { format } = readDocument<{ format: number }>(files, versionFile);
+    if (format > STORE_FORMAT) {
+      files.close(fd);
+      throw new EngineError('conflict', 'STORE_TOO_NEW', `${paths.dataRoot} was written by a newer engine (format ${format}, this one knows ${STORE_FORMAT})`);
+    }
+  } else await writeDocument(files, versionFile, { format: STORE_FORMAT });
+  await files.removeTree(paths.temporary);
+  for (const folder of [paths.temporary, paths.layers, paths.images, paths.containers, paths.networks, paths.execRoot, paths.bundles, paths.exits, paths.crunRoot]) {
+    files.mkdirs(folder, 0o700);
+  }
+  // Containers reach their volumes and root file systems through these two whatever their user is.
+  files.mkdirs(paths.volumes, 0o711);
+  for (const folder of [paths.containers, paths.layers]) files.chmod(folder, 0o711);
+  return { release: () => files.close(fd) };
+}

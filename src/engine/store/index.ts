@@ -1,0 +1,5 @@
+// Purpose: the engine's durable state as small documents below the data root.
+// Owns: folders, the lock against a second daemon, the format's version, atomic documents.
+// Must not: know what the documents mean.
+export { enginePaths, openDataRoot, type DataRootLock, type Paths } from './data-root.ts';
+export { createQueue, readDocument, STORE_FORMAT, writeDocument, type Queue } from './documents.ts';

@@ -1,0 +1,55 @@
+import { connect, listen, listenFd, type Address, type Listener as HostListener } from 'host:net';
+import { unlink } from 'host:fs';
+import { EngineError, systemErrorCode } from '../error.ts';
+import type { Connection, ListenAddress, Listener, Sockets } from '../ports/index.ts';
+
+export const hostSockets: Sockets = {
+  listen(address, onConnection) {
+    const listener = open(address);
+    void acceptAll(listener, onConnection);
+    return listener;
+  },
+  connectUnix: (path) => connect({ unix: path }),
+  connectRecords: (path) => connect({ unix: path }, { records: true }),
+  reserve: (address, port) => listen({ address, port }, { backlog: 1 }),
+};
+
+function open(address: ListenAddress): HostListener {
+  if (address.kind === 'fd') return listenFd(address.fd);
+  if (address.kind === 'tcp') return listen({ address: address.address, port: address.port });
+  const options = { mode: address.mode, ...(address.groupId === undefined ? {} : { gid: address.groupId }) };
+  return listen({ unix: address.path }, options);
+}
+
+async function acceptAll(listener: HostListener, onConnection: (connection: Connection) => void): Promise<void> {
+  for (;;) {
+    try {
+      onConnection(await listener.accept());
+    } catch (error) {
+      const code = systemErrorCode(error);
+      if (code === 'ECANCELED' || code === 'EBADF') return;
+      if (code !== 'ECONNABORTED' && code !== 'EPROTO') throw error;
+    }
+  }
+}
+
+/** Removes a unix socket that a dead daemon left behind; one that answers is an error. */
+export async function clearStaleSocket(path: string): Promise<void> {
+  const target: Address = { unix: path };
+  try {
+    (await connect(target, { timeoutMs: 2000 })).close();
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === 'ENOENT') return;
+    if (code === 'ECONNREFUSED') {
+      unlink(path);
+      return;
+    }
+    throw new EngineError('internal', 'SOCKET_UNUSABLE', `cannot listen on ${path}: ${String(code)}`, { cause: error });
+  }
+  throw new EngineError('conflict', 'SOCKET_IN_USE', `another process already listens on ${path}`, {
+    hint: 'stop it, or name another socket with --host',
+  });
+}
+
+export type { Listener };
