@@ -71,7 +71,7 @@ export function imageHistory({ containers }: ApiContext, image: Image): Record<s
     top.Id = image.id;
     top.Tags = tagsOf(image);
   }
-  return lines.reverse();
+  return lines.toReversed();
 }
 
 function tagsOf(image: Image): string[] {

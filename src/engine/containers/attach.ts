@@ -48,17 +48,19 @@ export function connectAttach(context: ContainerContext, container: Container, g
   });
 }
 
-/** Carries both directions until the process ends, the client goes, or it detaches. Never rejects; both sides are closed after it. */
-export async function pumpAttach(process: Connection, client: AttachClient, streams: AttachStreams, gone: Cancellation): Promise<'ended' | 'detached'> {
+/**
+ * Carries both directions until the process ends, the client goes, or it detaches. Never rejects; both sides are closed after it.
+ * `settled`: what has to be known before the client sees the end, such as the exit code that it will ask for next.
+ */
+export async function pumpAttach(process: Connection, client: AttachClient, streams: AttachStreams, gone: Cancellation, settled?: Promise<unknown>): Promise<'ended' | 'detached'> {
   let result: 'ended' | 'detached' = 'ended';
   const forget = gone.onCancel(() => process.close());
-  const input = streams.stdin
-    ? forwardInput(process, client, streams).then((detached) => {
-        if (!detached) return;
-        result = 'detached';
-        process.close();
-      })
-    : Promise.resolve();
+  const carryInput = async (): Promise<void> => {
+    if (!streams.stdin || !(await forwardInput(process, client, streams))) return;
+    result = 'detached';
+    process.close();
+  };
+  const input = carryInput();
   try {
     await forwardOutput(process, client, streams);
   } catch {
@@ -66,6 +68,7 @@ export async function pumpAttach(process: Connection, client: AttachClient, stre
   }
   forget();
   process.close();
+  if (result === 'ended' && !gone.cancelled) await settled;
   try {
     await client.shutdown();
   } catch {

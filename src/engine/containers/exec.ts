@@ -53,6 +53,10 @@ export async function startExec(context: ContainerContext, id: string, gone: Can
   const folder = execFolder(context, session);
   const { files, processes } = context.system;
   let pumped: Promise<unknown> | undefined;
+  let settle: () => void = () => undefined;
+  const settled = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
   try {
     files.mkdirs(folder, 0o700);
     files.mkdirs(`${folder}/exits`, 0o700);
@@ -74,17 +78,18 @@ export async function startExec(context: ContainerContext, id: string, gone: Can
         if (openClient === undefined) return;
         const connection = await context.runtime.attach(folder);
         const streams: AttachStreams = { stdin: config.stdin, stdout: config.stdout, stderr: config.stderr, tty, detachKeys: new Uint8Array(0) };
-        pumped = pumpAttach(connection, await openClient(), streams, gone);
+        pumped = pumpAttach(connection, await openClient(), streams, gone, settled);
       },
     );
     session.pid = pid;
     emit(context, container, `exec_start: ${config.argv.join(' ')}`, { execID: id });
-    const ended = processes.watch(conmonPid).ended.then(() => finishExec(context, container, session));
+    const ended = processes.watch(conmonPid).ended.then(() => finishExec(context, container, session)).finally(settle);
     if (openClient !== undefined) await Promise.all([pumped, ended]);
     else ended.catch((error: unknown) => context.system.reporter.log('warn', 'cleaning up after an exec failed', { error: messageOf(error) }));
   } catch (error) {
     session.status = 'ended';
     session.exitCode = error instanceof EngineError && error.code === 'COMMAND_NOT_FOUND' ? 127 : 126;
+    settle();
     await files.removeTree(folder);
     await pumped;
     throw error;

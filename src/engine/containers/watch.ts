@@ -9,10 +9,9 @@ export function watchContainer(context: ContainerContext, container: Container):
     current = false;
     watch.close();
   };
-  watch.ended.then(
-    () => {
-      if (current) context.life.ended(container);
-    },
-    () => undefined,
-  );
+  const wait = async (): Promise<void> => {
+    await watch.ended;
+    if (current) context.life.ended(container);
+  };
+  void wait();
 }

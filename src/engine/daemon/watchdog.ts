@@ -1,6 +1,6 @@
 import { find } from 'host:bytes';
 import { messageOf } from '../error.ts';
-import type { ByteSource, Clock, Connection, Reporter } from '../ports/index.ts';
+import { sleep, type ByteSource, type Clock, type Connection, type Reporter } from '../ports/index.ts';
 
 export interface WatchdogOptions {
   clock: Clock;
@@ -18,26 +18,21 @@ export interface WatchdogOptions {
 export function startWatchdog(options: WatchdogOptions): () => void {
   const { clock, reporter, intervalMs } = options;
   let stopped = false;
-  let cancel: () => void = () => undefined;
-  const next = (): void => {
-    if (stopped) return;
-    cancel = clock.after(intervalMs / 3, () => {
-      void check(options).then(
-        () => {
-          options.alive();
-          next();
-        },
-        (error: unknown) => {
-          reporter.log('warn', 'the self-check failed', { error: messageOf(error) });
-          next();
-        },
-      );
-    });
+  const run = async (): Promise<void> => {
+    for (;;) {
+      await sleep(clock, intervalMs / 3);
+      if (stopped) return;
+      try {
+        await check(options);
+        options.alive();
+      } catch (error) {
+        reporter.log('warn', 'the self-check failed', { error: messageOf(error) });
+      }
+    }
   };
-  next();
+  void run();
   return () => {
     stopped = true;
-    cancel();
   };
 }
 

@@ -8,6 +8,8 @@ export interface Input extends ByteSource {
   readThrough(mark: string, limitBytes: number, tooLong: () => HttpError): Promise<Uint8Array | null>;
   /** At most `maxBytes`; null at the end. */
   readSome(maxBytes: number): Promise<Uint8Array | null>;
+  /** Reads ahead while an answer is made, to notice the client's going; what arrives is kept for the next reader. */
+  watchEnd(onEnd: () => void): void;
 }
 
 export function createInput(source: ByteSource): Input {
@@ -19,8 +21,15 @@ export function createInput(source: ByteSource): Input {
     kept = count < kept.length ? kept.subarray(count) : null;
     return head;
   };
+  let ahead: Promise<Uint8Array | null> | undefined;
+  const pull = (): Promise<Uint8Array | null> => {
+    if (ahead === undefined) return source.read();
+    const chunk = ahead;
+    ahead = undefined;
+    return chunk;
+  };
   const more = async (): Promise<boolean> => {
-    const chunk = await source.read();
+    const chunk = await pull();
     if (chunk === null) return false;
     kept = kept === null ? chunk : concat([kept, chunk]);
     return true;
@@ -28,8 +37,13 @@ export function createInput(source: ByteSource): Input {
 
   return {
     async read() {
-      if (kept === null) return source.read();
+      if (kept === null) return pull();
       return take(kept.length);
+    },
+    watchEnd(onEnd) {
+      if (kept !== null || ahead !== undefined) return;
+      ahead = source.read();
+      void notice(ahead, onEnd);
     },
     async readSome(maxBytes) {
       if (kept === null && !(await more())) return null;
@@ -52,4 +66,12 @@ export function createInput(source: ByteSource): Input {
       }
     },
   };
+}
+
+async function notice(reading: Promise<Uint8Array | null>, onEnd: () => void): Promise<void> {
+  try {
+    if ((await reading) === null) onEnd();
+  } catch {
+    onEnd();
+  }
 }

@@ -1,5 +1,5 @@
 import { text } from 'host:bytes';
-import { messageOf } from '../error.ts';
+import { messageOf, systemErrorCode } from '../error.ts';
 import { createCancellation, type Clock, type Connection } from '../ports/index.ts';
 import { readBody } from './body.ts';
 import { createExchange, type Exchange } from './exchange.ts';
@@ -26,10 +26,6 @@ const SKIP_LIMIT_BYTES = 256 * 1024;
 export async function serveConnection(connection: Connection, options: HttpServerOptions): Promise<void> {
   const input = createInput(connection);
   const gone = createCancellation();
-  connection.hangup().then(
-    () => gone.cancel(),
-    () => gone.cancel(),
-  );
   let hijacked = false;
   try {
     for (;;) {
@@ -40,6 +36,12 @@ export async function serveConnection(connection: Connection, options: HttpServe
       if (framing.kind !== 'none' && headerHas(head, 'expect', '100-continue')) await connection.write('HTTP/1.1 100 Continue\r\n\r\n');
       const close = wantsClose(head);
       const { exchange, outcome } = createExchange(connection, input, head, body, gone, options.headers, close);
+      // A client that ends its side while it waits for an answer has gone; on a hijacked connection it may just have no more input.
+      if (framing.kind === 'none') {
+        input.watchEnd(() => {
+          if (outcome() !== 'hijacked') gone.cancel();
+        });
+      }
       await answer(exchange, options);
       const result = outcome();
       if (result === 'hijacked') {
@@ -62,13 +64,18 @@ async function answer(exchange: Exchange, options: HttpServerOptions): Promise<v
     if (!exchange.answered) throw new Error('the handler gave no answer');
   } catch (error) {
     if (exchange.answered) {
-      if (!exchange.gone.cancelled) options.onFault(error, `${method} ${path}`);
+      if (!exchange.gone.cancelled && !clientWent(error)) options.onFault(error, `${method} ${path}`);
       return;
     }
     if (error instanceof HttpError) throw error;
     options.onFault(error, `${method} ${path}`);
     await exchange.respond(500, { 'Content-Type': 'application/json' }, `${JSON.stringify({ message: messageOf(error) })}\n`);
   }
+}
+
+function clientWent(error: unknown): boolean {
+  const code = systemErrorCode(error);
+  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ECANCELED';
 }
 
 async function readHead(connection: Connection, input: Input, options: HttpServerOptions): Promise<RequestHead | null> {

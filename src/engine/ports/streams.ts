@@ -17,6 +17,4 @@ export interface Connection extends ByteSource, ByteSink {
   /** No more will be written; the peer sees the end, reading goes on. */
   shutdown(): Promise<void>;
   close(): void;
-  /** Resolves when the peer has gone for good, even while nothing is read. */
-  hangup(): Promise<void>;
 }
