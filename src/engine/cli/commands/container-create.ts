@@ -34,7 +34,8 @@ function securityOptions(context: CommandContext): string[] {
     const equals = option.indexOf('=');
     if (equals < 0 && option !== 'no-new-privileges') throw new CliError(`invalid --security-opt: ${JSON.stringify(given)}`);
     const value = option.slice(equals + 1);
-    if (!option.startsWith('seccomp=') || ['unconfined', 'builtin'].includes(value)) return option;
+    if (!option.startsWith('seccomp=')) return given;
+    if (['unconfined', 'builtin'].includes(value)) return option;
     const text = readNamedFile(context, value);
     try {
       return `seccomp=${JSON.stringify(JSON.parse(text))}`;

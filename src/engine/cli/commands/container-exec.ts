@@ -26,7 +26,7 @@ async function exec(context: CommandContext): Promise<number> {
       json: {
         User: flags.string('user'), Privileged: flags.bool('privileged'), Tty: tty, ...consoleSize,
         AttachStdin: stdin, AttachStderr: !detach, AttachStdout: !detach, Detach: detach, DetachKeys: flags.string('detach-keys'),
-        Env: resolveEnvironment([...fileLines, ...flags.list('env')], ports.process.environment()), WorkingDir: flags.string('workdir'), Cmd: command,
+        Env: resolveEnvironment(fileLines, flags.list('env'), ports.process.environment()), WorkingDir: flags.string('workdir'), Cmd: command,
       },
     });
     if (detach) {

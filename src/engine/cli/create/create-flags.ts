@@ -10,6 +10,8 @@ const mountProblem = (value: string): string | null => {
   const mount = parseMount(value, '/');
   return typeof mount === 'string' ? mount : null;
 };
+const namespacedSysctls = /^(net\..*|fs\.mqueue\..*|kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced))=/;
+const sysctlProblem = (value: string): string | null => (namespacedSysctls.test(value) ? null : `sysctl '${value}' is not allowed`);
 const deviceRule = (value: string): string | null => (/^[acb] (\d+|\*):(\d+|\*) [rwm]{1,3}$/.test(value) ? null : `invalid device cgroup format '${value}'`);
 const pullPolicy = (value: string): string | null =>
   (['always', 'missing', 'never'].includes(value) ? null : `invalid pull option: '${value}': must be one of "always", "missing" or "never"`);
@@ -100,7 +102,7 @@ export const createFlags: readonly FlagSpec[] = [
   { name: 'stop-signal', kind: 'string', help: 'Signal that stops the container', complete: 'signal' },
   { name: 'stop-timeout', kind: 'int', help: 'Seconds until a stopping container is killed', default: '0' },
   { name: 'storage-opt', kind: 'list', help: 'Option of the storage driver' },
-  { name: 'sysctl', kind: 'map', help: 'Set a kernel parameter of the container' },
+  { name: 'sysctl', kind: 'map', help: 'Set a kernel parameter of the container', check: sysctlProblem },
   { name: 'tmpfs', kind: 'list', help: 'Mount a tmpfs (path[:options])' },
   { name: 'tty', short: 't', kind: 'bool', help: 'Give the container a terminal' },
   { name: 'ulimit', kind: 'ulimit', help: 'Set a resource limit (name=soft[:hard])' },

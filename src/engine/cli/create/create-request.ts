@@ -3,6 +3,7 @@ import { CliError } from '../cli-error.ts';
 import { parseInteger, parseMemoryBytes, parseNanoCpus } from '../flags/flag-kinds.ts';
 import type { FlagValues } from '../flags/parse-flags.ts';
 import { parseDevice, parseDeviceRate, parseDeviceWeight } from './device-spec.ts';
+import { capabilityList } from './capabilities.ts';
 import { keyValueMap, resolveEnvironment } from './environment.ts';
 import { parseMount } from './mount-spec.ts';
 import { chooseNetworks, type EndpointSettings } from './network-spec.ts';
@@ -62,7 +63,7 @@ export function buildCreateRequest(flags: FlagValues, args: readonly string[], s
     AttachStdin: attachStdin, AttachStdout: attach('stdout'), AttachStderr: attach('stderr'),
     ExposedPorts: ports.exposed,
     Tty: flags.bool('tty'), OpenStdin: interactive, StdinOnce: attachStdin && interactive,
-    Env: resolveEnvironment([...surroundings.envFileLines, ...flags.list('env')], surroundings.environment),
+    Env: resolveEnvironment(surroundings.envFileLines, flags.list('env'), surroundings.environment),
     Cmd: command.length > 0 ? command : null,
     ...healthcheck(flags),
     Image: image,
@@ -130,7 +131,7 @@ function hostConfig(
     AutoRemove: flags.bool('rm'), VolumeDriver: flags.string('volume-driver'), VolumesFrom: list('volumes-from'),
     ConsoleSize: surroundings.consoleSize ? [surroundings.consoleSize.rows, surroundings.consoleSize.columns] : [0, 0],
     ...(flags.given('annotation') ? { Annotations: keyValueMap(flags.list('annotation')) } : {}),
-    CapAdd: list('cap-add'), CapDrop: list('cap-drop'), CgroupnsMode: flags.string('cgroupns'),
+    CapAdd: capabilityList(flags.list('cap-add')), CapDrop: capabilityList(flags.list('cap-drop')), CgroupnsMode: flags.string('cgroupns'),
     Dns: [...flags.list('dns')], DnsOptions: [...flags.list('dns-option')], DnsSearch: [...flags.list('dns-search')],
     ExtraHosts: list('add-host')?.map(hostEntry) ?? null, GroupAdd: list('group-add'),
     IpcMode: flags.string('ipc'), Cgroup: '', Links: list('link'), OomScoreAdj: flags.int('oom-score-adj') ?? 0,
@@ -141,7 +142,7 @@ function hostConfig(
     UTSMode: flags.string('uts'), UsernsMode: flags.string('userns'), ShmSize: bytes(flags, 'shm-size'),
     ...(flags.given('sysctl') ? { Sysctls: keyValueMap(flags.list('sysctl')) } : {}),
     ...(flags.string('runtime') === '' ? {} : { Runtime: flags.string('runtime') }),
-    Isolation: '',
+    Isolation: flags.string('isolation'),
     ...resources(flags),
     PidsLimit: pids, Ulimits: flags.list('ulimit').map(ulimit),
     ...(mounts.length > 0 ? { Mounts: mounts } : {}),

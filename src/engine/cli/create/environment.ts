@@ -10,13 +10,13 @@ export function parseKeyValueFile(path: string, text: string): string[] {
   });
 }
 
-/** NAME=VALUE pairs; a NAME alone takes our own value, and goes when we have none. */
-export function resolveEnvironment(entries: readonly string[], own: Readonly<Record<string, string>>): string[] {
-  return entries.flatMap((entry) => {
-    if (entry.includes('=')) return [entry];
-    const value = own[entry];
-    return value === undefined ? [] : [`${entry}=${value}`];
-  });
+/**
+ * NAME=VALUE pairs from files and flags. A NAME alone takes our own value; when we have none, a file's NAME goes, and a
+ * flag's NAME stays: it tells the daemon to take the variable out of the image's.
+ */
+export function resolveEnvironment(fileLines: readonly string[], flagValues: readonly string[], own: Readonly<Record<string, string>>): string[] {
+  const known = (entry: string) => (entry.includes('=') ? entry : own[entry] === undefined ? null : `${entry}=${own[entry]}`);
+  return [...fileLines.flatMap((line) => known(line) ?? []), ...flagValues.map((value) => known(value) ?? value)];
 }
 
 /** "key" and "key=value" entries as a map, later ones winning. */
