@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dockerCliVersion, runDockerCli } from './support/docker-cli.ts';
 import { fakeDaemon, type FakeDaemon } from './support/fake-daemon.ts';
 import { container, recordedRoutes } from './support/recorded-engine.ts';
-import { runOurCli } from './support/run-cli.ts';
+import { runners } from './support/run-cli.ts';
 
 process.env['TZ'] = 'UTC';
 const docker = dockerCliVersion();
@@ -25,15 +25,14 @@ const sameOutput: readonly string[][] = [
   ['rmi', 'nginx'], ['rmi', 'missing'], ['volume', 'create', 'made'], ['network', 'create', 'made'], ['create', 'nginx'],
   ['container', 'prune', '-f'], ['image', 'prune', '-f', '-a'], ['volume', 'prune', '-f'], ['network', 'prune', '-f'], ['system', 'prune', '-f'], ['container', 'prune'],
   ['system', 'df'], ['ps', 'x'], ['rm'], ['exec', 'web'], ['tag', 'a'], ['ps', '--fooo-bar'], ['run', '-Z', 'x'], ['run', '-m', 'abc', 'x'], ['run', '--name'], ['run', '-m'], ['run', '--rm=foo', 'x'],
-  ['run', '-p', 'foo', 'x'], ['run', '-p', '1:2:3:4', 'x'], ['run', '-p', '70000:80', 'x'], ['run', '-p', '80/foo', 'x'], ['run', '--rm', '--restart', 'always', 'x'], ['run', '--env-file', '/nonexistent', 'x'], ['run', '--ulimit', 'foo', 'x'], ['run', '--ulimit', 'nofile=5:3', 'x'],
+  ['run', '-p', 'foo', 'x'], ['run', '-p', '1:2:3:4', 'x'], ['run', '-p', '70000:80', 'x'], ['run', '-p', '80/foo', 'x'], ['run', '--rm', '--restart', 'always', 'x'], ['run', '--env-file', '/no/such/file', 'x'], ['run', '--ulimit', 'foo', 'x'], ['run', '--ulimit', 'nofile=5:3', 'x'],
   ['run', '--mount', 'type=bind', 'x'], ['run', '--mount', 'type=bind,src=/a,dst=/b,foo=bar', 'x'], ['run', '-e', '=x', 'y'], ['run', '--add-host', 'foo', 'x'], ['run', '--cpus', 'abc', 'x'], ['run', '--health-interval', 'x', 'y'], ['run', '-t', '-i', 'x'], ['images', '-f', 'foo'],
-  ['run', '-d', '-a', 'stdout', 'x'], ['create', '--blkio-weight', '99999', 'x'], ['ps', '-n', 'abc'], ['load', '-i', '/nonexistent'], ['load'], ['logs', 'missing'], ['wait', 'missing'],
+  ['run', '-d', '-a', 'stdout', 'x'], ['create', '--blkio-weight', '99999', 'x'], ['ps', '-n', 'abc'], ['load', '-i', '/no/such/file'], ['load'], ['logs', 'missing'], ['wait', 'missing'],
 ];
 
 /** Where ours says more on purpose: the nearest word, or another way to the same end. */
-const describeCompare = comparable ? describe : describe.skip;
 
-describeCompare(`against the docker command line ${docker ?? '(skipped: not installed)'}${docker !== null && !comparable ? ' (skipped: older than 28)' : ''}`, () => {
+describe.skipIf(!comparable).each(runners)(`against the docker command line ${docker ?? '(skipped: not installed)'}${docker !== null && !comparable ? ' (skipped: older than 28)' : ''}, %s`, (_name, run) => {
   let daemon: FakeDaemon;
   beforeAll(async () => {
     daemon = await fakeDaemon({ routes: recordedRoutes });
@@ -43,7 +42,7 @@ describeCompare(`against the docker command line ${docker ?? '(skipped: not inst
   it.each(sameOutput.map((args) => [args.join(' '), args] as const))('%s', async (_title, args) => {
     const theirs = await runDockerCli(args, daemon.host);
     const asked = daemon.seen.splice(0);
-    const ours = await runOurCli(args, daemon.host);
+    const ours = await run(args, daemon.host);
     const askedByUs = daemon.seen.splice(0);
     // Docker walks a hash map where one image has several repositories: the order of its lines is chance.
     const lines = (text: string) => (args[0]?.startsWith('image') ? text.split('\n').sort() : text);
@@ -65,7 +64,7 @@ describeCompare(`against the docker command line ${docker ?? '(skipped: not inst
     '{{range .Config.Env}}{{.}}{{break}}{{end}}', '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}}', '{{json .State.Running}}{{json .Args}}', '{{.Config.Labels.tier}} {{.Config.Labels.nope}}', '{{range .Mounts}}{{.Source}}:{{.Destination}}{{end}}', '{{not true}}{{or "" "b"}}{{and 1 0}}', '{{.HostConfig.DNS}}',
   ].map((source) => [source]))('template %s', async (source) => {
     const args = ['inspect', '--format', source, 'web'];
-    const [theirs, ours] = [await runDockerCli(args, daemon.host), await runOurCli(args, daemon.host)];
+    const [theirs, ours] = [await runDockerCli(args, daemon.host), await run(args, daemon.host)];
     expect({ stdout: ours.stdout, code: ours.code }).toEqual({ stdout: theirs.stdout, code: theirs.code });
     expect(container.Name).toBe('/web');
   });

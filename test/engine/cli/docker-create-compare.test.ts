@@ -5,11 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dockerCliVersion, runDockerCli } from './support/docker-cli.ts';
 import { fakeDaemon, type FakeDaemon } from './support/fake-daemon.ts';
 import { recordedRoutes } from './support/recorded-engine.ts';
-import { runOurCli } from './support/run-cli.ts';
+import { runners } from './support/run-cli.ts';
 
 const docker = dockerCliVersion();
 const comparable = docker !== null && Number(docker.split('.')[0]) >= 28;
-const describeCompare = comparable ? describe : describe.skip;
 
 const folder = mkdtempSync(join(tmpdir(), 'create-compare-'));
 const envFile = join(folder, 'env');
@@ -18,6 +17,8 @@ const labelFile = join(folder, 'labels');
 writeFileSync(labelFile, 'from.file=yes\nbare\n');
 const seccomp = join(folder, 'seccomp.json');
 writeFileSync(seccomp, '{\n  "defaultAction": "SCMP_ACT_ALLOW"\n}\n');
+
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Flags of `create`; each must become the same request as with Docker's own client. */
 const flagSets: readonly string[] = [
@@ -48,22 +49,19 @@ function words(line: string): string[] {
   return [...line.matchAll(/(?:[^\s"]|"[^"]*")+/g)].map(([word]) => (word.startsWith('"volume') ? word : word.replaceAll('"', '')));
 }
 
-describeCompare(`create requests against the docker command line ${docker ?? '(skipped: not installed)'}`, () => {
+describe.skipIf(!comparable).each(runners)(`create requests against the docker command line ${docker ?? '(skipped: not installed)'}, %s`, (_name, run) => {
   let daemon: FakeDaemon;
   beforeAll(async () => {
     daemon = await fakeDaemon({ routes: recordedRoutes });
   });
-  afterAll(async () => {
-    await daemon.close();
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(() => daemon.close());
 
   it.each(flagSets.map((flags) => [flags]))('create %s', async (flags) => {
     const args = ['create', ...words(flags.replaceAll('"volume-opt=o=uid=1,gid=2"', 'volume-opt=o=uid1')), 'busybox', 'echo', '-n', '--rm', 'hi'];
     const environment = { PASSED: 'on' };
-    const theirs = await runDockerCli(args, daemon.host, environment);
+    const theirs = await runDockerCli(args, daemon.host, { environment });
     const asked = daemon.seen.splice(0).find(({ path }) => path === '/containers/create');
-    const ours = await runOurCli(args, daemon.host, { environment, workingDirectory: process.cwd() });
+    const ours = await run(args, daemon.host, { environment, workingDirectory: process.cwd() });
     const askedByUs = daemon.seen.splice(0).find(({ path }) => path === '/containers/create');
     expect(ours).toMatchObject(theirs);
     expect(asked === undefined).toBe(theirs.code !== 0);

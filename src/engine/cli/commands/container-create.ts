@@ -36,7 +36,12 @@ function securityOptions(context: CommandContext): string[] {
     const value = option.slice(equals + 1);
     if (!option.startsWith('seccomp=')) return given;
     if (['unconfined', 'builtin'].includes(value)) return option;
-    const text = readNamedFile(context, value);
+    let text: string;
+    try {
+      text = readNamedFile(context, value);
+    } catch (error) {
+      throw error instanceof CliError ? new CliError(`opening seccomp profile (${value}) failed: ${error.message}`, 1, { cause: error }) : error;
+    }
     try {
       return `seccomp=${JSON.stringify(JSON.parse(text))}`;
     } catch {

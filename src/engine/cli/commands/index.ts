@@ -13,6 +13,7 @@ import { runCommand } from './container-run.ts';
 import { startCommand } from './container-start.ts';
 import { statsCommand } from './container-stats.ts';
 import { topCommand } from './container-top.ts';
+import { daemonCommand } from './daemon.ts';
 import { eventsCommand } from './events.ts';
 import { imageRemoveCommand, importCommand, loadCommand, pullCommand, pushCommand, saveCommand, tagCommand } from './image-actions.ts';
 import { historyCommand } from './image-history.ts';
@@ -35,7 +36,7 @@ export const commands: readonly Command[] = [
   ...inspectCommands, ...pruneCommands, diskUsageCommand,
   volumeListCommand, volumeCreateCommand, volumeRemoveCommand,
   networkListCommand, networkCreateCommand, networkRemoveCommand, networkConnectCommand, networkDisconnectCommand,
-  ...completionCommands,
+  ...completionCommands, daemonCommand,
 ];
 
 export const commandGroups: readonly CommandGroup[] = [

@@ -1,4 +1,5 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { emptyHome } from './empty-home.ts';
 
 export interface CommandResult {
   readonly code: number;
@@ -16,12 +17,30 @@ export function dockerCliVersion(): string | null {
   }
 }
 
-export function runDockerCli(args: readonly string[], host: string, environment: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
-  return new Promise((resolve) => {
-    const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', TZ: 'UTC', ...environment, DOCKER_HOST: host, DOCKER_CONFIG: '/nonexistent' };
-    const child = execFile('docker', [...args], { env, timeout: 20_000, encoding: 'utf8' }, (_error, stdout, stderr) => {
-      resolve({ code: child.exitCode ?? -1, stdout, stderr });
+export interface ProcessOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly workingDirectory?: string;
+  readonly stdin?: string;
+  readonly argv0?: string;
+}
+
+/** Runs a client as a process with nothing but pipes. */
+export function runClient(program: string, args: readonly string[], host: string, options: ProcessOptions = {}): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, [...args], {
+      ...(options.argv0 === undefined ? {} : { argv0: options.argv0 }), ...(options.workingDirectory === undefined ? {} : { cwd: options.workingDirectory }), timeout: 20_000,
+      env: { PATH: process.env['PATH'] ?? '', HOME: emptyHome, TZ: 'UTC', ...options.environment, DOCKER_HOST: host, DOCKER_CONFIG: emptyHome },
     });
-    child.stdin?.end();
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text; });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code: code ?? -1, stdout, stderr }));
+    child.stdin.on('error', () => undefined).end(options.stdin ?? '');
   });
+}
+
+export function runDockerCli(args: readonly string[], host: string, options: ProcessOptions = {}): Promise<CommandResult> {
+  return runClient('docker', args, host, options);
 }
