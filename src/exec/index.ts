@@ -4,3 +4,5 @@
 export { run, stream, type RunOptions } from './run.ts';
 export { sandboxCommand, sandboxScript, type Mount, type SandboxOptions, type TopLevelEntry } from './sandbox.ts';
 export { shellLine, shellWord } from './shell.ts';
+export { start, type StartedProgram } from './start.ts';
+export { topLevel } from './top-level.ts';

@@ -1,8 +1,8 @@
-import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { lockFile, type BlobInfo, type BlobStore, type CacheLayout } from '../cache/index.ts';
-import { run, sandboxCommand, sandboxScript, stream, type TopLevelEntry } from '../exec/index.ts';
+import { run, sandboxCommand, sandboxScript, stream, topLevel } from '../exec/index.ts';
 import type { AnyTask, BuildEvent, StepContext, StepKind, Task, ToolCommand } from '../model/index.ts';
 import type { TaskLog } from './log.ts';
 
@@ -121,15 +121,6 @@ export async function makeContext(options: ContextOptions): Promise<TaskContext>
     hostStream: (argv) => stream(argv, commands),
   };
   return { context: context satisfies StepContext<StepKind>, adopted };
-}
-
-async function topLevel(tree: string): Promise<TopLevelEntry[]> {
-  const entries = await readdir(tree, { withFileTypes: true });
-  const own = new Set(['proc', 'sys', 'dev', 'tmp', 'in', 'out']);
-  const found = entries.filter((entry) => !own.has(entry.name) && (entry.isDirectory() || entry.isSymbolicLink()));
-  return Promise.all(
-    found.map(async (entry) => ({ name: entry.name, link: entry.isSymbolicLink() ? await readlink(join(tree, entry.name)) : null })),
-  );
 }
 
 /** The last lines of a log file, for an error message. */

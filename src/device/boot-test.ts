@@ -1,0 +1,287 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { OsbuildError, type Emit, type Machine, type RecipeSource } from '../model/index.ts';
+import { eventually, openLink, output, type Board, type BoardLink } from './board.ts';
+import { cutPowerWhileWriting, afterPowerCut, powerOffChecks } from './checks/power.ts';
+import { accessChecks } from './checks/access.ts';
+import type { BootCheck } from './checks/check.ts';
+import { diskChecks } from './checks/disk.ts';
+import { engineChecks, returningContainer, usableImage } from './checks/engine.ts';
+import { networkChecks } from './checks/network.ts';
+import { leaveMarks, persistenceChecks } from './checks/persistence.ts';
+import { recipeChecks } from './checks/recipe-checks.ts';
+import { busyboxImage } from './container-image.ts';
+import { configureDisk, copyDisk, type DiskCopy } from './disk-copy.ts';
+import { startEmulator, type Emulator } from './emulator.ts';
+import { freePort } from './free-port.ts';
+import { startHostServices } from './host-services.ts';
+import { prepareLane } from './lane.ts';
+import { makeSshKey } from './ssh.ts';
+import { openToolsTree } from './tools-tree.ts';
+
+export interface BootTestOptions {
+  machineName: string;
+  machine: Machine;
+  /** Recipes of the image, for their checks. */
+  recipes: readonly RecipeSource[];
+  mode: 'development' | 'production';
+  /** The shipped image, .img.zst or .img: only read. */
+  image: string;
+  /** Folder of the emulation tools tree. */
+  toolsTree: string;
+  /** Static busybox for the machine's architecture (a file). */
+  busybox: string;
+  /** Takes consoles' logs, the network capture and report.json. The disk in it is removed at the end unless `keepDisk`. */
+  work: string;
+  keepDisk?: boolean;
+  hostEnvironment: Record<string, string>;
+  /** Multiplies every time-out; 3 suits emulation without hardware support. */
+  scale?: number;
+  signal: AbortSignal;
+  emit: Emit;
+  log?(line: string): void;
+}
+
+export interface CheckResult {
+  name: string;
+  outcome: 'passed' | 'failed' | 'skipped';
+  durationMs: number;
+  detail?: string;
+}
+
+export interface BootTestReport {
+  machine: string;
+  mode: 'development' | 'production';
+  image: string;
+  outcome: 'passed' | 'failed';
+  checks: CheckResult[];
+  /** For each boot: seconds by the clock and of CPU until SSH let the test in and until the engine answered. */
+  boots: BootTimes[];
+  consoleLogs: string[];
+}
+
+export interface BootTimes {
+  boot: string;
+  sshSeconds: number;
+  sshCpuSeconds: number;
+  engineSeconds: number | null;
+  engineCpuSeconds: number | null;
+}
+
+/** One boot of the test: how it is called, its checks, and what is done with the board afterwards. */
+interface Stage {
+  name: string;
+  checks: readonly BootCheck[];
+  finish?(board: Board): Promise<string | void>;
+}
+
+export const bootStages = ['first boot', 'second boot', 'after a power cut'] as const;
+
+/** Names of all results of a boot test, in order; known before anything runs. */
+export function bootCheckNames(recipes: readonly RecipeSource[], mode: 'development' | 'production'): string[] {
+  return stages(recipes, mode).flatMap((stage) => [comesUp(stage.name), ...stage.checks.map(({ name }) => name)]);
+}
+
+const comesUp = (stage: string): string => `${stage}: the board comes up and lets the configured key in`;
+
+function stages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
+  const [first, second, third] = bootStages;
+  return [
+    {
+      name: first,
+      checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks],
+      finish: async (board) => {
+        await leaveMarks(board);
+        await board.sh('systemctl reboot').catch(() => undefined); // the connection may go before the answer comes
+        await board.emulator().waitForEnd(180_000 * board.scale, 'the restart');
+      },
+    },
+    { name: second, checks: [...persistenceChecks(second), returningContainer(second), usableImage(second)], finish: cutPowerWhileWriting },
+    { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), returningContainer(third), usableImage(third), ...powerOffChecks] },
+  ];
+}
+
+/** Boots a copy of the shipped image three times in QEMU and runs every check. A failed check is a result, not an exception. */
+export async function bootTest(options: BootTestOptions): Promise<BootTestReport> {
+  const { machineName, machine, work, signal, emit, scale = 3 } = options;
+  const log = options.log ?? (() => undefined);
+  if (!machine.qemu) throw new OsbuildError('OSB_USAGE', `${machineName} has no emulation lane, so its image cannot be booted here`, { hint: '`osbuild machines` lists the machines that have one' });
+  await mkdir(work, { recursive: true });
+  const tree = openToolsTree({ folder: options.toolsTree, work: join(work, 'tools'), hostEnvironment: options.hostEnvironment, signal });
+  const key = makeSshKey('boot-test');
+  const hostname = `boot-${machineName.replaceAll(/[^a-z0-9]+/g, '-').slice(0, 40)}`;
+  const diskFolder = join(work, 'disk');
+  await rm(diskFolder, { recursive: true, force: true });
+  const disk = await copyDisk({ image: options.image, folder: diskFolder, machine, tree, log });
+  await configureDisk(disk, { hostname, os: { sshKeys: [key.publicKey] } }, tree);
+  const lane = await prepareLane(machine, disk, tree);
+  const reference = 'localhost/boot-test:1';
+  const answer = `answer-${randomBytes(8).toString('hex')}`;
+  const serviceName = 'web.boot-test.example';
+  const services = await startHostServices(serviceName, answer);
+  const ports = { ssh: await freePort(), web: await freePort() };
+
+  let emulator: Emulator | null = null;
+  const running = (): Emulator => {
+    if (!emulator) throw new Error('no board is running');
+    return emulator;
+  };
+  const target = { host: '127.0.0.1', port: ports.ssh, username: 'root' };
+  const link = openLink(target, key, signal, () => emulator?.isRunning() ?? false);
+  const board: Board = {
+    machineName,
+    arch: machine.arch,
+    mode: options.mode,
+    hostname,
+    key,
+    ssh: target,
+    lane,
+    tree,
+    services,
+    serviceName,
+    serviceAnswer: answer,
+    published: { host: ports.web, guest: 8080 },
+    container: { reference, archive: busyboxImage(await readFile(options.busybox), reference, machine.arch) },
+    shippedUuids: await filesystemUuids(disk),
+    capture: join(diskFolder, 'first.pcap'),
+    scale,
+    facts: null,
+    signal,
+    emulator: running,
+    sh: link.run,
+    need: (script, shOptions) => output(link.run, script, shOptions),
+    eventually: (seconds, attempt) => eventually(seconds * 1000 * scale, signal, attempt),
+  };
+
+  const report: BootTestReport = { machine: machineName, mode: options.mode, image: options.image, outcome: 'passed', checks: [], boots: [], consoleLogs: [] };
+  try {
+    let reachable = true;
+    for (const [index, stage] of stages(options.recipes, options.mode).entries()) {
+      const recorder = recordInto(report, { machineName, emit, signal });
+      if (!reachable) {
+        for (const name of [comesUp(stage.name), ...stage.checks.map((check) => check.name)]) recorder.fail(name, 'not reached: an earlier boot failed');
+        continue;
+      }
+      const consoleLog = join(work, `console-${index + 1}.log`);
+      await rm(consoleLog, { force: true });
+      report.consoleLogs.push(consoleLog);
+      const forward = [
+        { host: ports.ssh, guest: 22222 },
+        { host: ports.web, guest: board.published.guest },
+      ];
+      const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', ...(index === 0 ? { capture: 'first.pcap' } : {}) });
+      log(`${stage.name}: ${command.argv.join(' ')}`);
+      const started = Date.now();
+      emulator = await startEmulator({ tree, command, consoleLog, signal });
+      reachable = await runStage(stage, { board, link, recorder, report, started });
+      link.drop();
+      if (running().isRunning()) await running().cutPower();
+    }
+  } finally {
+    link.drop();
+    await emulator?.cutPower();
+    await services.close();
+    if (options.keepDisk !== true) await rm(diskFolder, { recursive: true, force: true });
+  }
+  report.outcome = report.checks.every(({ outcome }) => outcome === 'passed') ? 'passed' : 'failed';
+  await writeFile(join(work, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+  return report;
+}
+
+interface StageRun {
+  board: Board;
+  link: BoardLink;
+  recorder: Recorder;
+  report: BootTestReport;
+  started: number;
+}
+
+/** Returns whether the next boot can be tried. */
+async function runStage(stage: Stage, { board, link, recorder, report, started }: StageRun): Promise<boolean> {
+  const up = await recorder.check(comesUp(stage.name), async () => {
+    await link.session(600_000 * board.scale);
+    report.boots.push(await measureBoot(stage.name, board, started));
+    const times = report.boots.at(-1);
+    return `SSH after ${times?.sshSeconds} s (${times?.sshCpuSeconds} CPU s), engine after ${times?.engineSeconds ?? '-'} s (${times?.engineCpuSeconds ?? '-'} CPU s)`;
+  }, () => board.emulator().console.tail(25).join('\n'));
+  if (!up) {
+    for (const { name } of stage.checks) recorder.fail(name, 'not reached: the board did not come up');
+    return false;
+  }
+  for (const check of stage.checks) await recorder.check(check.name, () => check.run(board));
+  if (!stage.finish) return true;
+  try {
+    await stage.finish(board);
+    return true;
+  } catch (error) {
+    if (board.signal.aborted) throw error;
+    // The next stage's first result says why it could not be reached.
+    recorder.note(`${stage.name}: ${error instanceof Error ? error.message : String(error)}`);
+    return stage.name === bootStages[1]; // a power cut needs no cooperation
+  }
+}
+
+async function measureBoot(boot: string, board: Board, started: number): Promise<BootTimes> {
+  const seconds = (): number => Math.round((Date.now() - started) / 100) / 10;
+  const emulator = board.emulator();
+  const times: BootTimes = { boot, sshSeconds: seconds(), sshCpuSeconds: await emulator.cpuSeconds(), engineSeconds: null, engineCpuSeconds: null };
+  try {
+    await board.eventually(120, () => board.need('systemctl is-active --quiet minke.service && minke version'));
+    times.engineSeconds = seconds();
+    times.engineCpuSeconds = await emulator.cpuSeconds();
+  } catch {
+    // the engine's own checks report it
+  }
+  return times;
+}
+
+interface Recorder {
+  /** Runs one check and records its result under its name. Returns whether it passed. */
+  check(name: string, run: () => Promise<string | void>, more?: () => string): Promise<boolean>;
+  fail(name: string, detail: string): void;
+  note(message: string): void;
+}
+
+function recordInto(report: BootTestReport, { machineName, emit, signal }: { machineName: string; emit: Emit; signal: AbortSignal }): Recorder {
+  const record = (result: CheckResult): void => {
+    report.checks.push(result);
+    emit({ type: 'check', machine: machineName, ...result });
+  };
+  return {
+    check: async (name, run, more) => {
+      const started = Date.now();
+      try {
+        const detail = await run();
+        record({ name, outcome: 'passed', durationMs: Date.now() - started, ...(detail ? { detail } : {}) });
+        return true;
+      } catch (error) {
+        if (signal.aborted) throw new OsbuildError('OSB_CANCELLED', 'cancelled', { cause: error });
+        const message = error instanceof Error ? error.message : String(error);
+        const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
+        record({ name, outcome: 'failed', durationMs: Date.now() - started, detail: `${message}${cause}${more ? `\n${more()}` : ''}` });
+        return false;
+      }
+    },
+    fail: (name, detail) => record({ name, outcome: 'failed', durationMs: 0, detail }),
+    note: (message) => emit({ type: 'notice', level: 'warning', code: 'BOOT_TEST', message }),
+  };
+}
+
+/** UUIDs of the ext4 filesystems on state and data, as blkid prints them. */
+async function filesystemUuids({ path, partitions }: DiskCopy): Promise<string[]> {
+  const file = await open(path, 'r');
+  try {
+    const uuids = [];
+    for (const { startBytes } of [partitions.state, partitions.data]) {
+      // ext4: the superblock stands 1024 bytes in, its UUID at 0x68 of it.
+      const bytes = Buffer.alloc(16);
+      await file.read(bytes, 0, 16, startBytes + 1024 + 0x68);
+      uuids.push(bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'));
+    }
+    return uuids;
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,110 @@
+import { shellLine } from '../../exec/index.ts';
+import type { Board } from '../board.ts';
+import { ensure, type BootCheck } from './check.ts';
+
+const engine = (board: Board, ...words: string[]): Promise<string> => board.need(shellLine(['minke', ...words]), { timeoutMs: 120_000 * board.scale });
+
+const run = (board: Board, ...words: string[]): Promise<string> => engine(board, 'run', '--rm', board.container.reference, ...words);
+
+/** The page of the test's web container, asked for from outside the board. */
+async function publishedPage(board: Board): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${board.published.host}/`, { signal: AbortSignal.timeout(20_000) });
+  return response.text();
+}
+
+const page = 'served by a container';
+
+export const engineChecks: readonly BootCheck[] = [
+  {
+    name: 'engine: loads an image',
+    run: async (board) => {
+      const text = await board.need('minke load', { stdin: board.container.archive, timeoutMs: 300_000 * board.scale });
+      const images = await engine(board, 'images', '--format', '{{.Repository}}:{{.Tag}}');
+      ensure(images.split('\n').includes(board.container.reference), `after ${JSON.stringify(text.trim())} there are ${JSON.stringify(images.trim())}`);
+      return text.trim();
+    },
+  },
+  {
+    name: 'engine: runs a container from the loaded image',
+    run: async (board) => {
+      const text = await run(board, 'sh', '-c', 'echo container-$((6 * 7)) $(uname -s) as $(id -u 2>/dev/null || echo 0)');
+      ensure(text.startsWith('container-42 Linux'), `it printed ${JSON.stringify(text)}`);
+    },
+  },
+  {
+    name: "engine: a container's exit status comes back",
+    run: async (board) => {
+      const { status } = await board.sh(shellLine(['minke', 'run', '--rm', board.container.reference, 'sh', '-c', 'exit 43']), { timeoutMs: 120_000 * board.scale });
+      ensure(status === 43, `it came back as ${status}`);
+    },
+  },
+  {
+    name: 'engine: a container resolves names',
+    run: async (board) => {
+      const text = await run(board, 'nslookup', board.serviceName);
+      ensure(text.includes('10.0.2.2'), `nslookup printed ${JSON.stringify(text)}`);
+    },
+  },
+  {
+    name: 'engine: a container reaches a server on the host',
+    run: async (board) => {
+      const path = '/from-a-container';
+      const text = await run(board, 'wget', '-q', '-O', '-', '-T', '30', `http://${board.serviceName}:${board.services.httpPort}${path}`);
+      ensure(text === board.serviceAnswer, `wget printed ${JSON.stringify(text)}`);
+      ensure(board.services.requests.some((request) => request.endsWith(path)), 'the server on the host was never asked');
+    },
+  },
+  {
+    name: 'engine: a published port answers from outside the board',
+    run: async (board) => {
+      const serve = `echo '${page}' >/tmp/index.html; exec httpd -f -p 80 -h /tmp`;
+      const options = ['-d', '--name', 'web', '--restart', 'always', '-p', `${board.published.guest}:80`];
+      await engine(board, 'run', ...options, board.container.reference, 'sh', '-c', serve);
+      await board.eventually(30, async () => {
+        const text = await publishedPage(board);
+        ensure(text.trim() === page, `it answered ${JSON.stringify(text)}`);
+      });
+    },
+  },
+  {
+    name: 'engine: killed, it comes back, and its containers never notice',
+    run: async (board) => {
+      const pid = (await engine(board, 'inspect', '--format', '{{.State.Pid}}', 'web')).trim();
+      const before = (await board.need('systemctl show -P MainPID minke.service')).trim();
+      ensure(Number(pid) > 1 && Number(before) > 1, `the engine is process ${before}, the container ${pid}`);
+      await board.need(`kill -9 ${before}`);
+      await board.eventually(60, async () => {
+        const after = (await board.need('systemctl is-active minke.service >/dev/null && systemctl show -P MainPID minke.service')).trim();
+        ensure(after !== before && Number(after) > 1, `the engine is process ${after}`);
+        const list = await engine(board, 'ps', '--format', '{{.Names}}');
+        ensure(list.split('\n').includes('web'), `it lists ${JSON.stringify(list)}`);
+      });
+      const same = (await engine(board, 'inspect', '--format', '{{.State.Pid}}', 'web')).trim();
+      ensure(same === pid, `the container is process ${same} instead of ${pid}`);
+      await board.need(`kill -0 ${pid}`);
+      const text = await board.eventually(30, () => publishedPage(board));
+      ensure(text.trim() === page, `the container answered ${JSON.stringify(text)}`);
+      ensure((await engine(board, 'exec', 'web', 'echo', 'exec-works')).trim() === 'exec-works', 'exec does not work in the container');
+    },
+  },
+];
+
+/** For later boots: containers that ask for it are there again. */
+export const returningContainer = (stage: string): BootCheck => ({
+  name: `${stage}: the container that always restarts runs and answers`,
+  run: async (board) => {
+    await board.eventually(180, async () => {
+      const text = await publishedPage(board);
+      ensure(text.trim() === page, `it answered ${JSON.stringify(text)}`);
+    });
+  },
+});
+
+/** For later boots: the loaded image is whole and usable. */
+export const usableImage = (stage: string): BootCheck => ({
+  name: `${stage}: the engine runs a container from the image loaded before`,
+  run: async (board) => {
+    const text = await board.eventually(60, () => run(board, 'sh', '-c', 'echo again-$((6 * 7))'));
+    ensure(text.startsWith('again-42'), `it printed ${JSON.stringify(text)}`);
+  },
+});

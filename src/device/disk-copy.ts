@@ -1,0 +1,90 @@
+import { mkdir, open, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+import { OsbuildError, type DeviceConfig, type Machine } from '../model/index.ts';
+import { readPartitions, type DiskPartitions } from './disk-partitions.ts';
+import type { ToolsTree } from './tools-tree.ts';
+
+/** A private copy of an image for one run. The image that was shipped is only read. */
+export interface DiskCopy {
+  path: string;
+  /** As shipped: data grows later. */
+  partitions: DiskPartitions;
+  sizeBytes: number;
+}
+
+export interface DiskCopyOptions {
+  /** The shipped image: .img.zst or .img. */
+  image: string;
+  /** Folder of the copy. */
+  folder: string;
+  machine: Machine;
+  tree: ToolsTree;
+  /** The card or disk is at least so large. */
+  minimumBytes?: number;
+  log?(line: string): void;
+}
+
+/** Unpacks the image sparsely and lets it end where a card of the next usual size would: there is room to grow into. */
+export async function copyDisk({ image, folder, machine, tree, minimumBytes = 0, log }: DiskCopyOptions): Promise<DiskCopy> {
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, 'disk.img');
+  const mounts = { '/image': { path: dirname(image), rw: false }, '/disk': { path: folder, rw: true } };
+  const source = `/image/${basename(image)}`;
+  const argv = image.endsWith('.zst') ? ['zstd', '--decompress', '--force', '--sparse', '--quiet', source, '-o', '/disk/disk.img'] : ['cp', '--sparse=always', source, '/disk/disk.img'];
+  await tree.run({ argv, mounts, name: 'unpack', ...(log ? { log } : {}) });
+  const shipped = (await stat(path)).size;
+  const sizeBytes = diskSize(Math.max(shipped, minimumBytes), machine);
+  await truncate(path, sizeBytes);
+  const file = await open(path, 'r');
+  try {
+    return { path, partitions: await readPartitions(file), sizeBytes };
+  } finally {
+    await file.close();
+  }
+}
+
+/** QEMU's SD cards must have a power of two as size; other disks get the same, for growth to be seen. */
+export function diskSize(shippedBytes: number, machine: Machine): number {
+  const room = 256 * 1024 * 1024;
+  let size = 512 * 1024 * 1024;
+  while (size < shippedBytes + room) size *= 2;
+  return machine.qemu?.disk === 'sd' || size > shippedBytes ? size : size * 2;
+}
+
+/** Puts settings into config.json on the boot partition, keeping what it says otherwise. */
+export async function configureDisk(disk: DiskCopy, config: DeviceConfig, tree: ToolsTree): Promise<DeviceConfig> {
+  const folder = dirname(disk.path);
+  const present = await readBootFile(disk, 'config.json', tree, { optional: true });
+  let before: DeviceConfig = {};
+  try {
+    if (present) before = JSON.parse(present.toString('utf8')) as DeviceConfig;
+  } catch (cause) {
+    throw new OsbuildError('OSB_BOOT_TEST_FAILED', 'config.json of the image is not JSON', { cause });
+  }
+  const after = { ...before, ...config, os: { ...before.os, ...config.os } };
+  await writeFile(join(folder, 'config.json'), `${JSON.stringify(after, null, 2)}\n`);
+  await tree.run({
+    argv: ['mcopy', '-D', 'o', '-n', '-o', '-i', `/disk/disk.img@@${disk.partitions.boot.startBytes}`, '/disk/config.json', '::config.json'],
+    mounts: { '/disk': { path: folder, rw: true } },
+    name: 'configure',
+  });
+  return after;
+}
+
+/** Reads a file of the boot partition. */
+export async function readBootFile(disk: DiskCopy, path: string, tree: ToolsTree, options: { optional?: boolean } = {}): Promise<Buffer | null> {
+  const folder = dirname(disk.path);
+  const out = join(folder, `boot-${path.replaceAll('/', '-')}`);
+  try {
+    await tree.run({
+      argv: ['mcopy', '-n', '-o', '-i', `/disk/disk.img@@${disk.partitions.boot.startBytes}`, `::${path}`, `/disk/${basename(out)}`],
+      mounts: { '/disk': { path: folder, rw: true } },
+      name: 'read-boot',
+    });
+  } catch (cause) {
+    if (options.optional) return null;
+    throw new OsbuildError('OSB_BOOT_TEST_FAILED', `the boot partition has no readable ${path}`, { cause });
+  }
+  return readFile(out);
+}

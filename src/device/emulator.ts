@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises';
+
+import type { StartedProgram } from '../exec/index.ts';
+import { OsbuildError } from '../model/index.ts';
+import { openConsole, type SerialConsole } from './serial-console.ts';
+import type { ToolsTree, TreeCommand } from './tools-tree.ts';
+
+/** A board that runs in QEMU. */
+export interface Emulator {
+  console: SerialConsole;
+  /** Settles when QEMU has ended. */
+  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  isRunning(): boolean;
+  /** CPU time that QEMU used so far, in seconds; the last known value once it has ended. */
+  cpuSeconds(): Promise<number>;
+  /** Takes the power away: no flush, no goodbye. */
+  cutPower(): Promise<void>;
+  /** Waits for QEMU to end by itself (a reset or a power-off of the board); takes the power away and throws when it does not. */
+  waitForEnd(timeoutMs: number, what: string): Promise<void>;
+}
+
+export interface EmulatorOptions {
+  tree: ToolsTree;
+  command: TreeCommand;
+  /** File that takes every line of the console, with seconds since the start. */
+  consoleLog: string;
+  signal: AbortSignal;
+}
+
+export async function startEmulator({ tree, command, consoleLog, signal }: EmulatorOptions): Promise<Emulator> {
+  const child = await tree.start({ ...command, stdio: 'pipe' });
+  const { stdin, stdout, stderr } = child;
+  if (!stdin || !stdout || !stderr) throw new Error('QEMU was started without pipes');
+  const complaints: string[] = [];
+  stderr.on('data', (chunk: Buffer) => complaints.push(chunk.toString('utf8')));
+  const console = openConsole({ input: stdin, output: stdout, log: consoleLog, signal });
+  const cpu = meterCpu(child);
+
+  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('error', (error) => {
+      complaints.push(error.message);
+      console.close(`QEMU could not be started: ${error.message}`);
+      resolve({ code: null, signal: null });
+    });
+    child.once('close', (code, killedBy) => {
+      const words = complaints.join('').trim();
+      console.close(`QEMU ended with ${killedBy === null ? `exit status ${code}` : `signal ${killedBy}`}${words ? `: ${words}` : ''}`);
+      resolve({ code, signal: killedBy });
+    });
+  });
+  let running = true;
+  const isRunning = (): boolean => running;
+  void ended.then(() => (running = false));
+  const kill = (): void => void child.kill('SIGKILL');
+  signal.addEventListener('abort', kill, { once: true });
+  void ended.then(() => signal.removeEventListener('abort', kill));
+
+  const cutPower = async (): Promise<void> => {
+    await cpu.read();
+    kill();
+    await ended;
+  };
+  return {
+    console,
+    ended,
+    isRunning,
+    cpuSeconds: () => cpu.read(),
+    cutPower,
+    waitForEnd: async (timeoutMs, what) => {
+      const deadline = Date.now() + timeoutMs;
+      while (isRunning() && Date.now() < deadline) {
+        await cpu.read();
+        await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 1000))]);
+      }
+      if (!isRunning()) return;
+      await cutPower();
+      throw new OsbuildError('OSB_BOOT_TEST_FAILED', `${what} did not end within ${Math.round(timeoutMs / 1000)} s`, {
+        hint: `the console's log is ${consoleLog}`,
+        details: { consoleLog, tail: console.tail(40) },
+      });
+    },
+  };
+}
+
+/** Clock ticks a second in /proc/<pid>/stat: fixed by the kernel's interface to programs. */
+const ticksPerSecond = 100;
+
+/** CPU time of a process and everything below it: QEMU stands under the sandbox's processes. */
+function meterCpu(child: StartedProgram): { read(): Promise<number> } {
+  let last = 0;
+  return {
+    read: async () => {
+      if (child.pid !== undefined) last = Math.max(last, await ticks(child.pid));
+      return last / ticksPerSecond;
+    },
+  };
+}
+
+async function ticks(pid: number): Promise<number> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const own = Number(fields[11]) + Number(fields[12]);
+    const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter(Boolean).map(Number);
+    const below = await Promise.all(children.map(ticks));
+    return below.reduce((sum, value) => sum + value, own);
+  } catch {
+    return 0; // it has just ended
+  }
+}

@@ -1,0 +1,73 @@
+import { copyFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { OsbuildError, type Machine } from '../model/index.ts';
+import { readBootFile, type DiskCopy } from './disk-copy.ts';
+import { qemuCommand, type QemuFiles, type QemuOptions } from './qemu-command.ts';
+import type { ToolsTree, TreeCommand } from './tools-tree.ts';
+
+/** UEFI programs and variable stores in the emulation tools tree. */
+const uefi: Record<string, { code: string; variables: string }> = {
+  x86_64: { code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' },
+  aarch64: { code: '/usr/share/AAVMF/AAVMF_CODE.no-secboot.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
+};
+
+/** A machine made ready to be emulated: its files stand beside its disk, and starting it twice is starting it again. */
+export interface Lane {
+  machine: Machine;
+  disk: DiskCopy;
+  /** The command for the tools tree's sandbox, where the disk's folder is /disk. */
+  command(name: string, options: Omit<QemuOptions, 'capture'> & { capture?: string }): TreeCommand;
+}
+
+/** Takes what the lane needs beside the disk: UEFI variables of its own, or the U-Boot that stands on the boot partition. */
+export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsTree): Promise<Lane> {
+  const folder = dirname(disk.path);
+  const files: QemuFiles = { disk: '/disk/disk.img', ...(await bootFiles(machine, disk, tree, folder)) };
+  return {
+    machine,
+    disk,
+    command: (name, { capture, ...options }) => ({
+      name,
+      argv: qemuCommand(machine, files, { ...options, ...(capture === undefined ? {} : { capture: `/disk/${capture}` }) }),
+      mounts: { '/disk': { path: folder, rw: true }, ...(options.accelerator === 'kvm' ? { '/dev/kvm': { path: '/dev/kvm', rw: true } } : {}) },
+    }),
+  };
+}
+
+async function bootFiles(machine: Machine, disk: DiskCopy, tree: ToolsTree, folder: string): Promise<Partial<QemuFiles>> {
+  const { qemu, boot } = machine;
+  switch (qemu?.boot) {
+    case 'uefi': {
+      const store = uefi[qemu.system];
+      if (!store) throw new OsbuildError('OSB_CONFIG_INVALID', `there is no UEFI firmware for qemu-system-${qemu.system}`);
+      await copyFile(join(tree.folder, store.variables), join(folder, 'uefi-variables.fd'));
+      return { firmware: qemu.firmware ?? store.code, firmwareVariables: '/disk/uefi-variables.fd' };
+    }
+    case 'u-boot': {
+      if (boot.method !== 'u-boot') throw new OsbuildError('OSB_CONFIG_INVALID', `${machine.description}: qemu.boot is u-boot, but boot.method is ${boot.method}`);
+      if (qemu.firmware !== undefined || boot.target === undefined) return { firmware: qemu.firmware ?? `/${boot.file}` };
+      // The board's own boot ROM and firmware are not emulated: QEMU stands in for them and starts the U-Boot of the card.
+      const program = await readBootFile(disk, boot.target, tree);
+      await writeFile(join(folder, 'u-boot.bin'), program ?? '');
+      return { kernel: '/disk/u-boot.bin', ...(await firmwareDeviceTree(machine, disk, tree, folder)) };
+    }
+    case 'kernel': {
+      const [kernel, initrd] = [await readBootFile(disk, 'A/kernel', tree), await readBootFile(disk, 'A/initrd', tree)];
+      await writeFile(join(folder, 'kernel'), kernel ?? '');
+      await writeFile(join(folder, 'initrd'), initrd ?? '');
+      return { kernel: '/disk/kernel', initrd: '/disk/initrd', ...(await firmwareDeviceTree(machine, disk, tree, folder)) };
+    }
+    case undefined:
+      return {};
+  }
+}
+
+/** The device tree that the board's firmware would hand over. */
+async function firmwareDeviceTree(machine: Machine, disk: DiskCopy, tree: ToolsTree, folder: string): Promise<Partial<QemuFiles>> {
+  const name = machine.qemu?.deviceTree ?? machine.kernel.deviceTrees?.[0];
+  if (name === undefined) return {};
+  const content = await readBootFile(disk, `A/dtb/${name}`, tree);
+  await writeFile(join(folder, 'board.dtb'), content ?? '');
+  return { deviceTree: '/disk/board.dtb' };
+}

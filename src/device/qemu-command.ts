@@ -1,0 +1,123 @@
+import { OsbuildError, type Machine } from '../model/index.ts';
+
+/** Paths as QEMU sees them (inside the emulation tools tree's sandbox). */
+export interface QemuFiles {
+  /** Raw disk image, written to. */
+  disk: string;
+  /** Firmware program: UEFI code, or U-Boot for a board whose firmware holds it. */
+  firmware?: string;
+  /** UEFI variables, written to. */
+  firmwareVariables?: string;
+  /** The machine's own U-Boot, or a kernel, given with -kernel. */
+  kernel?: string;
+  deviceTree?: string;
+  initrd?: string;
+}
+
+export interface QemuOptions {
+  /** TCP ports: on the host's loopback → on the board. */
+  forward: { host: number; guest: number }[];
+  /** The console: alone on standard input and output, or with QEMU's monitor behind Ctrl-A. */
+  console: 'plain' | 'monitor';
+  /** Where every network packet is written (pcap). */
+  capture?: string;
+  /** A reset ends QEMU instead of starting the board again. */
+  endOnReset: boolean;
+  accelerator: 'tcg' | 'kvm';
+  /** For boot: kernel. */
+  commandLine?: string[];
+}
+
+type Qemu = NonNullable<Machine['qemu']>;
+
+/** The command that emulates a machine. Pure: same machine, files and options, same words. */
+export function qemuCommand(machine: Machine, files: QemuFiles, options: QemuOptions): string[] {
+  const { qemu } = machine;
+  if (!qemu) {
+    throw new OsbuildError('OSB_CONFIG_INVALID', `${machine.description} has no emulation lane`, {
+      hint: 'add a `qemu` section to the machine file, or choose a machine that has one (`osbuild machines`)',
+    });
+  }
+  return [
+    `qemu-system-${qemu.system}`,
+    '-no-user-config',
+    '-nodefaults',
+    '-machine',
+    qemu.machine,
+    '-accel',
+    options.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi',
+    ...(qemu.cpu === undefined ? [] : ['-cpu', options.accelerator === 'kvm' ? 'host' : qemu.cpu]),
+    ...(qemu.cpus === undefined ? [] : ['-smp', String(qemu.cpus)]),
+    '-m',
+    `${qemu.memoryMiB}M`,
+    '-display',
+    'none',
+    ...serialWords(qemu, options),
+    ...(options.endOnReset ? ['-no-reboot'] : []),
+    ...bootWords(qemu, files, options),
+    ...diskWords(qemu, files.disk),
+    ...networkWords(qemu, options),
+    ...(onPci(qemu) ? ['-device', 'virtio-rng-pci'] : []),
+    ...(qemu.extraArguments ?? []),
+  ];
+}
+
+/** Serial ports before the console's are there but lead nowhere. */
+function serialWords(qemu: Qemu, options: QemuOptions): string[] {
+  const unused = Array.from({ length: qemu.console }, () => ['-serial', 'null']).flat();
+  if (options.console === 'plain') return ['-monitor', 'none', ...unused, '-serial', 'stdio'];
+  return [...unused, '-serial', 'mon:stdio'];
+}
+
+function bootWords(qemu: Qemu, files: QemuFiles, options: QemuOptions): string[] {
+  switch (qemu.boot) {
+    case 'uefi':
+      return [
+        '-drive',
+        `if=pflash,unit=0,format=raw,readonly=on,file=${needed(files.firmware, 'UEFI firmware')}`,
+        '-drive',
+        `if=pflash,unit=1,format=raw,file=${needed(files.firmwareVariables, 'UEFI variables')}`,
+      ];
+    case 'u-boot':
+      if (files.firmware !== undefined) return ['-bios', files.firmware];
+      return ['-kernel', needed(files.kernel, 'U-Boot program'), ...(files.deviceTree === undefined ? [] : ['-dtb', files.deviceTree])];
+    case 'kernel': {
+      const words = [...(options.commandLine ?? []), ...(qemu.extraCommandLine ?? [])];
+      return [
+        '-kernel',
+        needed(files.kernel, 'kernel'),
+        ...(files.initrd === undefined ? [] : ['-initrd', files.initrd]),
+        ...(files.deviceTree === undefined ? [] : ['-dtb', files.deviceTree]),
+        ...(words.length === 0 ? [] : ['-append', words.join(' ')]),
+      ];
+    }
+  }
+}
+
+function diskWords(qemu: Qemu, disk: string): string[] {
+  const drive = (extra: string): string[] => ['-drive', `${extra},format=raw,file=${disk}`];
+  switch (qemu.disk ?? 'virtio') {
+    case 'sd':
+      return drive('if=sd');
+    case 'virtio':
+      return [...drive('if=none,id=disk,discard=unmap'), '-device', 'virtio-blk-pci,drive=disk,bootindex=0'];
+    case 'nvme':
+      return [...drive('if=none,id=disk,discard=unmap'), '-device', 'nvme,drive=disk,serial=minke,bootindex=0'];
+    case 'sata':
+      return [...drive('if=none,id=disk'), '-device', 'ide-hd,drive=disk,bus=ide.0,bootindex=0'];
+  }
+}
+
+function networkWords(qemu: Qemu, options: QemuOptions): string[] {
+  const forwards = options.forward.map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`).join('');
+  const device = { virtio: 'virtio-net-pci,netdev=net,romfile=', usb: 'usb-net,netdev=net', e1000e: 'e1000e,netdev=net,romfile=' }[qemu.network ?? 'virtio'];
+  const capture = options.capture === undefined ? [] : ['-object', `filter-dump,id=capture,netdev=net,file=${options.capture}`];
+  return ['-netdev', `user,id=net${forwards}`, '-device', device, ...capture];
+}
+
+const onPci = (qemu: Qemu): boolean => (qemu.network ?? 'virtio') !== 'usb';
+
+function needed(path: string | undefined, what: string): string {
+  if (path === undefined) throw new OsbuildError('OSB_CONFIG_INVALID', `the emulation lane needs a ${what}`, { hint: 'see `qemu` in the machine file' });
+  return path;
+}

@@ -1,0 +1,30 @@
+import type { Arch, DebianArchitecture } from '../model/index.ts';
+
+/** Packages of the emulation tools tree, besides what every tools tree has. */
+export const emulationPackages: readonly string[] = [
+  'bash',
+  'coreutils',
+  'e2fsprogs',
+  'ipxe-qemu',
+  'mtools',
+  'ovmf',
+  'qemu-efi-aarch64',
+  'qemu-system-arm',
+  'qemu-system-x86',
+  'u-boot-qemu',
+  'zstd',
+];
+
+const debianArchitectures: Record<Arch, DebianArchitecture> = {
+  armv5e: 'armel',
+  armv6l: 'armel',
+  armv7hf: 'armhf',
+  aarch64: 'arm64',
+  i386: 'i386',
+  amd64: 'amd64',
+};
+
+/** What the boot test's container is made of: one static program, unpacked for the board's architecture and never run here. */
+export function busyboxPackages(arch: Arch): { architecture: DebianArchitecture; packages: string[]; program: string } {
+  return { architecture: debianArchitectures[arch], packages: ['busybox-static'], program: 'usr/bin/busybox' };
+}
