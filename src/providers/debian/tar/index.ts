@@ -2,6 +2,7 @@
 // Owns: headers with PAX extended attributes, archives as indexed trees, deterministic order.
 // Must not: know packages, or write outside the file it is given.
 export type { TarEntry } from './entry.ts';
+export { extractTree, readFolder } from './extract.ts';
 export { indexTar, readTar, type IndexedEntry, type TarMember } from './read.ts';
 export * from './root-tree.ts';
 export { writeTar, type TarWriter } from './write.ts';

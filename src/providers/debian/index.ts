@@ -1,0 +1,11 @@
+// Purpose: makes root filesystems, boot files and tools trees of Debian packages, without running maintainer scripts.
+// Owns: the private apt root, lock files, downloads, unpacking, the finish step, checks of maintainer scripts.
+// Must not: change the host's apt, run foreign code but static tools in the tools tree, know partitions or images.
+export { readHostApt, type HostApt, type HostRun, type Proxies } from './apt/host.ts';
+export { sortRequest } from './apt/resolve.ts';
+export { createDebianExecutors } from './executors.ts';
+export { formatLock, readLock } from './lock/file.ts';
+export { createHostRun } from './host-run.ts';
+export { ensureLock, resolveNow, type EnsuredLock, type LockPorts, type LockWish } from './lock/ensure.ts';
+export { finishTools, planRoot, planTree, type ImagePlanOptions } from './plan.ts';
+export { debianArchitectures, machineRequest } from './request.ts';

@@ -1,0 +1,131 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import picomatch from 'picomatch';
+import { OsbuildError, type Executor, type StepContext } from '../../../model/index.ts';
+import { nearestNames } from '../apt/package-names.ts';
+import { extractTree, newEntry, readFolder, writeTree, type RootTree, type TreeNode } from '../tar/index.ts';
+import { unpackPackages } from '../unpack/unpack.ts';
+import { builtinModules, chooseModules, moduleDependencies, moduleName } from './modules.ts';
+
+type Context = StepContext<'debian/kernel'>;
+
+const modulesFolder = 'usr/lib/modules';
+
+/** Executor of `debian/kernel`. */
+export const kernel: Executor<'debian/kernel'> = async (context) => {
+  const { tree, manifest } = await unpackPackages(context, context.args.packages, ['/usr/share/**', '/boot/System.map-*']);
+  const version = kernelVersion(tree);
+  const image = tree.get(`boot/vmlinuz-${version}`) ?? tree.get(`boot/vmlinux-${version}`);
+  if (image === undefined) throw new Error(`the kernel package has no boot/vmlinuz-${version}`);
+  await extractTree(new Map([['vmlinuz', { ...image, entry: { ...image.entry, path: 'vmlinuz', mode: 0o644 } }]]), context.scratch, () => true);
+  await rename(path.join(context.scratch, 'vmlinuz'), context.output('vmlinuz'));
+  await writeTree(deviceTrees(tree, version, context.args.deviceTrees), context.output('device-trees.tar'), context.epoch);
+  const modules = await placeModules(context, tree, version);
+  await writeTree(modules, context.output('modules.tar'), context.epoch);
+  for (const item of manifest.packages) {
+    if (item.name.startsWith('linux-image-') && item.files > 0) item.installedBytes = [...modules.values()].reduce((sum, { entry }) => sum + entry.sizeBytes, image.entry.sizeBytes);
+  }
+  await writeFile(context.output('packages.json'), `${JSON.stringify(manifest, null, 1)}\n`);
+};
+
+function kernelVersion(tree: RootTree): string {
+  const versions = new Set([...tree.keys()].filter((key) => key.startsWith(`${modulesFolder}/`)).map((key) => key.split('/')[3] ?? ''));
+  const [version] = versions;
+  if (version === undefined || versions.size !== 1) throw new Error(`one kernel was expected in the kernel packages, found ${[...versions].join(', ') || 'none'}`);
+  return version;
+}
+
+function deviceTrees(tree: RootTree, version: string, wanted: string[]): RootTree {
+  const folder = `usr/lib/linux-image-${version}/`;
+  const available = [...tree.values()].filter(({ entry }) => entry.type === 'file' && entry.path.startsWith(folder));
+  const chosen: RootTree = new Map();
+  for (const glob of wanted) {
+    const matches = picomatch(glob);
+    const found = available.filter(({ entry }) => matches(entry.path.slice(folder.length)));
+    if (found.length === 0) {
+      const near = nearestNames(glob, available.map(({ entry }) => entry.path.slice(folder.length)));
+      throw new OsbuildError('OSB_KERNEL_INCOMPLETE', `The kernel ${version} has no device tree ${glob}.`, {
+        hint: near.length === 0 ? 'Look at the files of the linux-image package.' : `Did you mean ${near.join(', ')}?`,
+        details: { deviceTree: glob, nearest: near },
+      });
+    }
+    for (const { entry, content } of found) {
+      const relative = entry.path.slice(folder.length);
+      for (let slash = relative.indexOf('/'); slash > 0; slash = relative.indexOf('/', slash + 1)) {
+        chosen.set(relative.slice(0, slash), { entry: newEntry(relative.slice(0, slash), 'folder'), content: null });
+      }
+      chosen.set(relative, { entry: { ...entry, path: relative }, content });
+    }
+  }
+  return chosen;
+}
+
+/** The chosen modules with all that they depend on, decompressed, indexed by depmod. */
+async function placeModules(context: Context, tree: RootTree, version: string): Promise<RootTree> {
+  const base = `${modulesFolder}/${version}`;
+  const files = [...tree.keys()].filter((key) => key.startsWith(`${base}/`) && /\.ko(\.\w+)?$/.test(key)).map((key) => key.slice(base.length + 1));
+  const byName = new Map(files.map((file) => [moduleName(file), file]));
+  const root = path.join(context.scratch, 'root');
+  await mkdir(path.join(root, base), { recursive: true });
+  const lists = (node: TreeNode): boolean => node.entry.path.startsWith(`${base}/modules.`);
+  await extractTree(tree, root, lists);
+  const builtin = builtinModules(await readFile(path.join(root, base, 'modules.builtin'), 'utf8').catch(() => ''));
+  const chosen = chooseModules(files, context.args.modules);
+  for (const { module, askedBy } of context.args.required) {
+    const name = module.replaceAll('-', '_');
+    const file = byName.get(name);
+    if (file !== undefined) chosen.add(file);
+    else if (!builtin.has(name)) throw moduleMissing(version, module, askedBy, [...byName.keys(), ...builtin]);
+  }
+  await addWithDependencies(context, tree, root, base, chosen, byName, builtin);
+  await context.tool({ argv: ['depmod', '-b', '/tmp/root', '-m', `/${modulesFolder}`, version] }).catch(async (error: unknown) => {
+    // Older depmod has the folder built in and no option for it.
+    if (!(error instanceof OsbuildError) || !/option|usage/i.test(error.message)) throw error;
+    return context.tool({ argv: ['depmod', '-b', '/tmp/root', version] });
+  });
+  const placed = await readFolder(root);
+  const wanted = (key: string): boolean => modulesFolder.startsWith(key) || key.startsWith(`${modulesFolder}/`);
+  return new Map([...placed].filter(([key]) => wanted(key)));
+}
+
+async function addWithDependencies(
+  context: Context,
+  tree: RootTree,
+  root: string,
+  base: string,
+  chosen: Set<string>,
+  byName: Map<string, string>,
+  builtin: Set<string>,
+): Promise<void> {
+  let fresh = new Set(chosen);
+  while (fresh.size > 0) {
+    context.progress(chosen.size - fresh.size, chosen.size, 'items', 'kernel modules');
+    const batch = fresh;
+    await extractTree(tree, root, ({ entry }) => entry.path.startsWith(`${base}/`) && batch.has(entry.path.slice(base.length + 1)));
+    if ([...batch].some((file) => file.endsWith('.xz'))) {
+      await context.tool({ argv: ['sh', '-c', `find /tmp/root -name '*.ko.xz' -print0 | xargs -0 -r -P "$(nproc)" -n 32 xz --decompress --`] });
+    }
+    if ([...batch].some((file) => file.endsWith('.zst'))) {
+      await context.tool({ argv: ['sh', '-c', `find /tmp/root -name '*.ko.zst' -print0 | xargs -0 -r -P "$(nproc)" -n 32 zstd --quiet --decompress --rm --`] });
+    }
+    fresh = new Set();
+    for (const file of batch) {
+      const plain = path.join(root, base, file.replace(/\.ko\.\w+$/, '.ko'));
+      for (const name of moduleDependencies(await readFile(plain))) {
+        const needed = byName.get(name);
+        if (needed === undefined && !builtin.has(name)) throw new Error(`module ${file} depends on ${name}, which the kernel does not have`);
+        if (needed === undefined || chosen.has(needed)) continue;
+        chosen.add(needed);
+        fresh.add(needed);
+      }
+    }
+  }
+}
+
+function moduleMissing(version: string, module: string, askedBy: string, names: string[]): OsbuildError {
+  const near = nearestNames(module.replaceAll('-', '_'), names);
+  return new OsbuildError('OSB_KERNEL_INCOMPLETE', `The kernel ${version} has no module ${module}, neither built in nor as a file (asked for by ${askedBy}).`, {
+    hint: near.length === 0 ? 'Choose another kernel package in the machine file, or leave the recipe out.' : `Did you mean ${near.join(', ')}?`,
+    details: { module, askedBy, nearest: near },
+  });
+}

@@ -1,0 +1,45 @@
+import type { Arch, DebianArchitecture, DebianRequest, DebianSetRequest, MachineSource, RecipeSource } from '../../model/index.ts';
+import { sortRequest } from './apt/resolve.ts';
+
+/** Debian's architecture for each of ours. */
+export const debianArchitectures: Record<Arch, DebianArchitecture> = {
+  armv5e: 'armel',
+  armv6l: 'armel',
+  armv7hf: 'armhf',
+  aarch64: 'arm64',
+  i386: 'i386',
+  amd64: 'amd64',
+};
+
+type Modes = 'development' | 'production';
+
+/**
+ * What a machine's lock is asked for: the recipes' packages, and as sets of their own the kernel, the boot loader, the
+ * initrd and, where recipes name packages for one mode alone, the whole root of that mode.
+ */
+export function machineRequest(source: MachineSource, recipes: RecipeSource[]): { request: DebianRequest; askedBy: Map<string, string[]> } {
+  const { machine, name } = source;
+  const architecture = debianArchitectures[machine.arch];
+  const askedBy = new Map<string, string[]>();
+  const asked = (packages: string[], by: string): string[] => {
+    for (const item of packages) askedBy.set(item, [...(askedBy.get(item) ?? []), by]);
+    return packages;
+  };
+  const qualified = (item: { package: string; architecture: DebianArchitecture | 'all' }): string => {
+    asked([item.package], `machine ${name}`);
+    return item.architecture === architecture || item.architecture === 'all' ? item.package : `${item.package}:${item.architecture}`;
+  };
+  const packages = recipes.flatMap(({ recipe, name: by }) => asked(recipe.packages?.debian ?? [], `recipe ${by}`));
+  const boot = machine.boot.method === 'u-boot' && machine.boot.firmware !== undefined ? [machine.boot.package, machine.boot.firmware.package] : [machine.boot.package];
+  const sets: Record<string, DebianSetRequest> = {
+    kernel: { packages: [qualified(machine.kernel.debian)], dependencies: true },
+    bootLoader: { packages: boot.map(qualified), dependencies: false },
+    initrd: { packages: recipes.flatMap(({ recipe, name: by }) => asked(recipe.initrd?.packages?.debian ?? [], `recipe ${by} (initrd)`)), dependencies: true },
+  };
+  for (const mode of ['development', 'production'] satisfies Modes[]) {
+    const extra = recipes.flatMap(({ recipe, name: by }) => asked(recipe[mode]?.packages?.debian ?? [], `recipe ${by} (${mode})`));
+    if (extra.length > 0) sets[mode] = { packages: [...packages, ...extra], dependencies: true };
+  }
+  const foreign = [machine.kernel.debian, ...boot].flatMap((item) => (item.architecture === architecture || item.architecture === 'all' ? [] : [item.architecture]));
+  return { request: sortRequest({ architecture, foreign, packages, sets }), askedBy };
+}
