@@ -90,7 +90,8 @@ function networkName(context: ContainerContext, { hostConfig, config, endpoints 
     context.collection.find(mode.slice('container:'.length));
     return mode;
   }
-  if (mode !== 'default' && mode !== 'bridge') throw new EngineError('not-found', 'NETWORK_UNKNOWN', `network ${mode} not found`);
+  // Whether it exists is asked at the start, as Docker does: at a create, clients take "not found" for a missing image.
+  if (mode !== 'default' && mode !== 'bridge') return mode;
   if (context.bridge === undefined) throw new EngineError('invalid', 'BRIDGE_DISABLED', 'the daemon runs without a bridge network; use --network host or none');
   for (const { IPAMConfig } of Object.values(endpoints)) {
     if (IPAMConfig?.IPv4Address !== undefined && parseIpv4(IPAMConfig.IPv4Address) !== undefined) {

@@ -80,7 +80,9 @@ async function launch(context: ContainerContext, container: Container): Promise<
 }
 
 function leaseEndpoint({ bridge }: ContainerContext, { id, record }: Container): EndpointLease | undefined {
-  if (record.endpoint.network !== 'bridge' || bridge === undefined) return undefined;
+  const { network } = record.endpoint;
+  if (network === 'host' || network === 'none' || network.startsWith('container:')) return undefined;
+  if (network !== 'bridge' || bridge === undefined) throw new EngineError('not-found', 'NETWORK_UNKNOWN', `network ${network} not found`);
   const { hostConfig, config } = record;
   const ports = planPorts(hostConfig.PortBindings, Object.keys(config.ExposedPorts ?? {}), hostConfig.PublishAllPorts);
   const lease = bridge.lease(id, ports, record.endpoint.address);
