@@ -139,7 +139,6 @@ static HOST_FN(implementations) {
 typedef struct FileHash {
   Work work;
   int fd;
-  bool opened;
   uint64_t size;
   uint8_t hash[32];
 } FileHash;
@@ -160,7 +159,6 @@ static void file_run(Work *work) {
       work->err = errno, work->failed = "open";
       return;
     }
-    job->opened = true;
   }
   posix_fadvise(job->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   for (;;) {
@@ -184,7 +182,7 @@ static JSValue file_result(JSContext *ctx, Work *work) {
 
 static void file_destroy(Work *work) {
   FileHash *job = (FileHash *)work;
-  if (job->opened) close(job->fd);
+  if (job->fd >= 0) close(job->fd);
 }
 
 static HOST_FN(sha256_file) {
@@ -192,8 +190,13 @@ static HOST_FN(sha256_file) {
   CLEANUP_FREE char *path = NULL;
   int fd = -1;
   if (JS_IsString(ARG(0)) ? !(path = arg_path(ctx, argv[0])) : arg_int(ctx, ARG(0), -1, &fd)) return JS_EXCEPTION;
+  // a copy: the caller may close its descriptor while the job runs
+  if (!path && (fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0) return throw_errno(ctx, errno, "dup", NULL);
   FileHash *job = calloc(1, sizeof *job);
-  if (!job) return JS_ThrowOutOfMemory(ctx);
+  if (!job) {
+    if (fd >= 0) close(fd);
+    return JS_ThrowOutOfMemory(ctx);
+  }
   job->work = (Work){.run = file_run, .result = file_result, .destroy = file_destroy, .path = STEAL_PTR(path)};
   job->fd = fd;
   return work_start(ctx, &job->work);

@@ -25,7 +25,12 @@ static void print(JSContext *ctx, JSValueConst error, const char *label) {
   const char *text = JS_ToCString(ctx, error);
   JSValue stack = JS_IsObject(error) ? JS_GetPropertyStr(ctx, error, "stack") : JS_UNDEFINED;
   const char *lines = JS_IsString(stack) ? JS_ToCString(ctx, stack) : NULL;
-  fprintf(stderr, "%s%s\n%s", label, text ? text : "(an error that cannot be printed)", lines ? lines : "");
+  size_t shown = 0;
+  for (int n = 0; lines && lines[shown] && n < 30; n++) { // an endless recursion has hundreds
+    shown += strcspn(lines + shown, "\n");
+    if (lines[shown]) shown++;
+  }
+  fprintf(stderr, "%s%s\n%.*s%s", label, text ? text : "(an error that cannot be printed)", (int)shown, lines ? lines : "", lines && lines[shown] ? "    …\n" : "");
   JS_FreeCString(ctx, lines);
   JS_FreeCString(ctx, text);
   JS_FreeValue(ctx, stack);
@@ -44,9 +49,10 @@ static void uncaught(JSContext *ctx, JSValue error) { // takes error
       JS_FreeValue(ctx, error);
       return;
     }
+    JSValue second = JS_GetException(ctx);
     print(ctx, error, "uncaught: ");
     JS_FreeValue(ctx, error);
-    error = JS_GetException(ctx);
+    error = second;
   }
   tty_restore();
   print(ctx, error, "uncaught: ");

@@ -1,0 +1,61 @@
+import { monotonicMs, unref } from 'host:timers';
+import { check, equal, ok, sleep } from './check.ts';
+
+export async function timersProgram(): Promise<void> {
+  await check('timeouts fire in order, with their arguments', async () => {
+    const seen: string[] = [];
+    setTimeout((word: string) => seen.push(word), 30, 'late');
+    setTimeout((a: string, b: number) => seen.push(`${a}${b}`), 5, 'early', 7);
+    await sleep(80);
+    equal(seen, ['early7', 'late']);
+  });
+  await check('a timeout waits at least as long as asked', async () => {
+    const start = monotonicMs();
+    await sleep(50);
+    const took = monotonicMs() - start;
+    ok(took >= 49.5, `${took} ms`);
+  });
+  await check('cleared timers do not fire, clearing twice is fine', async () => {
+    let fired = 0;
+    const id = setTimeout(() => fired++, 5);
+    clearTimeout(id);
+    clearTimeout(id);
+    clearTimeout(undefined);
+    clearTimeout(123456);
+    await sleep(20);
+    equal(fired, 0);
+  });
+  await check('an interval ends when it clears itself', async () => {
+    let ticks = 0;
+    await new Promise<void>((resolve) => {
+      const id = setInterval(() => {
+        if (++ticks === 4) {
+          clearInterval(id);
+          resolve();
+        }
+      }, 2);
+    });
+    await sleep(20);
+    equal(ticks, 4);
+  });
+  await check('microtasks run before the next timer', async () => {
+    const seen: string[] = [];
+    setTimeout(() => {
+      seen.push('a');
+      queueMicrotask(() => seen.push('micro'));
+      void Promise.resolve().then(() => seen.push('promise'));
+    }, 1);
+    setTimeout(() => seen.push('b'), 1);
+    await sleep(20);
+    equal(seen, ['a', 'micro', 'promise', 'b']);
+  });
+  await check('ten thousand timers', async () => {
+    let fired = 0;
+    for (let i = 0; i < 10_000; i++) setTimeout(() => fired++, i % 20);
+    await sleep(100);
+    while (fired < 10_000) await sleep(10);
+    equal(fired, 10_000);
+  });
+  // the program ends although this one is armed: the test would time out otherwise
+  unref(setInterval(() => undefined, 1000));
+}
