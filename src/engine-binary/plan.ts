@@ -32,6 +32,7 @@ export function planEngineBuild(architecture: EngineArchitecture, options: Engin
       `ARCH=${architecture}`,
       'BUNDLE=/in/bundle.js',
       'OUT=/out',
+      'BUILD=/tmp/build',
       ...(options.sanitize ? ['SANITIZE=1'] : []),
       ...(options.gcStress ? ['GC_STRESS=1'] : []),
     ],

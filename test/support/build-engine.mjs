@@ -36,8 +36,8 @@ function chrootRunner(root, work) {
         if ('folder' in input.from) cpSync(join(home, input.from.folder), to, { recursive: true });
         else writeFileSync(to, texts[input.from.text]);
       }
-      mkdirSync(join(folder, 'out'));
-      const argv = step.argv.map((word) => word.replace(/(^|=)\/(in|out)(?=\/|$)/, `$1${inside}/$2`));
+      for (const name of ['out', 'tmp']) mkdirSync(join(folder, name));
+      const argv = step.argv.map((word) => word.replace(/(^|=)\/(in|out|tmp)(?=\/|$)/, `$1${inside}/$2`));
       const run = spawnSync('chroot', [root, ...argv], { stdio: ['ignore', 'inherit', 'pipe'], encoding: 'utf8', env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', SOURCE_DATE_EPOCH: '0' } });
       if (run.error) throw run.error;
       if (run.status !== 0) {
