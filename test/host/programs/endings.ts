@@ -1,6 +1,8 @@
 // Programs that are about how a process ends.
-import { exit, kill, log, onSignal, onUncaught, pid } from 'host:process';
-import { sleep } from './check.ts';
+import { text } from 'host:bytes';
+import * as fs from 'host:fs';
+import { exit, kill, log, onSignal, onUncaught, pid, spawn } from 'host:process';
+import { fails, sleep } from './check.ts';
 
 function thrower(): never {
   throw new Error('thrown on purpose');
@@ -57,6 +59,15 @@ export const endings: Record<string, (args: string[]) => unknown> = {
     });
     kill(pid, 'TERM');
     await sleep(5000);
+  },
+  'child-smoke': async () => {
+    const child = spawn({ argv: ['/bin/sh', '-c', 'echo hello'], stdio: ['null', 'pipe-out', 'inherit'] });
+    let output = '';
+    for (let chunk; (chunk = (await child.stdout?.read()) ?? null) !== null; ) output += text(chunk);
+    await child.wait();
+    fs.write(1, `child said: ${output}`);
+    const error = fails('ENOENT', () => spawn({ argv: ['/no/such/program'] }));
+    fs.write(1, `no such: ${error.code} ${error.syscall}\n`);
   },
   'end-deep': () => {
     const dive = (n: number): number => (n === 0 ? 0 : dive(n - 1) + 1);
