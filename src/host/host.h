@@ -236,6 +236,7 @@ void hex_digits(const uint8_t *p, size_t size, char *out); // 2 × size, not ter
 
 // --- tty, timers -------------------------------------------------------------------------------------------------------------------------------------------
 void tty_restore(void);       // safe in a signal handler
+void tty_guard(void);         // again after a signal has got its default action back
 int timers_globals(JSContext *ctx);
 
 // --- the modules: one symbol each -----------------------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 // host:tty
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 
@@ -9,6 +10,25 @@ static volatile int changed_fd = -1; // the terminal that must be put back
 
 void tty_restore(void) {
   if (changed_fd >= 0) tcsetattr(changed_fd, TCSADRAIN, &original);
+}
+
+static void die_tidily(int number) {
+  tty_restore();
+  signal(number, SIG_DFL);
+  raise(number); // delivered when this handler returns
+}
+
+// While a mode is changed, signals that would end us put it back first; those with a handler of the program are its own business.
+void tty_guard(void) {
+  static const int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+  if (changed_fd < 0) return;
+  for (size_t i = 0; i < COUNT(fatal); i++) {
+    struct sigaction now;
+    if (!sigaction(fatal[i], NULL, &now) && now.sa_handler == SIG_DFL) {
+      now = (struct sigaction){.sa_handler = die_tidily};
+      sigaction(fatal[i], &now, NULL);
+    }
+  }
 }
 
 static HOST_FN(is_tty) {
@@ -26,6 +46,7 @@ static HOST_FN(set_mode) {
     if (!mode) return JS_UNDEFINED;
     if (tcgetattr(fd, &original)) return throw_errno(ctx, errno, "tcgetattr", NULL);
     changed_fd = fd;
+    tty_guard();
   }
   struct termios t = original;
   if (mode == 1) {

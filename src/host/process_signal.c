@@ -101,6 +101,7 @@ static HOST_FN(on_signal) {
       handlers[number] = NULL;
       JS_FreeValue(ctx, h->callback);
       uv_close((uv_handle_t *)&h->uv, closed);
+      tty_guard();
     }
     return JS_UNDEFINED;
   }

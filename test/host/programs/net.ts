@@ -188,19 +188,19 @@ export async function netProgram([folder = '/tmp']: string[]): Promise<void> {
   });
   await check('a fast sender does not starve the others', async () => {
     const [client, server] = await pair(unix, { unix: path });
-    let stop = false;
+    const state = { stop: false };
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
     const block = new Uint8Array(60_000);
     const sending = (async () => {
-      while (!stop) await server.write(block);
+      while (!state.stop) await server.write(block);
       server.close();
     })();
     const receiving = (async () => {
       while ((await client.read()) !== null) continue;
     })();
     await sleep(200);
-    stop = true;
+    state.stop = true;
     await Promise.all([sending, receiving]);
     clearInterval(timer);
     ok(ticks > 20, `${ticks} ticks in 200 ms`);

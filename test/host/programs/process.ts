@@ -6,7 +6,7 @@ import { check, equal, fails, ok, sleep } from './check.ts';
 
 async function readAll(stream: { read(): Promise<Uint8Array | null> } | null): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  for (let chunk; stream !== null && (chunk = await stream.read()) !== null; ) parts.push(chunk);
+  for (let chunk; (chunk = (await stream?.read()) ?? null) !== null; ) parts.push(chunk);
   return concat(parts);
 }
 
