@@ -1,0 +1,110 @@
+import { OsbuildError } from '../model/index.ts';
+import type { DeviceConfig, Machine } from '../model/index.ts';
+import { entryName, loaderConf, loaderEntry } from './systemd-boot.ts';
+import { packUbootScript, ubootScript } from './uboot-script.ts';
+
+/** A file of the boot partition: bytes made here, or copied from what a step has at hand. */
+export interface BootFile {
+  path: string;
+  content: Buffer | { from: 'kernel' | 'initrd' } | { from: 'deviceTrees' | 'bootLoader'; member: string };
+}
+
+/** Paths of the members that tars of a step hold: device trees below their vendor folders, boot loaders below their package. */
+export interface BootSources {
+  deviceTrees: readonly string[];
+  bootLoader: readonly string[];
+}
+
+export interface BootOptions {
+  machine: Machine;
+  config: DeviceConfig;
+  /** Kernel parameters of every machine and of this one. */
+  commandLine: readonly string[];
+  title: string;
+  version: string;
+  epoch: number;
+}
+
+/**
+ * Everything that stands on the boot partition of a new image: slot A's folder, the loader and what chooses the slot,
+ * config.json. Slot B's folder comes with the first update; nothing else has to change for it.
+ * @throws OSB_PACKAGE_MISSING when a package lacks a file that the machine names
+ */
+export function bootFiles(options: BootOptions, sources: BootSources): BootFile[] {
+  const { machine, config } = options;
+  const files: BootFile[] = [
+    { path: 'A/kernel', content: { from: 'kernel' } },
+    { path: 'A/initrd', content: { from: 'initrd' } },
+    { path: 'config.json', content: Buffer.from(`${JSON.stringify(config, null, 2)}\n`) },
+    ...deviceTrees(machine, sources, 'A/dtb/'),
+    ...(machine.boot.method === 'systemd-boot' ? systemdBoot(options, machine.boot, sources) : uboot(options, machine.boot, sources)),
+  ];
+  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function deviceTrees(machine: Machine, sources: BootSources, folder: string): BootFile[] {
+  return (machine.kernel.deviceTrees ?? []).map((member) => {
+    if (!sources.deviceTrees.includes(member)) throw missing(member, `the kernel package ${machine.kernel.debian.package}`, nearby(sources.deviceTrees, member));
+    return { path: `${folder}${member}`, content: { from: 'deviceTrees', member } };
+  });
+}
+
+type SystemdBoot = Extract<Machine['boot'], { method: 'systemd-boot' }>;
+type Uboot = Extract<Machine['boot'], { method: 'u-boot' }>;
+
+function systemdBoot(options: BootOptions, boot: SystemdBoot, sources: BootSources): BootFile[] {
+  const { title, version, commandLine } = options;
+  const program = `usr/lib/systemd/boot/efi/systemd-${boot.efiName.replace(/^BOOT/, 'boot').replace(/\.EFI$/, '.efi').toLowerCase()}`;
+  const member = packaged(sources, boot.package.package, program);
+  return [
+    { path: `EFI/BOOT/${boot.efiName}`, content: { from: 'bootLoader', member } },
+    { path: 'loader/loader.conf', content: Buffer.from(loaderConf('A')) },
+    { path: `loader/entries/${entryName('A')}`, content: Buffer.from(loaderEntry({ slot: 'A', title, version, commandLine })) },
+  ];
+}
+
+function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFile[] {
+  const { machine, commandLine, epoch } = options;
+  const script = ubootScript({
+    addresses: boot.addresses ?? {},
+    commandLine,
+    bootCommand: machine.kernel.debian.architecture === 'arm64' ? 'booti' : 'bootz',
+    deviceTrees: (machine.kernel.deviceTrees ?? []).length > 0,
+  });
+  const files: BootFile[] = [
+    { path: 'boot.scr', content: packUbootScript(script, epoch) },
+    { path: 'minke/slot.env', content: Buffer.from('slot=A\n') },
+  ];
+  if (boot.target !== undefined) files.push({ path: boot.target, content: { from: 'bootLoader', member: packaged(sources, boot.package.package, boot.file) } });
+  const { firmware } = boot;
+  if (firmware === undefined) return files;
+  files.push({ path: 'config.txt', content: Buffer.from(firmware.config) });
+  for (const name of firmware.files) {
+    files.push({ path: name, content: { from: 'bootLoader', member: packaged(sources, firmware.package.package, [firmware.folder, name].filter(Boolean).join('/')) } });
+  }
+  // The board's firmware adjusts a tree (memory, MAC addresses, display) and hands it to U-Boot, which carries that over
+  // to the slot's. It looks for it by file name at the top.
+  const trees = (machine.kernel.deviceTrees ?? []).map((member): BootFile => ({ path: member.slice(member.lastIndexOf('/') + 1), content: { from: 'deviceTrees', member } }));
+  return [...files, ...trees];
+}
+
+function packaged(sources: BootSources, packageName: string, file: string): string {
+  const member = `${packageName}/${file}`;
+  if (!sources.bootLoader.includes(member)) throw missing(file, `package ${packageName}`, nearby(sources.bootLoader, member));
+  return member;
+}
+
+/** Members of the same name elsewhere, else of the same folder, for the hint. */
+function nearby(members: readonly string[], wanted: string): string[] {
+  const name = wanted.slice(wanted.lastIndexOf('/') + 1);
+  const folder = wanted.slice(0, wanted.lastIndexOf('/') + 1);
+  const same = members.filter((member) => member.endsWith(`/${name}`));
+  return (same.length > 0 ? same : members.filter((member) => member.startsWith(folder))).slice(0, 8);
+}
+
+function missing(file: string, where: string, near: string[]): OsbuildError {
+  return new OsbuildError('OSB_PACKAGE_MISSING', `${where} does not hold ${file}, which the boot partition needs.`, {
+    hint: near.length > 0 ? `It holds: ${near.join(', ')}.` : 'Check the names in the machine file.',
+    details: { file, near },
+  });
+}

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { open, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StepContext } from '../model/index.ts';
+import { bmapBlockBytes, encodeBmap } from './bmap.ts';
+import { ext4Used, makeExt4, mergeRanges, type ByteRanges } from './ext4.ts';
+import { fatGeometry, fatUsedBytes } from './fat.ts';
+import { encodeGpt } from './gpt.ts';
+import { factoryIdentity } from './identity.ts';
+import { encodeMbr } from './mbr.ts';
+import { checkFit, partition, planPartitions, type DiskLayout, type PartitionName } from './partition-table.ts';
+
+/** disk.json: what the disk image holds. Sizes and places in bytes. */
+export interface DiskReport {
+  layout: DiskLayout;
+  /** Bytes that a flashing tool writes. */
+  mappedBytes: number;
+  contents: Array<{ partition: PartitionName; filesystem: string; usedBytes: number; sha256: string }>;
+}
+
+interface Content {
+  partition: PartitionName;
+  filesystem: string;
+  file: string;
+  used: ByteRanges;
+}
+
+const journalMebibytes = { state: 4, data: 32 };
+
+/** Assembles the disk image: table, boot partition, root slot A, empty state and data. Slot B stays empty until the first update. */
+export async function buildDisk(context: StepContext<'image/disk'>): Promise<void> {
+  const { name, machine } = context.args;
+  const layout = planPartitions(name, machine.disk);
+  const root = context.input('root');
+  const rootBytes = (await stat(root)).size;
+  const need = { needBytes: rootBytes, because: 'the packed root file system' };
+  checkFit(layout, [{ name: 'rootA', ...need }, { name: 'rootB', ...need }], `machines/${name}.yaml`);
+  const contents: Content[] = [
+    { partition: 'boot', filesystem: 'vfat', file: context.input('boot'), used: await fatUsed(context.input('boot')) },
+    { partition: 'rootA', filesystem: 'erofs', file: root, used: [{ start: 0, end: rootBytes }] },
+  ];
+  const identity = factoryIdentity(name);
+  for (const part of ['state', 'data'] as const) {
+    const image = `${part}.ext4`;
+    const uuid = part === 'state' ? identity.stateUuid : identity.dataUuid;
+    const { sizeBytes } = partition(layout, part);
+    await makeExt4(context, { folder: context.scratch, image, sizeBytes, label: `minke-${part}`, uuid, journalMebibytes: journalMebibytes[part] });
+    contents.push({ partition: part, filesystem: 'ext4', file: join(context.scratch, image), used: await ext4Used(context, context.scratch, image) });
+  }
+  const disk = await open(join(context.scratch, 'disk.img'), 'w+');
+  try {
+    await disk.truncate(layout.sizeBytes);
+    const ranges = await writeContents(context, disk, layout, contents);
+    const report: DiskReport = { layout, mappedBytes: ranges.reduce((sum, { start, end }) => sum + end - start, 0), contents: [] };
+    for (const { partition: name_, filesystem, used } of contents) {
+      const at = partition(layout, name_).startBytes;
+      const moved = used.map(({ start, end }) => ({ start: start + at, end: end + at }));
+      report.contents.push({ partition: name_, filesystem, usedBytes: moved.reduce((sum, { start, end }) => sum + end - start, 0), sha256: await digest(disk, moved) });
+    }
+    const mapped = await Promise.all(ranges.map(async (range) => ({ ...range, sha256: await digest(disk, [range]) })));
+    await writeFile(context.output('disk.bmap'), encodeBmap({ imageBytes: layout.sizeBytes, ranges: mapped }));
+    await writeFile(context.output('disk.json'), `${JSON.stringify(report, null, 2)}\n`);
+  } finally {
+    await disk.close();
+  }
+  await context.tool({ argv: ['zstd', '-q', '-10', '-T0', '/work/disk.img', '-o', '/out/disk.img.zst'], mounts: { '/work': { path: context.scratch } } });
+}
+
+/** Writes everything to its place and returns the ranges that were written, in whole blocks. */
+async function writeContents(context: StepContext<'image/disk'>, disk: FileHandle, layout: DiskLayout, contents: readonly Content[]): Promise<ByteRanges> {
+  const written: ByteRanges = [];
+  for (const { offset, bytes } of layout.table === 'gpt' ? encodeGpt(layout) : encodeMbr(layout)) {
+    await disk.write(bytes, 0, bytes.length, offset);
+    written.push({ start: offset, end: offset + bytes.length });
+  }
+  // The first blocks of slot B are written as zeros: a disk that is flashed again must not keep the start of an old root.
+  const { startBytes } = partition(layout, 'rootB');
+  written.push({ start: startBytes, end: startBytes + 64 * 1024 });
+  const totalBytes = contents.reduce((sum, { used }) => sum + used.reduce((part, { start, end }) => part + end - start, 0), 0);
+  let doneBytes = 0;
+  for (const { partition: name, file, used } of contents) {
+    const at = partition(layout, name).startBytes;
+    const source = await open(file, 'r');
+    try {
+      for (const range of used) {
+        await eachChunk(source, range, async (chunk, position) => {
+          await disk.write(chunk, 0, chunk.length, at + position);
+          doneBytes += chunk.length;
+          context.progress(doneBytes, totalBytes, 'bytes');
+        });
+        written.push({ start: at + range.start, end: at + range.end });
+      }
+    } finally {
+      await source.close();
+    }
+  }
+  return mergeRanges(written, bmapBlockBytes).map(({ start, end }) => ({ start, end: Math.min(end, layout.sizeBytes) }));
+}
+
+async function eachChunk(source: FileHandle, range: { start: number; end: number }, use: (chunk: Buffer, position: number) => Promise<void>): Promise<void> {
+  const buffer = Buffer.alloc(1 << 20);
+  for (let position = range.start; position < range.end; ) {
+    const { bytesRead } = await source.read(buffer, 0, Math.min(buffer.length, range.end - position), position);
+    if (bytesRead === 0) return;
+    await use(buffer.subarray(0, bytesRead), position);
+    position += bytesRead;
+  }
+}
+
+async function digest(disk: FileHandle, ranges: ByteRanges): Promise<string> {
+  const hash = createHash('sha256');
+  for (const range of ranges) await eachChunk(disk, range, async (chunk) => void hash.update(chunk));
+  return hash.digest('hex');
+}
+
+async function fatUsed(file: string): Promise<ByteRanges> {
+  const image = await open(file, 'r');
+  try {
+    const boot = Buffer.alloc(512);
+    await image.read(boot, 0, boot.length, 0);
+    const { fatAt, fatBytes } = fatGeometry(boot);
+    const fat = Buffer.alloc(fatBytes);
+    await image.read(fat, 0, fatBytes, fatAt);
+    return [{ start: 0, end: fatUsedBytes(boot, fat) }];
+  } finally {
+    await image.close();
+  }
+}

@@ -1,0 +1,58 @@
+import { crc32 } from 'node:zlib';
+import type { Machine } from '../model/index.ts';
+
+/** Where the loader puts what it loads; U-Boot's own variables where the machine says nothing. */
+type Addresses = NonNullable<Extract<Machine['boot'], { method: 'u-boot' }>['addresses']>;
+
+/**
+ * Source of boot.scr. It reads the slot from minke/slot.env, starts that slot's kernel, device tree and initrd, and takes
+ * the other slot when files of the first cannot be read. U-Boot's bootstd sets devtype, devnum and distro_bootpart.
+ */
+export function ubootScript(options: { addresses: Addresses; commandLine: readonly string[]; bootCommand: 'booti' | 'bootz'; deviceTrees: boolean }): string {
+  const { addresses, commandLine, bootCommand, deviceTrees } = options;
+  const set = Object.entries({ kernel_addr_r: addresses.kernel, fdt_addr_r: addresses.deviceTree, ramdisk_addr_r: addresses.initrd });
+  const from = '${devtype} ${devnum}:${distro_bootpart}';
+  // The board's own tree (from its firmware, or QEMU's) serves where the slot brings none for this board.
+  const tree = deviceTrees ? `if load ${from} \${fdt_addr_r} \${slot}/dtb/\${fdtfile}; then setenv tree \${fdt_addr_r}; fi; ` : '';
+  const start = [
+    `setenv bootargs "${commandLine.join(' ')} minke.slot=\${slot} minke.boot=PARTUUID=\${boot_uuid}"`,
+    `if load ${from} \${kernel_addr_r} \${slot}/kernel && load ${from} \${ramdisk_addr_r} \${slot}/initrd; then ` +
+      `setenv initrd \${ramdisk_addr_r}:\${filesize}; ${tree}${bootCommand} \${kernel_addr_r} \${initrd} \${tree}; fi`,
+  ].join('; ');
+  return [
+    '# Written by osbuild.',
+    ...set.flatMap(([name, value]) => (value === undefined ? [] : [`setenv ${name} ${value}`])),
+    'setenv slot A',
+    `if load ${from} \${ramdisk_addr_r} minke/slot.env; then env import -t \${ramdisk_addr_r} \${filesize} slot; fi`,
+    `part uuid ${from} boot_uuid`,
+    'setenv tree ${fdt_addr}',
+    'if test -z "${tree}"; then setenv tree ${fdtcontroladdr}; fi',
+    `setenv minke_start '${start}'`,
+    'echo "Minke OS: starting slot ${slot}"',
+    'run minke_start',
+    'if test "${slot}" = A; then setenv slot B; else setenv slot A; fi',
+    'echo "Minke OS: that slot cannot be started, trying slot ${slot}"',
+    'run minke_start',
+    'echo "Minke OS: no slot can be started, trying again"',
+    'sleep 10',
+    'reset',
+    '',
+  ].join('\n');
+}
+
+/** U-Boot's legacy image format (include/image.h of U-Boot): type 6 is a script, preceded by its length. */
+export function packUbootScript(script: string, epoch: number): Buffer {
+  const text = Buffer.from(script);
+  const lengths = Buffer.alloc(8);
+  lengths.writeUInt32BE(text.length, 0);
+  const data = Buffer.concat([lengths, text]);
+  const header = Buffer.alloc(64);
+  header.writeUInt32BE(0x27051956, 0);
+  header.writeUInt32BE(epoch, 8);
+  header.writeUInt32BE(data.length, 12);
+  header.writeUInt32BE(crc32(data), 24);
+  header.set([5, 2, 6, 0], 28); // Linux, ARM (any ARM takes it), script, not compressed
+  header.write('Minke OS', 32, 'latin1');
+  header.writeUInt32BE(crc32(header), 4);
+  return Buffer.concat([header, data]);
+}
