@@ -12,6 +12,8 @@ die() {
   sync
   sleep "$restart_delay"
   reboot -f
+  # Process 1 that ends makes the kernel panic, and that restarts too (panic= on its command line).
+  exit 1
 }
 
 # $1 name → its value on the kernel command line, the last one if there are several; empty when it is not there

@@ -10,10 +10,18 @@ partition_of_slot() {
   esac
 }
 
-# $1 PARTUUID → name of the block device, such as mmcblk0p1
+# First partitions of all disks.
+first_partitions() {
+  for entry in "${sys:-/sys}"/class/block/*; do
+    [ "$(cat "$entry/partition" 2>/dev/null)" = 1 ] && echo "${entry##*/}"
+  done
+}
+
+# $1 PARTUUID of a boot partition → name of its device, such as mmcblk0p1. Kernels before 6.13 do not tell PARTUUIDs, so
+# they are read from the tables.
 device_of_partuuid() {
-  for event in "${sys:-/sys}"/class/block/*/uevent; do
-    grep -qix "PARTUUID=$1" "$event" 2>/dev/null && sed -n 's/^DEVNAME=//p' "$event" && return
+  for device in $(first_partitions); do
+    [ "$(first_partuuid "${dev:-/dev}/$(disk_of_partition "$device")")" = "$1" ] && echo "$device" && return
   done
   return 1
 }
@@ -44,49 +52,56 @@ loader_partuuid() {
   [ -r $variable ] && tail -c +5 $variable | tr -d '\000'
 }
 
-# The first partitions whose FAT (32 bits) carries our label.
-labelled_boot_partitions() {
-  for entry in "${sys:-/sys}"/class/block/*; do
-    [ "$(cat "$entry/partition" 2>/dev/null)" = 1 ] || continue
-    [ "$(dd if="${dev:-/dev}/${entry##*/}" bs=1 skip=71 count=10 2>/dev/null)" = MINKE-BOOT ] && echo "${entry##*/}"
+# First partitions whose FAT (of 32 bits) carries our label.
+labelled_partitions() {
+  for device in $(first_partitions); do
+    [ "$(dd if="${dev:-/dev}/$device" bs=1 skip=71 count=10 2>/dev/null)" = MINKE-BOOT ] && echo "$device"
   done
 }
 
-# $1 tenths of a second waited. By the loader's word; without one, or where the kernel does not tell PARTUUIDs (before
-# 6.9), by the label, as long as no second disk has it too.
+# $1 seconds waited. By the loader's word; without one, or when its disk does not come, by the label, as long as no
+# second disk has it too.
 find_boot_partition() {
   if [ -n "$loader_partuuid" ]; then
     device_of_partuuid "$loader_partuuid" && return
-    [ "$1" -gt 50 ] || return 1
+    [ "$1" -ge 10 ] || return 1
   fi
-  found=$(labelled_boot_partitions)
+  found=$(labelled_partitions)
   [ "$(echo "$found" | wc -w)" = 1 ] && echo "$found"
 }
 
-# A disk may take its time (USB: several seconds). Tenths of a second are counted; modules are loaded meanwhile.
+# Whole seconds since the kernel started.
+uptime_seconds() {
+  read -r seconds _ </proc/uptime
+  echo "${seconds%.*}"
+}
+
+# A disk may take its time (USB: several seconds), so drivers are loaded as buses find devices; after 60 s there is none.
 wait_for_boot_partition() {
   loader_partuuid=$(loader_partuuid) || warn "the boot loader does not tell which disk it used"
-  try=0
-  while [ $try -lt 600 ]; do
-    if [ $try = 50 ]; then
-      warn "no disk after 5 seconds: loading every driver there is"
+  start=$(uptime_seconds)
+  all=
+  waited=0
+  while [ "$waited" -lt 60 ]; do
+    load_for_hardware
+    find_boot_partition "$waited" && return
+    if [ "$waited" -ge 8 ] && [ -z "$all" ]; then
+      all=1
+      warn "no disk after 8 seconds: loading every driver there is"
       load_all_drivers
     fi
-    load_for_hardware
-    find_boot_partition $try && return
-    sleep 0.1
-    try=$((try + 1))
+    sleep 0.2
+    waited=$(($(uptime_seconds) - start))
   done
   return 1
 }
 
 # $1 disk, $2 partition number. After a new table the kernel may need a moment to make the devices again.
 wait_for_partition() {
-  try=0
-  while [ $try -lt 100 ]; do
+  start=$(uptime_seconds)
+  while [ $(($(uptime_seconds) - start)) -lt 10 ]; do
     partition_of_disk "$1" "$2" && return
     sleep 0.1
-    try=$((try + 1))
   done
   return 1
 }

@@ -6,8 +6,9 @@ lists=/usr/lib/minke/modules
 # Files in an order in which they can be loaded. One by one, since some may refuse the processor that they find
 # (crc32c-intel does); whether something is really missing shows a step later.
 load_always() {
+  folder=/usr/lib/modules/$(uname -r)
   while read -r file; do
-    insmod "/usr/lib/modules/$(uname -r)/$file" 2>/dev/null
+    insmod "$folder/$file" 2>/dev/null
   done <$lists/always
 }
 

@@ -19,10 +19,23 @@ write_u32() {
 
 random_u32() { od -An -tu4 -N 4 /dev/urandom | tr -d ' '; }
 
+# $1 disk → PARTUUID of its first partition, as the kernel and boot loaders write it: the GUID of GPT's first entry (the
+# first three fields are little-endian), or the MBR's signature and the number.
+first_partuuid() {
+  if is_gpt "$1"; then
+    set -- $(od -An -tx1 -j 1040 -N 16 "$1")
+    echo "$4$3$2$1-$6$5-$8$7-$9${10}-${11}${12}${13}${14}${15}${16}"
+  else
+    printf '%08x-01\n' "$(read_u32 "$1" 440)"
+  fi
+}
+
+is_gpt() { [ "$(dd if="$1" bs=1 skip=512 count=8 2>/dev/null)" = 'EFI PART' ]; }
+
 # $1 disk as a device name
 settle_table() {
   changed=
-  if [ "$(dd if="/dev/$1" bs=1 skip=512 count=8 2>/dev/null)" = 'EFI PART' ] || [ "$table" = gpt ]; then
+  if is_gpt "/dev/$1" || [ "$table" = gpt ]; then
     settle_gpt "/dev/$1"
   else
     settle_mbr "/dev/$1"
@@ -48,7 +61,7 @@ settle_gpt() {
   echo "$dump" | sed -e '/^last-lba:/d' -e '/^device:/d' \
     -e "s/^\([^ ]*[^0-9]$data_partition : start= *[0-9]*\), size= *[0-9]*/\1/" \
     ${fresh:+-e '/^label-id:/d' -e 's/ uuid=[^,]*,//'} |
-    sfdisk --quiet --no-reread --no-tell-kernel --wipe never --wipe-partitions never "$1" ||
+    sfdisk --quiet --no-reread --no-tell-kernel --wipe never --wipe-partitions never "$1" >>/run/sfdisk.log 2>&1 ||
     warn "cannot write the partition table of $1"
 }
 
