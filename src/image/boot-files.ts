@@ -16,7 +16,7 @@ export interface BootSources {
 }
 
 export interface BootOptions {
-  machine: Machine;
+  machine: Pick<Machine, 'kernel' | 'boot'>;
   config: DeviceConfig;
   /** Kernel parameters of every machine and of this one. */
   commandLine: readonly string[];
@@ -42,7 +42,7 @@ export function bootFiles(options: BootOptions, sources: BootSources): BootFile[
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function deviceTrees(machine: Machine, sources: BootSources, folder: string): BootFile[] {
+function deviceTrees(machine: BootOptions['machine'], sources: BootSources, folder: string): BootFile[] {
   return (machine.kernel.deviceTrees ?? []).map((member) => {
     if (!sources.deviceTrees.includes(member)) throw missing(member, `the kernel package ${machine.kernel.debian.package}`, nearby(sources.deviceTrees, member));
     return { path: `${folder}${member}`, content: { from: 'deviceTrees', member } };

@@ -29,8 +29,8 @@ const journalMebibytes = { state: 4, data: 32 };
 
 /** Assembles the disk image: table, boot partition, root slot A, empty state and data. Slot B stays empty until the first update. */
 export async function buildDisk(context: StepContext<'image/disk'>): Promise<void> {
-  const { name, machine } = context.args;
-  const layout = planPartitions(name, machine.disk);
+  const { name } = context.args;
+  const layout = planPartitions(name, context.args.disk);
   const root = context.input('root');
   const rootBytes = (await stat(root)).size;
   const need = { needBytes: rootBytes, because: 'the packed root file system' };

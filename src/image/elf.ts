@@ -39,7 +39,8 @@ export function elfNeeds(file: Buffer): ElfNeeds | null {
   const needed: number[] = [];
   let strings = 0;
   const pairBytes = wide ? 16 : 8;
-  for (let at = dynamic?.offset ?? 0; dynamic !== undefined && at < dynamic.offset + dynamic.sizeBytes; at += pairBytes) {
+  const dynamicEnd = dynamic === undefined ? 0 : dynamic.offset + dynamic.sizeBytes;
+  for (let at = dynamic?.offset ?? 0; at < dynamicEnd; at += pairBytes) {
     const tag = word(at);
     const value = word(at + pairBytes / 2);
     if (tag === 0) break;

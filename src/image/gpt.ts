@@ -68,5 +68,5 @@ function protectiveMbr(lastSector: number): Buffer {
 /** The first three fields of a GUID are little-endian on disk, the last two as written (UEFI appendix A). */
 function guidBytes(guid: string): Buffer {
   const [a = '', b = '', c = '', ...rest] = guid.split('-');
-  return Buffer.concat([...[a, b, c].map((field) => Buffer.from(field, 'hex').reverse()), Buffer.from(rest.join(''), 'hex')]);
+  return Buffer.concat([...[a, b, c].map((field) => Buffer.from(field, 'hex').toReversed()), Buffer.from(rest.join(''), 'hex')]);
 }

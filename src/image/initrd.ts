@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { OsbuildError } from '../model/index.ts';
 import type { StepContext } from '../model/index.ts';
@@ -13,6 +13,7 @@ export interface InitrdReport {
   modules: string[];
   programs: string[];
   unpackedBytes: number;
+  compressedBytes: number;
 }
 
 const folders = ['dev', 'etc', 'etc/minke', 'proc', 'root', 'run', 'sys', 'sysroot', 'tmp', 'usr', 'usr/bin', 'usr/lib', 'usr/lib/minke', 'usr/sbin'];
@@ -24,6 +25,7 @@ const e2fsckConfiguration = '[options]\nbroken_system_clock=1\n';
 export async function buildInitrd(context: StepContext<'image/initrd'>): Promise<void> {
   const { args, epoch } = context;
   const root = openTarRoot(context.input('rootfs'));
+  const packages = openTarRoot(context.input('packages'));
   try {
     const modules = chooseInitrdModules(root, args.modules, args.drivers);
     if (modules.missing.length > 0) throw incomplete(modules);
@@ -33,9 +35,9 @@ export async function buildInitrd(context: StepContext<'image/initrd'>): Promise
     for (const [path, target] of Object.entries(links)) add({ path, type: 'symlink', target });
     add({ path: 'dev/console', type: 'character', mode: 0o600, major: 5, minor: 1 });
     add({ path: 'dev/null', type: 'character', mode: 0o666, major: 1, minor: 3 });
-    for (const entry of programEntries(root, args.arch, args.programs)) add(entry);
+    for (const entry of programEntries([packages, root], args.arch, args.programs)) add(entry);
     for (const entry of await moduleEntries(context, root, modules)) add(entry);
-    for (const [path, file] of context.inputs('scripts')) {
+    for (const [path, file] of args.scripts.flatMap((name) => [...context.inputs(name)])) {
       add({ path: scriptPath(path), type: 'file', mode: 0o755, content: await readFile(file) });
     }
     add({ path: 'etc/e2fsck.conf', type: 'file', mode: 0o644, content: Buffer.from(e2fsckConfiguration) });
@@ -52,10 +54,12 @@ export async function buildInitrd(context: StepContext<'image/initrd'>): Promise
       modules: modules.files.map((file) => basename(file)),
       programs: args.programs,
       unpackedBytes: archive.length,
+      compressedBytes: (await stat(context.output('initrd.img'))).size,
     };
     await writeFile(context.output('initrd.json'), `${JSON.stringify(report, null, 2)}\n`);
   } finally {
     root.close();
+    packages.close();
   }
 }
 
@@ -105,7 +109,7 @@ async function unpackModules(context: StepContext<'image/initrd'>, root: TarRoot
 }
 
 function addParents(entries: Map<string, CpioEntry>): void {
-  for (const path of [...entries.keys()]) {
+  for (const path of Array.from(entries.keys())) {
     for (let parent = path; parent.includes('/'); ) {
       parent = parent.slice(0, parent.lastIndexOf('/'));
       if (!entries.has(parent)) entries.set(parent, { path: parent, type: 'folder', mode: 0o755 });

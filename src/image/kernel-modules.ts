@@ -51,7 +51,7 @@ export function chooseModules(lists: ModuleLists, wanted: readonly string[]): Mo
     if (files.has(file) || visiting.has(file)) return;
     visiting.add(file);
     for (const soft of (lists.softBefore.get(moduleName(file)) ?? []).flatMap(softFiles)) take(soft);
-    for (const needed of [...(lists.dependencies.get(file) ?? [])].reverse()) take(needed);
+    for (const needed of (lists.dependencies.get(file) ?? []).toReversed()) take(needed);
     files.add(file);
   };
   const missing: string[] = [];

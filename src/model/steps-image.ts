@@ -4,19 +4,33 @@ import type { DeviceConfig, Machine } from './schema/index.ts';
 /** From a root filesystem to artifacts (src/image). */
 export interface ImageSteps {
   /**
-   * Inputs: `rootfs` (tar), `scripts` (sources: recipes' initrd/ folders), `tools`. Outputs: initrd.img, initrd.json.
-   * `modules` are loaded at every boot, `drivers` when their hardware is there; `settings` are what init's variables hold.
+   * Inputs: `rootfs` and `packages` (tars), `tools`, and one `sources` input for each name in `scripts` (recipes' initrd/
+   * folders). Outputs: initrd.img, initrd.json. `modules` are loaded at every boot, `drivers` when their hardware is
+   * there; `settings` are variables of init.
    */
-  'image/initrd': { arch: Arch; modules: string[]; drivers: string[]; programs: string[]; settings: Record<string, string> };
+  'image/initrd': { arch: Arch; modules: string[]; drivers: string[]; programs: string[]; settings: Record<string, string>; scripts: string[] };
   /** Inputs: `rootfs` (tar), `tools`. Outputs: root.erofs. */
   'image/slot': { compression: string };
   /** Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd`, `tools`. Outputs: boot.vfat, the whole boot partition. */
-  'image/boot': { name: string; machine: Machine; config: DeviceConfig; commandLine: string[]; title: string; version: string };
+  'image/boot': {
+    name: string;
+    machine: Pick<Machine, 'kernel' | 'boot' | 'disk'>;
+    config: DeviceConfig;
+    commandLine: string[];
+    title: string;
+    version: string;
+  };
   /** Inputs: `root`, `boot`, `tools`. Outputs: disk.img.zst, disk.bmap, disk.json (`DiskReport` of src/image). */
-  'image/disk': { name: string; machine: Machine; imageName: string };
+  'image/disk': { name: string; disk: Machine['disk'] };
   /**
-   * Inputs: `rootfs`, `disk`, `bmap`, `layout`, `initrd`, `packages`. Outputs: manifest.json, sbom.cdx.json, image.json,
+   * Inputs: `rootfs`, `packages`, `initrd`, `image`, `bmap`, `layout`. Outputs: manifest.json, sbom.cdx.json, image.json,
    * fingerprint.sha256, SHA256SUMS.
    */
-  'image/describe': { name: string; machine: Machine; os: { name: string; id: string; version: string }; mode: string; imageName: string };
+  'image/describe': {
+    name: string;
+    machine: Pick<Machine, 'description' | 'aliases' | 'arch' | 'kernel' | 'boot' | 'disk'>;
+    os: { name: string; id: string; version: string };
+    mode: string;
+    imageName: string;
+  };
 }

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import { openSync, readSync, closeSync } from 'node:fs';
+import { indexTar } from './tar-index.ts';
+
+/** Lines of `sha256sum` for every regular file of a root, sorted by path: `cd / && sha256sum -c` checks a running device against it. */
+export function fingerprint(rootTar: string): string {
+  const entries = [...indexTar(rootTar).values()].filter(({ type }) => type === 'file').sort((a, b) => (a.path < b.path ? -1 : 1));
+  const fd = openSync(rootTar, 'r');
+  const buffer = Buffer.alloc(1 << 20);
+  try {
+    return entries
+      .map(({ path, offset, sizeBytes }) => {
+        const hash = createHash('sha256');
+        for (let at = 0; at < sizeBytes; at += buffer.length) {
+          const length = Math.min(buffer.length, sizeBytes - at);
+          readSync(fd, buffer, 0, length, offset + at);
+          hash.update(buffer.subarray(0, length));
+        }
+        return line(hash.digest('hex'), path);
+      })
+      .join('');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** As coreutils writes it: a name with a newline or backslash is escaped, and the line starts with a backslash. */
+function line(digest: string, path: string): string {
+  const escaped = path.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+  return `${escaped === path ? '' : '\\'}${digest}  ${escaped}\n`;
+}

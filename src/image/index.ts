@@ -1,0 +1,26 @@
+// Purpose: from a root filesystem to a flashable disk image and its papers.
+// Owns: partition tables, filesystems, initrd, boot files, block map, manifest, SBOM, what fits and what costs what.
+// Must not: know which provider made the root, or touch the system but through a step's context.
+import type { Executors } from '../model/index.ts';
+import { buildBoot } from './boot.ts';
+import { describeImage } from './describe.ts';
+import { buildDisk } from './disk.ts';
+import { buildInitrd } from './initrd.ts';
+import { buildSlot } from './slot.ts';
+
+export { formatByteSize, parseByteSize } from './byte-size.ts';
+export type { DiskReport } from './disk.ts';
+export type { ImageManifest } from './manifest.ts';
+export { planPartitions, type DiskLayout, type Partition, type PartitionName } from './partition-table.ts';
+export { planImage, type PlannedImage } from './plan.ts';
+export { sizeReport, type SizeReport } from './size.ts';
+export { imageTools } from './tools.ts';
+
+/** Executors of this folder's steps, for the table of all. */
+export const imageExecutors: Pick<Executors, 'image/initrd' | 'image/slot' | 'image/boot' | 'image/disk' | 'image/describe'> = {
+  'image/initrd': { version: 1, run: buildInitrd },
+  'image/slot': { version: 1, run: buildSlot },
+  'image/boot': { version: 1, run: buildBoot },
+  'image/disk': { version: 1, run: buildDisk },
+  'image/describe': { version: 1, run: describeImage },
+};

@@ -1,0 +1,94 @@
+import type { ManifestPackage } from '../model/index.ts';
+import { guidFrom } from './identity.ts';
+import type { ImageManifest } from './manifest.ts';
+
+/**
+ * A CycloneDX 1.6 bill of materials: the operating system as the component described, every binary package as a part of
+ * it, with package URL, licences, hash of the package file and its source. Deterministic: time is the epoch, the serial number comes from the image's hash.
+ */
+export function cyclonedx(manifest: ImageManifest, epoch: number): Record<string, unknown> {
+  const system = `${manifest.os.id}@${manifest.os.version}`;
+  const components = manifest.packages.map(component);
+  return {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    serialNumber: `urn:uuid:${guidFrom(`sbom/${manifest.image.sha256}`)}`,
+    version: 1,
+    metadata: {
+      timestamp: new Date(epoch * 1000).toISOString(),
+      tools: { components: [{ type: 'application', name: 'osbuild' }] },
+      component: {
+        type: 'operating-system',
+        'bom-ref': system,
+        name: manifest.os.name,
+        version: manifest.os.version,
+        hashes: [{ alg: 'SHA-256', content: manifest.image.sha256 }],
+        properties: [
+          { name: 'osbuild:machine', value: manifest.machine },
+          { name: 'osbuild:mode', value: manifest.mode },
+          { name: 'osbuild:kernel', value: manifest.kernelVersion },
+        ],
+      },
+    },
+    components,
+    dependencies: [{ ref: system, dependsOn: manifest.packages.map(packageUrl) }],
+  };
+}
+
+function component(one: ManifestPackage): Record<string, unknown> {
+  return {
+    type: 'library',
+    'bom-ref': packageUrl(one),
+    name: one.name,
+    version: one.version,
+    purl: packageUrl(one),
+    licenses: [...new Set(one.licences)].map(licence),
+    hashes: [{ alg: 'SHA-256', content: one.sha256 }],
+    ...(one.homepage === null ? {} : { externalReferences: [{ type: 'website', url: one.homepage }] }),
+    properties: [
+      { name: 'osbuild:source', value: `${one.source} ${one.sourceVersion}` },
+      { name: 'osbuild:installedBytes', value: String(one.installedBytes) },
+    ],
+  };
+}
+
+/** Package URL of type deb (github.com/package-url/purl-spec). */
+export function packageUrl(one: Pick<ManifestPackage, 'name' | 'version' | 'architecture'>): string {
+  const escape = (text: string): string => encodeURIComponent(text).replaceAll('~', '%7E').replaceAll('%3A', ':');
+  return `pkg:deb/debian/${escape(one.name)}@${escape(one.version)}?arch=${one.architecture}`;
+}
+
+/** Debian's short names of licences (its copyright format, section 7.1) that have an SPDX identifier. */
+const spdx: Record<string, string> = {
+  'Apache-2.0': 'Apache-2.0',
+  'Artistic': 'Artistic-1.0-Perl',
+  'BSD-2-clause': 'BSD-2-Clause',
+  'BSD-3-clause': 'BSD-3-Clause',
+  'BSD-4-clause': 'BSD-4-Clause',
+  'BSL-1.0': 'BSL-1.0',
+  'CC0-1.0': 'CC0-1.0',
+  'CC0': 'CC0-1.0',
+  'Expat': 'MIT',
+  'GFDL-1.3+': 'GFDL-1.3-or-later',
+  'GPL-1+': 'GPL-1.0-or-later',
+  'GPL-2': 'GPL-2.0-only',
+  'GPL-2+': 'GPL-2.0-or-later',
+  'GPL-3': 'GPL-3.0-only',
+  'GPL-3+': 'GPL-3.0-or-later',
+  'ISC': 'ISC',
+  'LGPL-2': 'LGPL-2.0-only',
+  'LGPL-2+': 'LGPL-2.0-or-later',
+  'LGPL-2.1': 'LGPL-2.1-only',
+  'LGPL-2.1+': 'LGPL-2.1-or-later',
+  'LGPL-3': 'LGPL-3.0-only',
+  'LGPL-3+': 'LGPL-3.0-or-later',
+  'MIT': 'MIT',
+  'MPL-1.1': 'MPL-1.1',
+  'MPL-2.0': 'MPL-2.0',
+  'Zlib': 'Zlib',
+};
+
+function licence(name: string): Record<string, unknown> {
+  const id = spdx[name];
+  return { license: id === undefined ? { name } : { id } };
+}
