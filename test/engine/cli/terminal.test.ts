@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runProgram } from '../../../src/engine/cli/program.ts';
 import { fakeDaemon, type FakeDaemon } from './support/fake-daemon.ts';
 import { container, containerId } from './support/recorded-engine.ts';
@@ -56,22 +56,26 @@ function start(current: Session, args: readonly string[], options: FakeTerminalO
   return { terminal, size, code: runProgram(['minke', ...args], terminal.ports) };
 }
 
-const pause = (delayMs: number) => new Promise((resolve) => { setTimeout(resolve, delayMs); });
+const patience = { timeout: 20_000, interval: 5 };
 
 describe('a container with a terminal', () => {
   let current: Session | null = null;
   afterEach(() => current?.daemon.close());
 
   it('is raw while attached and normal afterwards; its size follows ours', async () => {
+    let end: (code: number) => void = () => undefined;
     current = await session((socket, finish) => {
       socket.write('\x1b[1mhello\x1b[0m');
-      setTimeout(() => finish(0), 120);
+      end = finish;
     });
     const { terminal, code, size } = start(current, ['run', '-it', '--rm', 'busybox'], { stdinStaysOpen: true });
-    await pause(60);
+    const { resizes } = current;
+    await vi.waitFor(() => expect(resizes).toEqual(['40x100']), patience);
     expect(terminal.rawChanges).toEqual([true]);
     size.columns = 80;
     terminal.raise('WINCH');
+    await vi.waitFor(() => expect(resizes).toHaveLength(2), patience);
+    end(0);
     expect(await code).toBe(0);
     expect(terminal.rawChanges).toEqual([true, false]);
     expect(terminal.stdout()).toBe('\x1b[1mhello\x1b[0m');
@@ -112,19 +116,22 @@ describe('a container with a terminal', () => {
   });
 
   it('hands signals on', async () => {
-    current = await session(() => undefined);
+    let started = false;
+    current = await session(() => { started = true; });
     const { terminal, code } = start(current, ['run', 'busybox', 'sleep'], { tty: false });
-    await pause(80);
+    await vi.waitFor(() => expect(started).toBe(true), patience);
     terminal.raise('TERM');
     expect(await code).toBe(143);
     expect(current.kills).toEqual(['TERM']);
   });
 
   it('does not hand signals on with --sig-proxy=false', async () => {
-    current = await session((_socket, finish) => { setTimeout(() => finish(0), 120); });
+    let end: ((code: number) => void) | null = null;
+    current = await session((_socket, finish) => { end = finish; });
     const { terminal, code } = start(current, ['run', '--sig-proxy=false', 'busybox', 'sleep'], { tty: false });
-    await pause(60);
+    const ending = await vi.waitFor(() => end ?? Promise.reject(new Error('not started')), patience);
     terminal.raise('INT');
+    ending(0);
     expect(await code).toBe(0);
     expect(current.kills).toEqual([]);
   });

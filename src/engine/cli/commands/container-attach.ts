@@ -13,9 +13,9 @@ import { detachKeysFlag } from './shared-flags.ts';
 async function attach(context: CommandContext): Promise<number> {
   const { api, flags, ports } = context;
   const container = await api.get<ContainerDetails>(`/containers/${inPath(context.args[0] ?? '')}/json`);
-  if (!container.State.Running) throw new CliError('cannot attach to a stopped container, start it first');
-  if (container.State.Paused) throw new CliError('cannot attach to a paused container, unpause it first');
-  if (container.State.Restarting) throw new CliError('cannot attach to a restarting container, wait until it is running');
+  if (!container.State.Running) throw new CliError('You cannot attach to a stopped container, start it first');
+  if (container.State.Paused) throw new CliError('You cannot attach to a paused container, unpause it first');
+  if (container.State.Restarting) throw new CliError('You cannot attach to a restarting container, wait until it is running');
   const tty = container.Config.Tty;
   const stdin = !flags.bool('no-stdin') && container.Config.OpenStdin;
   checkInputTerminal(context, stdin, tty);

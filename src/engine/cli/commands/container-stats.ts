@@ -1,4 +1,5 @@
 import { bytesSize, formatRows, humanSizeWithPrecision, shortId, type Row } from '../../format/index.ts';
+import { ApiError } from '../api/api-client.ts';
 import { atLeast, type Command, type CommandContext } from '../command.ts';
 import { inPath } from './each.ts';
 import { listFormatFlag, noTruncFlag } from './shared-flags.ts';
@@ -57,6 +58,12 @@ export function statsRow(name: string, stats: ContainerStats | null, truncate: b
   };
 }
 
+/** A container may go away between two samples. */
+function goneAsNull(error: unknown): null {
+  if (error instanceof ApiError && (error.status === 409 || /no such container/i.test(error.reason))) return null;
+  throw error;
+}
+
 const refreshMs = 1000;
 
 async function stats(context: CommandContext): Promise<number> {
@@ -66,7 +73,7 @@ async function stats(context: CommandContext): Promise<number> {
   const spec = { format: flags.string('format') || (context.config.formats['statsFormat'] ?? ''), titles, defaultTable: '{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}' };
   // Named containers must exist: the first failure is told before anything is drawn.
   for (const name of context.args) await api.get(`/containers/${inPath(name)}/json`);
-  const sample = async (name: string) => statsRow(name, await api.get<ContainerStats>(`/containers/${inPath(name)}/stats`, { stream: false }).catch(() => null), truncate);
+  const sample = async (name: string) => statsRow(name, await api.get<ContainerStats>(`/containers/${inPath(name)}/stats`, { stream: false }).catch(goneAsNull), truncate);
   for (;;) {
     const rows = await Promise.all((await names()).map(sample));
     const text = formatRows(rows, spec);

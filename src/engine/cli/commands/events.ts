@@ -1,4 +1,5 @@
 import { compileTemplate } from '../../format/index.ts';
+import { textLines } from '../../http/client.ts';
 import { noArguments, type Command, type CommandContext } from '../command.ts';
 import { filterQuery } from '../output/filters.ts';
 import { apiTime } from '../output/time-argument.ts';
@@ -10,7 +11,6 @@ interface EngineEvent {
   readonly Action?: string;
   readonly Actor?: { readonly ID?: string; readonly Attributes?: Readonly<Record<string, string>> | null };
   readonly time?: number;
-  readonly timeNano?: number;
 }
 
 /** "2026-11-20T23:24:00.123456789Z container start <id> (image=busybox, name=web)". */
@@ -20,10 +20,10 @@ export function eventLine(event: EngineEvent, nanoseconds: number): string {
   return `${time} ${event.Type ?? ''} ${event.Action ?? ''} ${event.Actor?.ID ?? ''}${attributes.length > 0 ? ` (${attributes.join(', ')})` : ''}`;
 }
 
-/** Nanoseconds below the second. They are within what a double rounds, so the second comes from `time`. */
-function nanosecondsOf(event: EngineEvent): number {
-  const rest = Math.round((event.timeNano ?? 0) - (event.time ?? 0) * 1e9);
-  return Math.min(999_999_999, Math.max(0, rest));
+/** Nanoseconds below the second, out of the text: as a number they would be rounded. */
+export function nanosecondsOf(line: string): number {
+  const digits = /"timeNano":(\d{10,})/.exec(line)?.[1];
+  return digits === undefined ? 0 : Number(digits.slice(-9));
 }
 
 async function events(context: CommandContext): Promise<number> {
@@ -32,10 +32,16 @@ async function events(context: CommandContext): Promise<number> {
   const format = flags.string('format');
   const template = format === '' || format === 'json' ? null : compileTemplate(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'));
   const query = { since: apiTime(flags.string('since'), now), until: apiTime(flags.string('until'), now), filters: filterQuery(flags.list('filter')) };
-  for await (const value of api.values('GET', '/events', { query })) {
-    const event = value as EngineEvent;
-    const line = format === 'json' ? JSON.stringify(event) : template ? template.render(event) : eventLine(event, nanosecondsOf(event));
-    await context.print(`${line}\n`);
+  const answer = await api.stream('GET', '/events', { query });
+  try {
+    for await (const text of textLines(answer.body, ports.codec)) {
+      if (text.trim() === '') continue;
+      const event = JSON.parse(text) as EngineEvent;
+      const line = format === 'json' ? text.trim() : template ? template.render(event) : eventLine(event, nanosecondsOf(text));
+      await context.print(`${line}\n`);
+    }
+  } finally {
+    answer.close();
   }
   return 0;
 }
