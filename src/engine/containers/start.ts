@@ -60,7 +60,8 @@ async function launch(context: ContainerContext, container: Container): Promise<
     logLimitBytes: undefined,
     tty: record.config.Tty,
     stdin: record.config.OpenStdin,
-    keepStdin: !record.config.StdinOnce,
+    // A terminal outlives the client that detaches from it, as in Docker.
+    keepStdin: !record.config.StdinOnce || record.config.Tty,
     exec: undefined,
   });
   if (record.endpoint.network === 'none') raiseLoopback(system.netlink, pid);
