@@ -4,6 +4,8 @@
  */
 export const coveredCommands: readonly { command: RegExp; reason: string }[] = [
   { command: /^(set|shift|exit|return|local|true|:|export|umask|unset|break|continue|\[|\[\[|test|echo|printf|cat <<)/, reason: 'has no effect on files' },
+  { command: /^[^A-Za-z]*$/, reason: 'a fragment of a pattern, not a command' },
+  { command: /^(grep|sed(?! -i)|awk|cut|tr|sort|cmp|md5sum|getent|read|pidof|dpkg-query|dpkg -[sWlL]|df|id|stat|readlink|realpath|dirname|basename|ischroot|getcap)\b(?!.*[^2&]>\s*["$/])/, reason: 'only reads' },
   { command: /^deb-systemd-helper\b/, reason: 'units are enabled by the allow-list of recipes' },
   { command: /^deb-systemd-invoke\b|^invoke-rc\.d\b|^systemctl\b|^service\b|^\/etc\/init\.d\//, reason: 'nothing runs at build time' },
   { command: /^update-rc\.d\b/, reason: 'there are no SysV init scripts' },
@@ -20,6 +22,8 @@ export const coveredCommands: readonly { command: RegExp; reason: string }[] = [
   { command: /^update-mime-database\b|^update-desktop-database\b|^gtk-update-icon-cache\b/, reason: 'no desktop' },
   { command: /^py3?compile\b|^py3?clean\b/, reason: 'the root is read-only: Python compiles in memory' },
   { command: /^db_\w+|^\. \/usr\/share\/debconf\/confmodule/, reason: 'no questions are asked' },
+  { command: /^rm -r?f?\b|^rmdir\b/, reason: 'removes what older versions left; in an image that is made once there is nothing' },
+  { command: /^dpkg-divert\b.*\.usr-is-merged/, reason: 'guards files while /usr is merged on a running system' },
   { command: /^ucf\b|^ucfr\b/, reason: 'configuration files stand in the recipes' },
 ];
 

@@ -32,8 +32,7 @@ export function applyUnits(tree: RootTree, wishes: UnitWishes[]): void {
   const enabled = new Set<string>();
   for (const { origin, enable } of wishes) {
     for (const unit of enable) {
-      if (disabled.has(unit)) continue;
-      enableUnit(tree, unit, origin, enabled);
+      enableUnit(tree, unit, origin, enabled, disabled);
     }
   }
   const lines = [...wishes.flatMap(({ enable }) => enable)].filter((unit) => !disabled.has(unit)).map((unit) => `enable ${unit}`);
@@ -44,8 +43,9 @@ export function applyUnits(tree: RootTree, wishes: UnitWishes[]): void {
   }
 }
 
-function enableUnit(tree: RootTree, unit: string, origin: string, done: Set<string>): void {
-  if (done.has(unit)) return;
+/** What is disabled stays so, even where an enabled unit names it under Also=. */
+function enableUnit(tree: RootTree, unit: string, origin: string, done: Set<string>, disabled: ReadonlySet<string>): void {
+  if (done.has(unit) || disabled.has(unit)) return;
   done.add(unit);
   const { template, instance, suffix } = splitUnit(unit);
   const file = findUnit(tree, unit) ?? (template === null ? null : findUnit(tree, `${template}@.${suffix}`));
@@ -66,7 +66,7 @@ function enableUnit(tree: RootTree, unit: string, origin: string, done: Set<stri
     const name = expand(alias, effective);
     if (name !== unit) putLink(tree, `etc/systemd/system/${name}`, `/${file}`);
   }
-  for (const other of section.also) enableUnit(tree, expand(other, effective), origin, done);
+  for (const other of section.also) enableUnit(tree, expand(other, effective), origin, done, disabled);
 }
 
 /** Path of a unit file, without a leading slash; links within the unit folders are followed to the file they name. */

@@ -23,7 +23,10 @@ export const kernel: Executor<'debian/kernel'> = async (context) => {
   const modules = await placeModules(context, tree, version);
   await writeTree(modules, context.output('modules.tar'), context.epoch);
   for (const item of manifest.packages) {
-    if (item.name.startsWith('linux-image-') && item.files > 0) item.installedBytes = [...modules.values()].reduce((sum, { entry }) => sum + entry.sizeBytes, image.entry.sizeBytes);
+    if (item.files <= 3) continue;
+    // What was decompressed and chosen counts, with the kernel itself on the boot partition.
+    item.installedBytes = [...modules.values()].reduce((sum, { entry }) => sum + entry.sizeBytes, image.entry.sizeBytes);
+    item.files = 1 + [...modules.values()].filter(({ entry }) => entry.type === 'file').length;
   }
   await writeFile(context.output('packages.json'), `${JSON.stringify(manifest, null, 1)}\n`);
 };

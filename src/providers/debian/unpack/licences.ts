@@ -16,7 +16,7 @@ export function readLicences(copyright: string): string[] {
   const found = new Set<string>();
   if (/^Format:/im.test(copyright)) {
     for (const match of copyright.matchAll(/^License:[ \t]*(\S.*)$/gim)) {
-      for (const name of (match[1] ?? '').split(/\s+(?:and|or)\s+|,\s*/i)) {
+      for (const name of (match[1] ?? '').split(/,?\s+(?:and|or)\s+|,\s*/i)) {
         const clean = name.replaceAll(/[()]/g, '').trim();
         if (clean !== '') found.add(clean);
       }
