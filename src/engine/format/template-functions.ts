@@ -105,4 +105,4 @@ export const headerFunctions: Readonly<Record<string, TemplateFunction>> = {
   ...Object.fromEntries(['json', 'title', 'lower', 'upper', 'truncate', 'split', 'pad', 'ellipsis'].map((name) => [name, (value: unknown) => value])),
 };
 
-export const templateFunctionNames: ReadonlySet<string> = new Set([...Object.keys(templateFunctions), 'and', 'or', 'call', 'js']);
+export const templateFunctionNames: ReadonlySet<string> = new Set([...Object.keys(templateFunctions), 'and', 'or']);

@@ -143,8 +143,8 @@ export function renderTemplate(
       return value;
     }
     const args = [...operands.map((operand) => evaluateOperand(operand, frame)), ...piped];
-    const callable = name === 'call' ? args.shift() : functions[name];
-    if (typeof callable !== 'function') throw new TemplateError(`template: :1: function "${name}" is not supported here`);
+    const callable = functions[name];
+    if (!callable) throw new TemplateError(`template: :1: function "${name}" is not supported here`);
     try {
       const result: unknown = callable(...args);
       if (name === 'index' && isMap(result)) tolerant.add(result);

@@ -54,6 +54,10 @@ export interface HttpClientOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+function peerGone(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
+}
+
 interface Line {
   readonly connection: ClientConnection;
   readonly input: ClientInput;
@@ -110,7 +114,12 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       }
     };
     const reading = readResponseHead(line.input);
-    const failed = write().then(() => (writeError === undefined ? reading : reading.catch(() => null)));
+    const failed = write().then(() => {
+      if (writeError === undefined) return reading;
+      // A body that cannot be read will never be complete; only a peer that stopped listening may still have answered.
+      if (!peerGone(writeError)) throw writeError;
+      return reading.catch(() => null);
+    });
     const head = await Promise.race([reading, failed]);
     if (!head) {
       if (writeError !== undefined) throw writeError;

@@ -58,5 +58,6 @@ export const unsupportedVerbs: Readonly<Record<string, string>> = {
   checkpoint: 'it cannot checkpoint processes; stop and start the container', context: 'it has no contexts; name the daemon with -H or MINKE_HOST',
   manifest: 'it does not edit manifest lists; skopeo or buildah do', buildx: 'it has no BuildKit', builder: 'it has no BuildKit; its build cache is part of the images, see "image prune"',
   compose: 'use the docker-compose program, with DOCKER_HOST naming the socket of minke', search: 'the public index cannot be searched from here; look the image up on the web site of its registry',
+  cp: 'copying is not in this version yet; pipe an archive: tar c FILES | minke exec -i CONTAINER tar x -C FOLDER',
   build: 'building is not in this version yet; build elsewhere and "load" or "pull" the image', scan: 'it has no scanner', scout: 'it has no scanner', init: 'it makes no project files',
 };
