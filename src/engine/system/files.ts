@@ -1,5 +1,6 @@
 import * as fs from 'host:fs';
 import { text } from 'host:bytes';
+import { systemErrorCode } from '../error.ts';
 import type { Files, MountFlag, OpenMode, Root } from '../ports/index.ts';
 
 const OPEN_FLAGS: Record<OpenMode, number> = {
@@ -53,7 +54,22 @@ export const hostFiles: Files = {
   replaceFile: (path, text, permissions = 0o644) => fs.replaceFile(path, text, { mode: permissions }),
   syncDirectory: fs.fsyncDir,
   syncFileSystem: fs.syncfs,
-  removeTree: async (path) => void (await fs.removeTree(path)),
+  async removeTree(path) {
+    // From the parent, so that mounts above the tree do not count as mounts in it.
+    const slash = path.lastIndexOf('/');
+    let parent: fs.Root;
+    try {
+      parent = fs.openRoot(path.slice(0, slash) || '/');
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return;
+      throw error;
+    }
+    try {
+      await parent.removeTree(path.slice(slash + 1));
+    } finally {
+      parent.close();
+    }
+  },
   copyTree: async (from, to) => void (await fs.copyTree(from, to)),
   diskUsage: fs.diskUsage,
   space: (path) => fs.statfs(path),
