@@ -36,17 +36,15 @@ export function bootFiles(options: BootOptions, sources: BootSources): BootFile[
     { path: 'A/kernel', content: { from: 'kernel' } },
     { path: 'A/initrd', content: { from: 'initrd' } },
     { path: 'config.json', content: Buffer.from(`${JSON.stringify(config, null, 2)}\n`) },
-    ...deviceTrees(machine, sources, 'A/dtb/'),
+    ...deviceTrees(sources, 'A/dtb/'),
     ...(machine.boot.method === 'systemd-boot' ? systemdBoot(options, machine.boot, sources) : uboot(options, machine.boot, sources)),
   ];
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function deviceTrees(machine: BootOptions['machine'], sources: BootSources, folder: string): BootFile[] {
-  return (machine.kernel.deviceTrees ?? []).map((member) => {
-    if (!sources.deviceTrees.includes(member)) throw missing(member, `the kernel package ${machine.kernel.debian.package}`, nearby(sources.deviceTrees, member));
-    return { path: `${folder}${member}`, content: { from: 'deviceTrees', member } };
-  });
+/** All that the step was handed: the provider has chosen them by the machine's globs. */
+function deviceTrees(sources: BootSources, folder: string): BootFile[] {
+  return sources.deviceTrees.map((member) => ({ path: `${folder}${member}`, content: { from: 'deviceTrees', member } }));
 }
 
 type SystemdBoot = Extract<Machine['boot'], { method: 'systemd-boot' }>;
@@ -69,7 +67,7 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
     addresses: boot.addresses ?? {},
     commandLine,
     bootCommand: machine.kernel.debian.architecture === 'arm64' ? 'booti' : 'bootz',
-    deviceTrees: (machine.kernel.deviceTrees ?? []).length > 0,
+    deviceTrees: sources.deviceTrees.length > 0,
   });
   const files: BootFile[] = [
     { path: 'boot.scr', content: packUbootScript(script, epoch) },
@@ -84,7 +82,7 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
   }
   // The board's firmware adjusts a tree (memory, MAC addresses, display) and hands it to U-Boot, which carries that over
   // to the slot's. It looks for it by file name at the top.
-  const trees = (machine.kernel.deviceTrees ?? []).map((member): BootFile => ({ path: member.slice(member.lastIndexOf('/') + 1), content: { from: 'deviceTrees', member } }));
+  const trees = sources.deviceTrees.map((member): BootFile => ({ path: member.slice(member.lastIndexOf('/') + 1), content: { from: 'deviceTrees', member } }));
   return [...files, ...trees];
 }
 

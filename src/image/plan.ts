@@ -11,6 +11,8 @@ export interface PlannedImage {
 /** Measured against zstd in docs/decisions: less CPU at every boot for a somewhat larger slot. */
 const rootCompression = 'lz4hc';
 const initrdFolder = 'initrd/';
+/** systemd-boot leaves word of the disk it started from in an EFI variable. */
+const loaderModules: Record<Machine['boot']['method'], string[]> = { 'systemd-boot': ['efivarfs'], 'u-boot': [] };
 
 /**
  * Plans everything from the root to the artifacts. Pure.
@@ -20,7 +22,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
   const { name, machine } = request.machine;
   const { os, mode, config } = request;
   const imageName = `minke-${name}-${os.version}`;
-  const id = (step: string): string => `image:${name}:${step}`;
+  const id = (step: string): string => `image/${name}/${step}`;
   const tools: Input = { from: 'tree', task: trees.tools };
   const initrdRecipes = request.recipes.filter(({ recipe }) => recipe.initrd !== undefined);
   const scripted = request.recipes.filter(({ files }) => files.some(({ path }) => path.startsWith(initrdFolder)));
@@ -32,7 +34,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     title: `initrd of ${name}`,
     args: {
       arch: machine.arch,
-      modules: unique(initrdRecipes.flatMap(({ recipe }) => recipe.initrd?.modules ?? [])),
+      modules: unique([...initrdRecipes.flatMap(({ recipe }) => recipe.initrd?.modules ?? []), ...loaderModules[machine.boot.method]]),
       drivers: unique(machine.kernel.initrdModules ?? []),
       programs: unique(initrdRecipes.flatMap(({ recipe }) => recipe.initrd?.programs ?? [])),
       settings: initrdSettings(name, machine),

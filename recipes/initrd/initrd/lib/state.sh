@@ -1,6 +1,6 @@
 # What the read-only root lets programs write: a list in the root (usr/lib/minke/state.list, made by the build from the
-# recipes: `path mode owner partition`, `-`
-# for as in the image) says which paths live on the state or the data partition, or in memory.
+# recipes: `path mode owner partition`, owner in
+# numbers, `-` for as in the image) says which paths live on the state or the data partition, or in memory.
 
 # $1 root. One identity for the life of the device, made once.
 bind_machine_id() {
@@ -24,8 +24,6 @@ write_file() {
 bind_writable_paths() {
   list=$1/usr/lib/minke/state.list
   [ -r "$list" ] || return 0
-  # Owners stand in the list by name, and the names are the root's.
-  cp "$1/etc/passwd" "$1/etc/group" /etc/
   mkdir -p /run/minke/volatile
   mount -t tmpfs -o nosuid,nodev,mode=0755,size=25% tmpfs /run/minke/volatile
   while read -r path mode owner partition; do
