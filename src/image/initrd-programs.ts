@@ -17,24 +17,22 @@ const triplets: Record<Arch, string> = {
 /**
  * Programs with the loader and every library that they need, at the paths where they stand (links followed, /bin and its
  * like below /usr). Nothing is run: needs are read from the files.
- * @param roots looked through in this order, for each file anew
- * @throws OSB_PACKAGE_MISSING when no root holds a program or a library
+ * @throws OSB_PACKAGE_MISSING when a program or a library is not there
  */
-export function programEntries(roots: readonly TarRoot[], arch: Arch, programs: readonly string[]): CpioEntry[] {
+export function programEntries(root: TarRoot, arch: Arch, programs: readonly string[]): CpioEntry[] {
   const searched = [`usr/lib/${triplets[arch]}`, 'usr/lib'];
   const entries = new Map<string, CpioEntry>();
   const take = (path: string, neededBy: string): void => {
     const inside = belowUsr(normalise(path));
     if (entries.has(inside)) return;
-    const root = roots.find((one) => one.find(inside)?.type === 'file');
-    if (root === undefined) throw missing(path, neededBy);
+    if (root.find(inside)?.type !== 'file') throw missing(path, neededBy);
     const content = root.read(inside);
     entries.set(inside, { path: inside, type: 'file', mode: 0o755, content });
     const needs = elfNeeds(content);
     if (needs === null) return;
     if (needs.interpreter !== null) take(needs.interpreter, path);
     for (const library of needs.libraries) {
-      const folder = searched.find((one) => roots.some((candidate) => candidate.find(`${one}/${library}`) !== null));
+      const folder = searched.find((one) => root.find(`${one}/${library}`) !== null);
       // The loader is a library of libc's too; it stands where the program header says.
       if (folder === undefined && library.startsWith('ld-')) continue;
       if (folder === undefined) throw missing(library, path);
@@ -49,8 +47,8 @@ const belowUsr = (path: string): string => (/^(bin|sbin|lib|lib64)\//.test(path)
 
 function missing(path: string, neededBy: string): OsbuildError {
   const who = neededBy === 'recipes' ? 'the recipes ask for it' : `${neededBy} needs it`;
-  return new OsbuildError('OSB_PACKAGE_MISSING', `The initrd cannot have ${path}: neither the initrd's packages nor the root hold it, and ${who}.`, {
-    hint: 'Add the package that has it to initrd.packages of the recipe, or check what the exclude lists take away.',
+  return new OsbuildError('OSB_PACKAGE_MISSING', `The initrd cannot have ${path}: the initrd's packages do not hold it, and ${who}.`, {
+    hint: 'Add the package that has it to initrd.packages of the recipe, or correct the path.',
     details: { path, neededBy },
   });
 }

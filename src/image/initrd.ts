@@ -21,13 +21,13 @@ const links = { bin: 'usr/bin', lib: 'usr/lib', lib64: 'usr/lib64', sbin: 'usr/s
 /** The clock of a board without a battery is in the past, and file systems seem to come from the future. */
 const e2fsckConfiguration = '[options]\nbroken_system_clock=1\n';
 
-/** Makes the initrd from programs and modules of the root, and the scripts of the recipes' `initrd/` folders. */
+/** Makes the initrd from programs of its packages, the kernel's modules, and the scripts of the recipes' `initrd/` folders. */
 export async function buildInitrd(context: StepContext<'image/initrd'>): Promise<void> {
   const { args, epoch } = context;
-  const root = openTarRoot(context.input('rootfs'));
+  const kernel = openTarRoot(context.input('modules'));
   const packages = openTarRoot(context.input('packages'));
   try {
-    const modules = chooseInitrdModules(root, args.modules, args.drivers);
+    const modules = chooseInitrdModules(kernel, args.modules, args.drivers);
     if (modules.missing.length > 0) throw incomplete(modules);
     const entries = new Map<string, CpioEntry>();
     const add = (entry: CpioEntry): void => void entries.set(entry.path, entry);
@@ -35,8 +35,8 @@ export async function buildInitrd(context: StepContext<'image/initrd'>): Promise
     for (const [path, target] of Object.entries(links)) add({ path, type: 'symlink', target });
     add({ path: 'dev/console', type: 'character', mode: 0o600, major: 5, minor: 1 });
     add({ path: 'dev/null', type: 'character', mode: 0o666, major: 1, minor: 3 });
-    for (const entry of programEntries([packages, root], args.arch, args.programs)) add(entry);
-    for (const entry of await moduleEntries(context, root, modules)) add(entry);
+    for (const entry of programEntries(packages, args.arch, args.programs)) add(entry);
+    for (const entry of await moduleEntries(context, kernel, modules)) add(entry);
     for (const [path, file] of args.scripts.flatMap((name) => [...context.inputs(name)])) {
       add({ path: scriptPath(path), type: 'file', mode: 0o755, content: await readFile(file) });
     }
@@ -58,7 +58,7 @@ export async function buildInitrd(context: StepContext<'image/initrd'>): Promise
     };
     await writeFile(context.output('initrd.json'), `${JSON.stringify(report, null, 2)}\n`);
   } finally {
-    root.close();
+    kernel.close();
     packages.close();
   }
 }

@@ -42,7 +42,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     },
     inputs: {
       tools,
-      rootfs: fromTask(provided.rootfs),
+      modules: fromTask(provided.modules),
       packages: fromTask(provided.initrdPackages),
       ...Object.fromEntries(
         scripted.map(({ name: recipe, folder, files }): [string, Input] => [

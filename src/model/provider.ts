@@ -42,6 +42,8 @@ export interface ProvidedRoot {
   deviceTrees: OutputRef;
   /** tar: the boot loader packages' files (U-Boot programs, firmware, EFI programs), by package: <package>/<path>. */
   bootLoader: OutputRef;
+  /** tar: usr/lib/modules/<version>, as it stands in the root: an initrd that needs no more than these is made again less often. */
+  modules: OutputRef;
   /** tar: the initrd's packages with everything they need, merged; empty where no recipe names any. */
   initrdPackages: OutputRef;
   /** JSON: `PackageManifest`. */

@@ -4,7 +4,7 @@ import type { DeviceConfig, Machine } from './schema/index.ts';
 /** From a root filesystem to artifacts (src/image). */
 export interface ImageSteps {
   /**
-   * Inputs: `rootfs` and `packages` (tars), `tools`, and one `sources` input for each name in `scripts` (recipes' initrd/
+   * Inputs: `modules` and `packages` (tars), `tools`, and one `sources` input for each name in `scripts` (recipes' initrd/
    * folders). Outputs: initrd.img, initrd.json. `modules` are loaded at every boot, `drivers` when their hardware is
    * there; `settings` are variables of init.
    */

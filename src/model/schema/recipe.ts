@@ -61,7 +61,7 @@ export interface Recipe {
     packages?: Packages;
     modules?: string[];
     /**
-     * Programs copied from those packages or from the root, with the libraries they need.
+     * Programs copied from those packages, with the libraries they need.
      */
     programs?: string[];
   };

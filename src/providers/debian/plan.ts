@@ -81,6 +81,7 @@ export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engin
     kernel: { task: id('kernel'), output: 'vmlinuz' },
     deviceTrees: { task: id('kernel'), output: 'device-trees.tar' },
     bootLoader: { task: id('boot-loader'), output: 'boot-loader.tar' },
+    modules: { task: id('kernel'), output: 'modules.tar' },
     initrdPackages: { task: id('initrd-files'), output: 'files.tar' },
     manifest: { task: id('root'), output: 'manifest.json' },
   };
