@@ -28,6 +28,12 @@ typedef struct Host {
 } Host;
 extern Host host;
 
+#ifdef GC_STRESS
+#define GC_POINT JS_RunGC(host.rt)
+#else
+#define GC_POINT (void)0
+#endif
+
 int runtime_start(void);                                 // context and modules; 0 or -1 (reported)
 int runtime_run(const uint8_t *bytecode, size_t size);   // evaluates, runs the loop, returns the exit code
 void runtime_drain(void);                                // jobs and unhandled rejections: at the end of every uv callback

@@ -5,6 +5,10 @@
 
 #include "host.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 Host host;
 
 static JSValue uncaught_handler;
@@ -17,6 +21,9 @@ static size_t rejection_count, rejection_room;
 void runtime_exit(int code) {
   tty_restore();
   fflush(NULL);
+#ifdef __SANITIZE_ADDRESS__
+  if (!code) __lsan_do_leak_check();
+#endif
   _exit(code);
 }
 
@@ -110,6 +117,7 @@ void runtime_call(JSValueConst fn, int argc, JSValueConst *argv) {
 
 // --- promises ---------------------------------------------------------------------------------------------------------------------
 JSValue deferred_new(JSContext *ctx, Deferred *d) {
+  GC_POINT;
   JSValue functions[2], promise = JS_NewPromiseCapability(ctx, functions);
   *d = JS_IsException(promise) ? DEFERRED_NONE : (Deferred){functions[0], functions[1]};
   return promise;
@@ -120,6 +128,7 @@ bool deferred_pending(const Deferred *d) { return JS_IsObject(d->resolve); }
 static void settle(JSContext *ctx, Deferred *d, bool ok, JSValue value) {
   Deferred taken = *d;
   *d = DEFERRED_NONE;
+  GC_POINT;
   if (JS_IsObject(taken.resolve)) {
     JSValue r = JS_Call(ctx, ok ? taken.resolve : taken.reject, JS_UNDEFINED, 1, (JSValueConst *)&value);
     JS_FreeValue(ctx, r);
@@ -163,11 +172,7 @@ int runtime_start(void) {
   host.rt = JS_NewRuntime();
   if (!host.rt) return -1;
   JS_SetCanBlock(host.rt, 0);
-#ifdef GC_STRESS
-  JS_SetGCThreshold(host.rt, 0); // collects at nearly every allocation of an object
-#else
   JS_SetGCThreshold(host.rt, 512 * 1024);
-#endif
   JS_SetHostPromiseRejectionTracker(host.rt, track_rejection, NULL);
   JSContext *ctx = host.ctx = JS_NewContext(host.rt);
   if (!ctx || poller_start()) return -1;

@@ -5,6 +5,7 @@
 
 void set(JSContext *ctx, JSValueConst object, const char *name, JSValue value) {
   JS_DefinePropertyValueStr(ctx, object, name, value, JS_PROP_C_W_E);
+  GC_POINT;
 }
 
 // --- numbers -----------------------------------------------------------------------------------------------------------------
@@ -85,6 +86,7 @@ JSValue new_bytes_take(JSContext *ctx, void *p, size_t size) {
     js_free(ctx, p);
     return args[0];
   }
+  GC_POINT;
   JSValue bytes = JS_NewTypedArray(ctx, 3, (JSValueConst *)args, JS_TYPED_ARRAY_UINT8);
   JS_FreeValue(ctx, args[0]);
   return bytes;

@@ -10,6 +10,8 @@ interface Ports {
   rude: number;
   client: number;
   plain: number;
+  silent: number;
+  old: number;
 }
 
 export async function tlsProgram([folder = '', portsText = '{}']: string[]): Promise<void> {
@@ -106,14 +108,23 @@ export async function tlsProgram([folder = '', portsText = '{}']: string[]): Pro
     const [stream] = await open(ports.client, files);
     equal(await ask(stream, 'me'), 'me');
     stream.close();
-    await rejects('EINVAL', (async () => open(ports.client, { certificate: 'rubbish', key: 'rubbish' }))().catch(async (error: unknown) => Promise.reject(error)));
+    const stranger = await connect({ address: '127.0.0.1', port: ports.client });
+    fails('EINVAL', () => void startTls(stranger, { serverName: 'server.test', trust, certificate: 'rubbish', key: 'rubbish' }));
+    stranger.close();
   });
   await check('a server that speaks no TLS', async () => {
     await rejects('TLS_PROTOCOL', open(ports.plain));
   });
   await check('a server that says nothing', async () => {
-    const silent = await connect({ address: '127.0.0.1', port: ports.plain + 0 });
-    await rejects('ETIMEDOUT', startTls(silent, { serverName: 'server.test', trust, timeoutMs: 1 }));
+    const silent = await connect({ address: '127.0.0.1', port: ports.silent });
+    await rejects('ETIMEDOUT', startTls(silent, { serverName: 'server.test', trust, timeoutMs: 50 }));
+    equal(silent.fd, -1);
+  });
+  await check('TLS 1.2', async () => {
+    const [stream, info] = await open(ports.old);
+    equal(info.version, 'TLSv1.2');
+    equal(await ask(stream, 'old'), 'old');
+    stream.close();
   });
   await check('closing during the handshake', async () => {
     const stream = await connect({ address: '127.0.0.1', port: ports.good });

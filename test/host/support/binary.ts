@@ -13,6 +13,10 @@ const root = process.env['OSBUILD_TOOLCHAIN_ROOT'];
 export const toolchainRoot = root !== undefined && existsSync(join(root, 'usr/bin/qjsc')) ? root : null;
 export const isRoot = process.getuid?.() === 0;
 
+export function hasProgram(name: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
+}
+
 /** Skips, with the reason, where no binary can be built. */
 export function needToolchain(context: TestContext): void {
   if (toolchainRoot === null) context.skip('needs a toolchain root: OSBUILD_TOOLCHAIN_ROOT (a plain `npm test` makes it)');
@@ -40,10 +44,18 @@ function fingerprint(variant: Variant): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/**
- * Folder with `minke`, `minke.debug` and `minke.js.map` of the test programs, built when the sources have changed since.
- * Several test files may ask at once: each builds for itself and the first one to finish stays.
- */
+/** Waits while another test file builds the same; false when that one has given up or died. */
+function othersBuild(lock: string, wanted: string): boolean {
+  for (;;) {
+    if (existsSync(wanted)) return true;
+    const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
+    if (since === undefined) return existsSync(wanted);
+    if (Date.now() - since > 600_000) return false;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  }
+}
+
+/** Folder with `minke`, `minke.debug` and `minke.js.map` of the test programs, built when the sources have changed since. */
 export function testPrograms(variant: Variant = {}): string {
   const arch = variant.arch ?? 'amd64';
   const label = `${arch}${variant.sanitize ? '-sanitize' : ''}${variant.gcStress ? '-gc' : ''}`;
@@ -51,19 +63,22 @@ export function testPrograms(variant: Variant = {}): string {
   const wanted = join(all, `${label}-${fingerprint(variant)}`);
   if (existsSync(wanted)) return join(wanted, arch);
   mkdirSync(all, { recursive: true });
+  const lock = `${wanted}.lock`;
+  try {
+    mkdirSync(lock);
+  } catch {
+    if (othersBuild(lock, wanted)) return join(wanted, arch);
+  }
   for (const old of readdirSync(all)) if (old.startsWith(`${label}-`) && /-[0-9a-f]{16}$/.test(old)) rmSync(join(all, old), { recursive: true });
   const fresh = mkdtempSync(join(all, 'building-'));
   const argv = ['test/support/build-engine.mjs', '--arch', arch, '--out', fresh, '--entry', 'test/host/programs/main.ts'];
   if (variant.sanitize) argv.push('--sanitize');
   if (variant.gcStress) argv.push('--gc-stress');
   const build = spawnSync('node', argv, { cwd: home, encoding: 'utf8' });
+  if (build.status === 0 && !existsSync(wanted)) renameSync(fresh, wanted);
+  rmSync(fresh, { recursive: true, force: true });
+  rmSync(lock, { recursive: true, force: true });
   if (build.status !== 0) throw new Error(`the test programs do not build for ${label}:\n${build.stderr}`);
-  try {
-    renameSync(fresh, wanted);
-  } catch (error) {
-    rmSync(fresh, { recursive: true });
-    if (!existsSync(wanted)) throw error;
-  }
   return join(wanted, arch);
 }
 

@@ -1,0 +1,103 @@
+import { beforeAll, beforeEach, describe, expect, test, type TestContext } from 'vitest';
+
+import { isRoot, needToolchain, testPrograms, toolchainRoot } from './support/binary.ts';
+
+interface Terminal {
+  onData(listener: (text: string) => void): void;
+  onExit(listener: (end: { exitCode: number; signal?: number }) => void): void;
+  write(text: string): void;
+  resize(columns: number, rows: number): void;
+  kill(signal?: string): void;
+  pid: number;
+}
+type Spawn = (file: string, args: string[], options: { cols: number; rows: number }) => Terminal;
+
+/** A program on a terminal of its own, and what it has written. */
+class Session {
+  output = '';
+  readonly terminal: Terminal;
+  readonly ended: Promise<number>;
+  constructor(spawn: Spawn, file: string, args: string[]) {
+    this.terminal = spawn(file, args, { cols: 91, rows: 33 });
+    this.terminal.onData((text) => (this.output += text));
+    this.ended = new Promise((resolve) => this.terminal.onExit(({ exitCode }) => resolve(exitCode)));
+  }
+  async until(wanted: string): Promise<void> {
+    for (let tries = 0; !this.output.includes(wanted); tries++) {
+      if (tries > 1000) throw new Error(`waited for ${JSON.stringify(wanted)}, got ${JSON.stringify(this.output)}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
+describe('the native host on a terminal', () => {
+  let binary = '';
+  let spawn: Spawn | null = null;
+
+  beforeAll(async () => {
+    if (toolchainRoot !== null && isRoot) binary = `${testPrograms()}/minke`;
+    spawn = await import('node-pty').then(
+      (module) => module.spawn as Spawn,
+      () => null,
+    );
+  });
+  beforeEach((context) => {
+    needToolchain(context);
+    if (spawn === null) context.skip('needs node-pty, an optional package that has to be compiled here');
+  });
+  const open = (context: TestContext, ...args: string[]): Session => {
+    if (spawn === null) return context.skip('needs node-pty');
+    return new Session(spawn, args[0] ?? binary, args.slice(1));
+  };
+  /** A shell around the program shows how the terminal is afterwards. */
+  const inShell = (context: TestContext, command: string): Session => open(context, '/bin/sh', '-c', `stty -a | grep -o -- '-*echo ' ; ${command}; echo "code $?"; stty -a | grep -o -- '-*icanon'; stty -a | grep -o -- '-*echo '`);
+
+  test('raw mode: every key at once, and the size of the window', async (context) => {
+    const session = open(context, binary, 'tty', 'raw');
+    await session.until('tty true 91x33');
+    await session.until('ready');
+    session.terminal.write('a\u0003\r');
+    await session.until('[97');
+    await session.until('13]');
+    expect(session.output).toMatch(/3(\]\[| )13/); // ^C is a byte, no signal
+    session.terminal.resize(120, 50);
+    await session.until('resized 120x50');
+    session.terminal.write('q');
+    expect(await session.ended).toBe(0);
+  });
+
+  test('lines that are not shown', async (context) => {
+    const session = open(context, binary, 'tty', 'no-echo');
+    await session.until('ready');
+    session.terminal.write('hidden q\r');
+    await session.until('secret was hidden q');
+    expect(session.output.split('secret was')[0]).not.toContain('hidden');
+  });
+
+  test('the terminal is as before after the end', async (context) => {
+    const session = inShell(context, `${binary} tty raw`);
+    await session.until('ready');
+    session.terminal.write('q');
+    await session.until('code 0');
+    await session.ended;
+    expect(session.output).toMatch(/code 0\s+icanon\s+echo/);
+  });
+
+  test('after an exception too', async (context) => {
+    const session = inShell(context, `${binary} tty throw`);
+    await session.until('ready');
+    session.terminal.write('x\r');
+    await session.until('code 70');
+    await session.ended;
+    expect(session.output).toMatch(/code 70\s+icanon\s+echo/);
+  });
+
+  test('and after a signal', async (context) => {
+    const session = inShell(context, `sh -c 'echo "pid $$."; exec ${binary} tty raw'`);
+    await session.until('ready');
+    process.kill(Number(/pid (\d+)\./.exec(session.output)?.[1]), 'SIGTERM');
+    await session.until('code 143');
+    await session.ended;
+    expect(session.output).toMatch(/code 143\s+icanon\s+echo/);
+  });
+});
