@@ -71,12 +71,12 @@ export class BlobStore {
   }
 
   /** Copies a blob to a place outside the cache, atomically; shares the bytes where the filesystem can. */
-  async export(sha256: string, target: string): Promise<void> {
+  async export(sha256: string, target: string, mode = 0o644): Promise<void> {
     const temporary = temporaryName(target);
     try {
       await mkdir(dirname(target), { recursive: true });
       await copyFile(this.path(sha256), temporary, constants.COPYFILE_FICLONE);
-      await chmod(temporary, 0o644);
+      await chmod(temporary, mode);
       await rename(temporary, target);
     } catch (error) {
       await rm(temporary, { force: true });

@@ -1,6 +1,6 @@
 import { readFile, rm, stat, utimes } from 'node:fs/promises';
 
-import { canonicalJson, type KeyIngredients } from '../graph/index.ts';
+import { canonicalJson, type KeyIngredients, type TaskKey } from '../graph/index.ts';
 import type { BlobInfo, BlobStore } from './blobs.ts';
 import { isMissing, writeFileAtomic } from './file.ts';
 import type { CacheLayout } from './layout.ts';
@@ -44,17 +44,21 @@ export class ResultStore {
   }
 }
 
+/** The last run of a task in a project, and what it was made of the time before. */
 export interface LastRun {
   key: string;
   ingredients: KeyIngredients;
+  before: KeyIngredients | null;
 }
 
 export async function readLastRun(layout: CacheLayout, project: string, task: string): Promise<LastRun | null> {
   return readJson<LastRun>(layout.last(project, task));
 }
 
-export async function writeLastRun(layout: CacheLayout, project: string, task: string, run: LastRun): Promise<void> {
-  await writeFileAtomic(layout.last(project, task), canonicalJson(run));
+export async function writeLastRun(layout: CacheLayout, project: string, task: string, run: TaskKey): Promise<void> {
+  const last = await readLastRun(layout, project, task);
+  const before = last?.key === run.key ? last.before : (last?.ingredients ?? null);
+  await writeFileAtomic(layout.last(project, task), canonicalJson({ ...run, before }));
 }
 
 /** A JSON file of ours, or null when it is missing or was damaged: both mean "make it again". */

@@ -2,6 +2,7 @@
 // Owns: QEMU's command lines and processes, serial consoles, SSH sessions, copies of images made for one run.
 // Must not: know how an image is built, read the environment, or change an image that was shipped.
 export { bootCheckNames, bootTest, type BootTestOptions, type BootTestReport, type CheckResult } from './boot-test.ts';
+export { deviceExecutors } from './executors.ts';
 export { busyboxPackages, emulationPackages } from './tools.ts';
 export { qemuCommand, type QemuFiles, type QemuOptions } from './qemu-command.ts';
 export { runInteractively, type InteractiveOptions } from './run.ts';

@@ -1,6 +1,8 @@
+import { archs, type Arch } from '../model/index.ts';
+
 /** What the engine is built for. `armv5e` and `armv6l` share Debian's armel, `armv7hf` is its armhf. */
-export const engineArchitectures = ['armv5e', 'armv6l', 'armv7hf', 'aarch64', 'i386', 'amd64'] as const;
-export type EngineArchitecture = (typeof engineArchitectures)[number];
+export const engineArchitectures = archs;
+export type EngineArchitecture = Arch;
 
 export interface EngineTarget {
   /** Debian's name of the architecture that the static libraries come from. */

@@ -8,6 +8,8 @@ import { planEngineBuild, type EngineBuildOptions, type EngineBuildStep } from '
 export { engineArchitecture, engineArchitectures, engineTargets, type EngineArchitecture, type EngineTarget } from './architectures.ts';
 export { bundleEngine, type EngineBundle } from './bundle.ts';
 export { hostFolder, planEngineBuild, type EngineBuildOptions, type EngineBuildStep } from './plan.ts';
+export { engineExecutors } from './executors.ts';
+export { planEngineBinary, type EngineSources } from './tasks.ts';
 export { completeToolchainPackages, toolchainPackages, type ToolchainPackages } from './toolchain.ts';
 
 export const engineEntry = 'src/engine/main.ts';

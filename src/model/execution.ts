@@ -1,3 +1,4 @@
+import type { Emit } from './event.ts';
 import type { StepArgs, StepKind } from './steps.ts';
 import type { Task } from './task.ts';
 
@@ -37,6 +38,12 @@ export interface StepContext<K extends StepKind = StepKind> {
   partial(sha256: string): Promise<Partial>;
   /** Empty folder, removed after the task. */
   scratch: string;
+  /** Makes an empty folder beside the task's log that stays after a failure, for what people look at then. */
+  keep(): Promise<string>;
+  /** Environment of host programs: PATH, HOME and proxies. */
+  hostEnvironment: Readonly<Record<string, string>>;
+  /** Tells the reporters something that is not progress, such as a check's outcome. */
+  emit: Emit;
   signal: AbortSignal;
   log(line: string): void;
   progress(done: number, total: number | null, unit: 'bytes' | 'items' | 'percent', detail?: string): void;

@@ -9,4 +9,8 @@ export * from './execution.ts';
 export * from './provider.ts';
 export * from './schema/index.ts';
 export * from './steps.ts';
+export type { DebianSteps } from './steps-debian.ts';
+export type { DeviceSteps } from './steps-device.ts';
+export type { EngineSteps } from './steps-engine.ts';
+export type { ImageSteps } from './steps-image.ts';
 export * from './task.ts';

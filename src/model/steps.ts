@@ -1,14 +1,15 @@
 import type { Arch } from './arch.ts';
 import type { DebianArchitecture, LockedPackage } from './debian.ts';
 import type { DebianSteps } from './steps-debian.ts';
+import type { DeviceSteps } from './steps-device.ts';
 import type { EngineSteps } from './steps-engine.ts';
 import type { ImageSteps } from './steps-image.ts';
 
 /**
  * Arguments of every kind of step: plain JSON, all of it part of the task's key. The executors' table in
- * src/cli/executors.ts is exhaustive over this map.
+ * src/cli/build/executors.ts is exhaustive over this map.
  */
-export type StepArgs = DebianSteps & EngineSteps & ImageSteps;
+export type StepArgs = DebianSteps & EngineSteps & ImageSteps & DeviceSteps;
 
 export type StepKind = keyof StepArgs;
 export type { Arch, DebianArchitecture, LockedPackage };

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { lockFile, type BlobInfo, type BlobStore, type CacheLayout } from '../cache/index.ts';
@@ -110,6 +110,14 @@ export async function makeContext(options: ContextOptions): Promise<TaskContext>
       return { path, release };
     },
     scratch,
+    keep: async () => {
+      const folder = log.path.replace(/\.log$/, '.d');
+      await rm(folder, { recursive: true, force: true });
+      await mkdir(folder, { recursive: true });
+      return folder;
+    },
+    hostEnvironment: options.hostEnvironment,
+    emit: options.emit,
     signal,
     log: (line) => log.line(line),
     progress: (done, total, unit, detail) =>

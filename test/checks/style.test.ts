@@ -13,4 +13,5 @@ describe('the code', () => {
   test('passes the linter', () => clean('oxlint', '--deny-warnings', 'src', 'test'));
   test('keeps the import rules', () => clean('depcruise', '--config', '.dependency-cruiser.cjs', 'src'), 180_000);
   test('has types generated from the schemas as they are', () => clean('node', 'src/config/generate-types.mjs', '--check'));
+  test('has a reference generated from the schemas as they are', () => clean('node', 'src/config/generate-reference.mjs', '--check'));
 });

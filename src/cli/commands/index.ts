@@ -1,6 +1,17 @@
 import type { Command } from '../command.ts';
 import { cache } from './cache.ts';
+import { doctor } from './doctor.ts';
+import { engine } from './engine.ts';
+import { graph } from './graph.ts';
+import { image } from './image.ts';
+import { init } from './init.ts';
+import { lock } from './lock.ts';
 import { machines } from './machines.ts';
 import { recipes } from './recipes.ts';
+import { runCommand } from './run.ts';
+import { test } from './test.ts';
+import { tools } from './tools.ts';
+import { why } from './why.ts';
 
-export const commands: Command[] = [machines, recipes, cache];
+/** In the order in which help shows them. */
+export const commands: Command[] = [image, test, runCommand, machines, recipes, init, lock, engine, graph, why, tools, cache, doctor];

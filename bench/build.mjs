@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+// Measures builds: cold, warm, one file of a recipe changed, one package added; seconds, CPU-seconds, bytes downloaded,
+// disk used; and mkosi with the same packages in the same run. Prints a Markdown table.
+//
+//   node bench/build.mjs [--machine genericx86-64] [--runs 3] [--mkosi]
+//
+// It works on a project of its own in a temporary folder, with a cache of its own: nothing of the caller's is touched.
+import { cpus, tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { $ } from 'zx';
+
+const { values } = parseArgs({
+  options: { machine: { type: 'string', default: 'genericx86-64' }, runs: { type: 'string', default: '3' }, mkosi: { type: 'boolean', default: false } },
+});
+const home = join(dirname(fileURLToPath(import.meta.url)), '..');
+$.verbose = false;
+$.shell = '/bin/bash';
+
+const work = await mkdtemp(join(tmpdir(), 'osbuild-bench-'));
+const project = join(work, 'project');
+const cache = join(work, 'cache');
+
+/** Runs a command under bash's `time`, which counts the CPU of all it waited for. */
+async function timed(command, env = {}) {
+  const report = join(work, 'time');
+  const result = await $({ env: { ...process.env, ...env }, nothrow: true })`TIMEFORMAT='%R %U %S'; { time { ${command} > ${join(work, 'out')} 2>&1; }; } 2> ${report}`;
+  const [wall, user, system] = (await readFile(report, 'utf8')).trim().split('\n').at(-1).split(' ').map(Number);
+  if (result.exitCode !== 0) throw new Error(`${command.join(' ')} failed:\n${(await readFile(join(work, 'out'), 'utf8')).slice(-2000)}`);
+  return { wall, cpu: user + system };
+}
+
+const build = (...extra) => timed([join(home, 'osbuild'), 'image', '--machine', values.machine, '-C', project, ...extra], { OSBUILD_CACHE_DIR: cache });
+const bytes = async (path) => Number((await $`du -sb ${path}`).stdout.split('\t')[0]);
+const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
+const megabytes = (count) => (count / 1e6).toFixed(0);
+
+/** A .deb is stored once and never changed, so the bytes of all of them are the bytes that were downloaded. */
+async function downloaded() {
+  const { stdout } = await $`grep -laE '^!<arch>' -r ${join(cache, 'cas')} || true`;
+  const files = stdout.trim().split('\n').filter(Boolean);
+  return files.length === 0 ? 0 : Number((await $({ input: files.join('\0') })`du -cb --files0-from=- | tail -1`).stdout.split('\t')[0]);
+}
+
+const rows = [];
+const note = (what, results, extra = '') => {
+  rows.push(`| ${what} | ${median(results.map((r) => r.wall)).toFixed(1)} | ${median(results.map((r) => r.cpu)).toFixed(1)} | ${extra} |`);
+  console.error(rows.at(-1));
+};
+const repeat = async (count, run) => {
+  const results = [];
+  for (let i = 0; i < count; i++) results.push(await run(i));
+  return results;
+};
+
+const runs = Number(values.runs);
+await $`${join(home, 'osbuild')} init ${project}`;
+const greeting = join(project, 'recipes/hello/files/usr/share/hello/greeting');
+const recipe = join(project, 'recipes/hello/recipe.yaml');
+
+const cold = await build();
+note('cold: empty cache', [cold], `${megabytes(await downloaded())} MB downloaded, ${megabytes(await bytes(cache))} MB of cache`);
+note('warm: nothing changed', await repeat(runs, () => build()));
+note('one file of one recipe changed', await repeat(runs, async (i) => {
+  await writeFile(greeting, `hello ${i}\n`);
+  return build();
+}));
+const before = await downloaded();
+await writeFile(recipe, (await readFile(recipe, 'utf8')).replace('debian: []', 'debian: [jq]'));
+note('one package added (jq)', [await build()], `${megabytes((await downloaded()) - before)} MB downloaded`);
+
+const image = JSON.parse(await readFile(join(project, 'out', values.machine, 'manifest.json'), 'utf8'));
+const { stdout: listing } = await $`ls ${join(project, 'out', values.machine)}`;
+const compressed = await bytes(join(project, 'out', values.machine, listing.split('\n').find((name) => name.endsWith('.img.zst'))));
+
+if (values.mkosi) {
+  const packages = image.packages.map((p) => p.name).filter((name) => name !== 'jq');
+  const folder = join(work, 'mkosi');
+  await mkdir(folder, { recursive: true });
+  const command = ['mkosi', '--distribution', 'debian', '--release', 'trixie', '--format', 'disk', '--bootable', 'no', '--directory', folder, '--output-directory', folder];
+  const result = await timed([...command, ...packages.flatMap((name) => ['--package', name]), '--force', 'build']);
+  note(`mkosi ${(await $`mkosi --version`).stdout.trim()}, the same packages`, [result], `osbuild cold / mkosi: ${(cold.wall / result.wall).toFixed(2)} of its time`);
+}
+
+console.log(`Machine: ${cpus().length} × ${cpus()[0].model.trim()}, Node.js ${process.versions.node}. Image: ${values.machine}, ${megabytes(compressed)} MB compressed.\n`);
+console.log('| build | seconds | CPU-seconds | |\n|---|---|---|---|');
+console.log(rows.join('\n'));
+await rm(work, { recursive: true, force: true });

@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+
+import { resolveRecipes, scanSources, type Project } from '../../config/index.ts';
+import { planEngineBinary, type EngineSources } from '../../engine-binary/index.ts';
+import { planImage } from '../../image/index.ts';
+import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef } from '../../model/index.ts';
+import { machineRequest, planRoot } from '../../providers/debian/index.ts';
+import type { Invocation } from '../command.ts';
+import { defaultComponents, defaultSuite, lockFor, machineLockFile, type DebianWorld } from './debian.ts';
+import type { Plan } from './session.ts';
+import { imageTools, planToolsTree, toolchain } from './trees.ts';
+
+/** One image of a plan. */
+export interface ComposedImage {
+  machine: MachineSource;
+  request: ImageRequest;
+  targets: string[];
+  artifacts: { ref: OutputRef; fileName: string }[];
+}
+
+export interface Composed {
+  plan: Plan;
+  images: ComposedImage[];
+}
+
+const defaultOs = { name: 'Minke OS', id: 'minke', version: '0.1.0' };
+
+/** What an image is made of, from the project and the command's options. */
+export async function imageRequest(invocation: Invocation, project: Project, machine: MachineSource): Promise<ImageRequest> {
+  const { build } = project;
+  const mode = invocation.flags.text('mode') ?? build.mode ?? 'development';
+  if (mode !== 'development' && mode !== 'production') {
+    throw new OsbuildError('OSB_USAGE', `"${mode}" is not a mode`, { hint: 'development or production' });
+  }
+  return {
+    machine,
+    recipes: await resolveRecipes(project, [...(build.recipes ?? []), ...(machine.machine.recipes ?? [])]),
+    mode,
+    os: { ...defaultOs, ...build.os },
+    config: { ...build.config, developmentMode: mode === 'development' },
+    epoch: build.epoch ?? 0,
+    debian: { suite: build.debian?.suite ?? defaultSuite, components: build.debian?.components ?? defaultComponents, exclude: build.debian?.exclude ?? [] },
+  };
+}
+
+/** The composition root: everything that the images of some machines need, as one plan. */
+export async function composeImages(invocation: Invocation, project: Project, machines: readonly MachineSource[], world: DebianWorld): Promise<Composed> {
+  const locked = invocation.flags.on('locked');
+  const tools = await planToolsTree(imageTools, invocation, world, { locked });
+  const sources = await engineSources(invocation.home);
+  const tasks: AnyTask[] = [...tools.tasks];
+  const images: ComposedImage[] = [];
+  for (const machine of machines) {
+    const request = await imageRequest(invocation, project, machine);
+    const { request: packages, askedBy } = machineRequest(machine, request.recipes);
+    const wish = { title: `machine ${machine.name}`, request: packages, askedBy, suite: request.debian.suite, components: request.debian.components, file: machineLockFile(project, machine.name), locked, update: false };
+    const lock = await lockFor(wish, world);
+    const engine = await planEngine(machine.machine.arch, sources, invocation, world, locked);
+    const root = planRoot(request, lock, { tools: tools.tree, engine: engine.binary });
+    const image = planImage(request, root, { tools: tools.tree });
+    tasks.push(...engine.tasks, ...root.tasks, ...image.tasks);
+    images.push({ machine, request, targets: [...new Set(image.artifacts.map(({ ref }) => ref.task))], artifacts: image.artifacts });
+  }
+  const epoch = project.build.epoch ?? 0;
+  return { plan: { tasks, targets: [...new Set(images.flatMap(({ targets }) => targets))], epoch }, images };
+}
+
+/** The engine for one architecture with the toolchain that compiles it. */
+export async function planEngine(arch: Arch, sources: EngineSources, invocation: Invocation, world: DebianWorld, locked: boolean) {
+  const chain = await planToolsTree(toolchain(arch), invocation, world, { locked });
+  const engine = planEngineBinary(arch, sources, chain.tree);
+  return { ...engine, tasks: [...chain.tasks, ...engine.tasks] };
+}
+
+export async function engineSources(home: string): Promise<EngineSources> {
+  const below = async (folder: string, skip: (path: string) => boolean) => (await scanSources(join(home, folder), skip)).map((file) => ({ ...file, path: `${folder}/${file.path}` }));
+  const host = await scanSources(join(home, 'src/host'), (path) => path.startsWith('types') || path.endsWith('.md'));
+  // esbuild's own version decides bytes of the bundle; an installed program has its package.json, a checkout the same.
+  const esbuild = await scanSources(join(home, 'node_modules/esbuild'), (path) => path !== 'package.json');
+  return { home, engine: [...(await below('src/engine', () => false)), ...esbuild.map((file) => ({ ...file, path: `node_modules/esbuild/${file.path}` }))], host };
+}

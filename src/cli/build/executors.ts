@@ -1,0 +1,10 @@
+import { deviceExecutors } from '../../device/index.ts';
+import { engineExecutors } from '../../engine-binary/index.ts';
+import { imageExecutors } from '../../image/index.ts';
+import type { Executors } from '../../model/index.ts';
+import { createDebianExecutors, type HostApt } from '../../providers/debian/index.ts';
+
+/** The exhaustive table of what carries out each kind of step. */
+export function makeExecutors(apt: () => Promise<HostApt>): Executors {
+  return { ...createDebianExecutors({ apt }), ...engineExecutors, ...imageExecutors, ...deviceExecutors };
+}

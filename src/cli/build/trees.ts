@@ -1,0 +1,51 @@
+import { toolchainPackages } from '../../engine-binary/index.ts';
+import { busyboxPackages, emulationPackages } from '../../device/index.ts';
+import { imageToolsPackages } from '../../image/index.ts';
+import type { AnyTask, Arch, DebianArchitecture } from '../../model/index.ts';
+import { finishTools, planTree, sortRequest } from '../../providers/debian/index.ts';
+import type { Invocation } from '../command.ts';
+import { defaultComponents, defaultSuite, lockFor, treeLockFile, type DebianWorld } from './debian.ts';
+
+/** A tools tree that builds need: a Debian root of its own with just these packages. */
+export interface TreeSpec {
+  name: string;
+  title: string;
+  packages: string[];
+  /** Whose programs it has; only trees of the host's own can be entered. */
+  architecture?: DebianArchitecture;
+  foreign: DebianArchitecture[];
+}
+
+export const imageTools: TreeSpec = {
+  name: 'tools-image',
+  title: 'image tools',
+  packages: [...new Set([...imageToolsPackages, ...finishTools])],
+  foreign: [],
+};
+
+export const emulation: TreeSpec = { name: 'tools-emulation', title: 'emulators', packages: [...emulationPackages], foreign: [] };
+
+/** What the container of the boot test is made of. */
+export function busybox(arch: Arch): TreeSpec {
+  const { architecture, packages } = busyboxPackages(arch);
+  return { name: `busybox-${architecture}`, title: `busybox for ${architecture}`, packages, architecture, foreign: [] };
+}
+
+export function toolchain(arch: Arch): TreeSpec {
+  return toolchainSpec(`toolchain-${arch}`, `toolchain for ${arch}`, [arch]);
+}
+
+export function toolchainSpec(name: string, title: string, archs: readonly Arch[]): TreeSpec {
+  const { packages, foreignArchitectures } = toolchainPackages(archs);
+  return { name, title, packages, foreign: foreignArchitectures as DebianArchitecture[] };
+}
+
+/** Locks a tree (from the network only when it has to) and plans the tasks that make it. */
+export async function planToolsTree(spec: TreeSpec, invocation: Invocation, world: DebianWorld, options: { locked: boolean; update?: boolean }): Promise<{ tasks: AnyTask[]; tree: string }> {
+  const request = sortRequest({ architecture: spec.architecture ?? 'amd64', foreign: spec.foreign, packages: spec.packages });
+  const lock = await lockFor(
+    { title: spec.title, request, suite: defaultSuite, components: defaultComponents, file: treeLockFile(invocation.home, spec.name), locked: options.locked, update: options.update ?? false },
+    world,
+  );
+  return planTree({ id: spec.name, title: spec.title, lock });
+}

@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+
+import { nearest } from '../../config/index.ts';
+import { archs, OsbuildError, type AnyTask, type Arch } from '../../model/index.ts';
+import { engineSources, planEngine } from '../build/compose.ts';
+import { publish } from '../build/publish.ts';
+import { Session } from '../build/session.ts';
+import type { Command } from '../command.ts';
+import { openProject } from '../project.ts';
+
+export const engine: Command = {
+  name: 'engine',
+  usage: '--arch <arch>',
+  summary: 'Build the container engine: one static binary an architecture',
+  details: `\nArchitectures: ${archs.join(', ')}, all.`,
+  options: {
+    arch: { type: 'string', short: 'a', multiple: true, value: 'arch', help: 'which architecture; may be repeated, or several separated by commas, or all' },
+    output: { type: 'string', short: 'o', value: 'folder', help: 'where binaries go (default: out/engine in the project, a folder an architecture)' },
+    locked: { type: 'boolean', help: 'fail where a locked package of the toolchain is gone, rather than resolve anew' },
+  },
+  arguments: { min: 0, max: 0 },
+  async run(invocation) {
+    const { flags } = invocation;
+    const wanted = parseArchs(flags.texts('arch'));
+    const project = await openProject(invocation);
+    const session = new Session(invocation, project);
+    return session.attended(async () => {
+      const sources = await engineSources(invocation.home);
+      const planned = new Map<Arch, Awaited<ReturnType<typeof planEngine>>>();
+      for (const arch of wanted) planned.set(arch, await planEngine(arch, sources, invocation, session.world, flags.on('locked')));
+      const all = [...planned.values()];
+      const tasks: AnyTask[] = all.flatMap((one) => one.tasks);
+      const keyed = session.key({ tasks, targets: all.flatMap((one) => [one.binary.task, one.map.task]), epoch: project.build.epoch ?? 0 });
+      const results = await session.run(keyed, null);
+      for (const [arch, { binary, debug, map }] of planned) {
+        const artifacts = [
+          { ref: binary, fileName: 'minke', executable: true },
+          { ref: debug, fileName: 'minke.debug' },
+          { ref: map, fileName: 'minke.js.map' },
+        ].map(({ ref, ...rest }) => {
+          const blob = results.get(ref.task)?.files[ref.output];
+          if (!blob) throw new Error(`${ref.task} made no ${ref.output}`);
+          return { ...rest, blob };
+        });
+        const folder = join(flags.text('output') ?? join(project.folder, 'out', 'engine'), arch);
+        if (!(await publish(folder, `engine-${arch}`, artifacts, session.blobs, invocation.emit))) {
+          throw new OsbuildError('OSB_CACHE_CORRUPT', `the stored engine for ${arch} was damaged and has been removed`, { hint: 'run the command again: it is made anew' });
+        }
+      }
+      return 0;
+    });
+  },
+};
+
+function parseArchs(words: string[]): Arch[] {
+  const wanted = words.flatMap((word) => word.split(',')).filter(Boolean);
+  if (wanted.length === 0) throw new OsbuildError('OSB_USAGE', 'which architecture?', { hint: `--arch with one of: ${archs.join(', ')}, all` });
+  if (wanted.includes('all')) return [...archs];
+  return wanted.map((word) => {
+    const arch = archs.find((name) => name === word);
+    if (arch) return arch;
+    const near = nearest(word, archs);
+    throw new OsbuildError('OSB_USAGE', `the engine is not built for "${word}"`, { hint: near ? `did you mean "${near}"?` : `known: ${archs.join(', ')}, all` });
+  });
+}

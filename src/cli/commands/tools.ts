@@ -1,0 +1,34 @@
+import { nearest } from '../../config/index.ts';
+import { archs, OsbuildError } from '../../model/index.ts';
+import { Session } from '../build/session.ts';
+import { busybox, emulation, imageTools, planToolsTree, toolchain, toolchainSpec, type TreeSpec } from '../build/trees.ts';
+import type { Command } from '../command.ts';
+import { openProject } from '../project.ts';
+
+/** All trees by name. `toolchain` builds for every architecture, for tests of the host; images take the one they need. */
+export const treeSpecs: TreeSpec[] = [imageTools, emulation, ...archs.map(toolchain), toolchainSpec('toolchain', 'toolchain for all architectures', archs), ...[...new Map(archs.map((arch) => [busybox(arch).name, busybox(arch)])).values()]];
+
+export const tools: Command = {
+  name: 'tools',
+  usage: '<tree>',
+  summary: 'Make a tools tree (the programs that builds use) and print its folder',
+  details: `\nTrees: ${treeSpecs.map((spec) => spec.name).join(', ')}.`,
+  options: { locked: { type: 'boolean', help: 'fail where a locked package is gone, rather than resolve anew' } },
+  arguments: { min: 1, max: 1 },
+  async run(invocation) {
+    const { words, flags, layout, out } = invocation;
+    const [word = ''] = words;
+    const spec = treeSpecs.find((candidate) => candidate.name === word);
+    if (!spec) {
+      const near = nearest(word, treeSpecs.map((candidate) => candidate.name));
+      throw new OsbuildError('OSB_USAGE', `there is no tools tree called "${word}"`, { hint: near ? `did you mean "${near}"?` : `known: ${treeSpecs.map((candidate) => candidate.name).join(', ')}` });
+    }
+    const project = await openProject(invocation);
+    const session = new Session(invocation, project);
+    const { tasks, tree } = await planToolsTree(spec, invocation, session.world, { locked: flags.on('locked') });
+    const keyed = session.key({ tasks, targets: [tree], epoch: project.build.epoch ?? 0 });
+    await session.run(keyed, null);
+    out(`${layout.tree(keyed.keys.get(tree)?.key ?? '')}\n`);
+    return 0;
+  },
+};

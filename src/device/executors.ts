@@ -1,0 +1,39 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { DeviceSteps, Executors, RecipeSource } from '../model/index.ts';
+import { OsbuildError } from '../model/index.ts';
+import { bootTest } from './boot-test.ts';
+
+/** Emulation without hardware support is this much slower than what time-outs are written for. */
+const emulationScale = 3;
+
+export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
+  'device/boot-test': {
+    version: 1,
+    async run(context) {
+      const { machineName, machine, mode, recipes } = context.args;
+      const work = await context.keep();
+      const report = await bootTest({
+        machineName,
+        machine,
+        mode,
+        recipes: recipes.map(({ name, recipe }): RecipeSource => ({ name, recipe, folder: '', files: [] })),
+        image: context.input('image'),
+        toolsTree: context.input('emulation'),
+        busybox: join(context.input('busybox'), 'usr/bin/busybox'),
+        work,
+        hostEnvironment: { ...context.hostEnvironment },
+        scale: emulationScale,
+        signal: context.signal,
+        emit: context.emit,
+        log: context.log,
+      });
+      if (report.outcome === 'failed') {
+        const failed = report.checks.filter((check) => check.outcome === 'failed').map((check) => check.name);
+        throw new OsbuildError('OSB_BOOT_TEST_FAILED', `${failed.length} checks failed: ${failed.join('; ')}`, { hint: `consoles and the report are in ${work}` });
+      }
+      await writeFile(context.output('report.json'), `${JSON.stringify(report, null, 2)}\n`);
+    },
+  },
+};

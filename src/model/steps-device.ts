@@ -1,0 +1,16 @@
+import type { Machine, Recipe } from './schema/index.ts';
+
+/** Emulated boards (src/device). */
+export interface DeviceSteps {
+  /**
+   * Inputs: `image` (img.zst), `emulation` and `busybox` (trees), `sources` of src/device, so that a changed check runs
+   * again. Outputs: report.json (`BootTestReport`), only when every check passed; a failure is not a result.
+   */
+  'device/boot-test': {
+    machineName: string;
+    machine: Machine;
+    mode: 'development' | 'production';
+    /** For their checks and writable paths. */
+    recipes: { name: string; recipe: Recipe }[];
+  };
+}
