@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 
-import { Client, utils, type ConnectConfig } from 'ssh2';
+import ssh2, { type Client as SshClient, type ConnectConfig } from 'ssh2';
+
+// A CommonJS package: under Node.js its names are members of the default export.
+const { Client, utils } = ssh2;
 
 import { OsbuildError } from '../model/index.ts';
 
@@ -86,7 +89,7 @@ export async function waitForSsh(target: SshTarget, login: SshLogin, options: { 
   throw new OsbuildError('OSB_BOOT_TEST_FAILED', `no login over SSH on port ${target.port} within ${Math.round(options.timeoutMs / 1000)} s`, { cause: last, details: { last: String(last) } });
 }
 
-async function exec(client: Client, command: string, { stdin, timeoutMs = 60_000 }: { stdin?: Uint8Array; timeoutMs?: number }): Promise<SshResult> {
+async function exec(client: SshClient, command: string, { stdin, timeoutMs = 60_000 }: { stdin?: Uint8Array; timeoutMs?: number }): Promise<SshResult> {
   return new Promise((resolve, reject) => {
     client.exec(command, (error, channel) => {
       if (error) {

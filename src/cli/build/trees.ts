@@ -1,6 +1,6 @@
 import { toolchainPackages } from '../../engine-binary/index.ts';
 import { busyboxPackages, emulationPackages } from '../../device/index.ts';
-import { imageToolsPackages } from '../../image/index.ts';
+import { imageTools as imageToolPackages } from '../../image/index.ts';
 import type { AnyTask, Arch, DebianArchitecture } from '../../model/index.ts';
 import { finishTools, planTree, sortRequest } from '../../providers/debian/index.ts';
 import type { Invocation } from '../command.ts';
@@ -19,7 +19,7 @@ export interface TreeSpec {
 export const imageTools: TreeSpec = {
   name: 'tools-image',
   title: 'image tools',
-  packages: [...new Set([...imageToolsPackages, ...finishTools])],
+  packages: [...new Set([...imageToolPackages, ...finishTools])],
   foreign: [],
 };
 
