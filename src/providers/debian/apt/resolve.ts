@@ -84,7 +84,7 @@ function requestSets(request: DebianRequest): [string, { packages: string[]; dep
 
 async function askApt(root: AptRoot, status: string, set: string, packages: string[], dependencies: boolean, settings: ResolveSettings): Promise<LockedPackage[]> {
   const verb = dependencies ? ['install', '--no-install-recommends', '--assume-yes', '--reinstall'] : ['download'];
-  const result = await root.run(['apt-get', '-qq', '-o', 'Acquire::ForceHash=SHA256', '-o', `Dir::State::status=${status}`, '--print-uris', ...verb, ...packages], settings.signal);
+  const result = await root.run(['apt-get', '-q', '-o', 'Acquire::ForceHash=SHA256', '-o', `Dir::State::status=${status}`, '--print-uris', ...verb, ...packages], settings.signal);
   if (result.exitCode !== 0) throw aptRefused(set, `${result.stdout}\n${result.stderr}`, settings);
   const lines = result.stdout.split('\n').filter((line) => line.startsWith("'"));
   return lines.map((line) => {

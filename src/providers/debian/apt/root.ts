@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OsbuildError, type DebianArchitecture } from '../../../model/index.ts';
@@ -116,15 +116,11 @@ export async function selectSuites(root: AptRoot, without: string[]): Promise<vo
   await writeFile(path.join(root.folder, 'etc/apt/sources.list'), sourcesList(root.settings, root.apt, without));
 }
 
-/** Whether indexes were fetched before (so that resolving is possible without a network). */
+/** Whether the suite's indexes of all architectures were fetched before, so that resolving is possible without a network. */
 export async function hasIndexes(root: AptRoot): Promise<boolean> {
-  return (await indexFiles(root)).length > 0;
-}
-
-/** Forgets the indexes, so that the next refresh fetches them whole. */
-export async function dropIndexes(root: AptRoot): Promise<void> {
-  await rm(path.join(root.folder, 'lists'), { recursive: true, force: true });
-  await mkdir(path.join(root.folder, 'lists/partial'), { recursive: true });
+  const { suite, components, architectures } = root.settings;
+  const files = await indexFiles(root);
+  return architectures.every((architecture) => files.some((file) => file.endsWith(`_dists_${suite}_${components[0] ?? 'main'}_binary-${architecture}_Packages`)));
 }
 
 /** Paths of the verified Packages files. */

@@ -60,7 +60,7 @@ export function createFetch(settings: FetchSettings): Executor<'debian/fetch'> {
     } finally {
       client.close();
     }
-    if (gone.length > 0) throw lockGone(gone);
+    if (gone.length > 0) throw lockGone(gone.toSorted((a, b) => (a.name < b.name ? -1 : 1)));
   };
 }
 

@@ -26,6 +26,8 @@ export function writeIdentity(tree: RootTree, args: Pick<FinishArgs, 'os' | 'mod
     'etc/hostname': `${os.id}\n`,
     'etc/hosts': '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n',
     'etc/fstab': '',
+    // pam_env complains at every login where it is missing.
+    'etc/environment': '',
     'etc/nsswitch.conf': 'passwd:\tfiles\ngroup:\tfiles\nshadow:\tfiles\nhosts:\tfiles dns\nnetworks:\tfiles\nprotocols:\tfiles\nservices:\tfiles\n',
     'etc/shells': '/bin/sh\n',
   };

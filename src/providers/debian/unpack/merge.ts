@@ -39,7 +39,7 @@ export async function mergePackages(
   const tree: RootTree = new Map();
   const owners = new Map<string, string>();
   const conflicts: Conflict[] = [];
-  for (const folder of mergedFolders.slice(0, 3)) tree.set(folder, { entry: newEntry(folder, 'link', { target: `usr/${folder}` }), content: null });
+  for (const [path, target] of systemLinks(packages)) tree.set(path, { entry: newEntry(path, 'link', { target }), content: null });
   for (const item of packages) {
     for (const node of item.nodes) {
       if (node.entry.type !== 'link' || tree.has(node.entry.path)) continue;
@@ -71,6 +71,13 @@ export async function mergePackages(
   }
   addParents(tree, packages);
   return { tree, conflicts, owners };
+}
+
+/** Links that every system has before its packages: into /usr, and those that base-files makes by its script. */
+function systemLinks(packages: PackageFiles[]): [path: string, target: string][] {
+  const links: [string, string][] = mergedFolders.slice(0, 3).map((folder) => [folder, `usr/${folder}`]);
+  if (packages.some(({ name }) => name === 'base-files')) links.push(['var/run', '/run'], ['var/lock', '/run/lock']);
+  return links;
 }
 
 function moved(tree: RootTree, node: TreeNode): TreeNode {

@@ -1,0 +1,90 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** One package of a test archive. */
+export interface TestPackage {
+  name: string;
+  version?: string;
+  architecture?: string;
+  /** Further control fields, such as Depends. */
+  fields?: Record<string, string>;
+  /** Path in the package → content; a value that starts with `-> ` is a link. */
+  files?: Record<string, string>;
+  scripts?: Record<string, string>;
+  /** Which suite carries it, by the end of its name: '' (the usual), '-updates', '-security'. */
+  suite?: string;
+}
+
+/** A signed Debian archive in memory, as path below its root → content. Made with dpkg-deb and a throw-away key. */
+export interface TestArchive {
+  files: Map<string, Buffer>;
+  keyring: string;
+}
+
+/** Whether this machine can make test archives: gpg is not among what the product needs. */
+export function canMakeArchives(): boolean {
+  try {
+    execFileSync('gpg', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const architectures = ['amd64', 'arm64', 'armhf', 'armel', 'i386'];
+
+/** Builds the packages in `folder` and signs the three suites with the key in `keyFolder`, which is made when there is none. */
+export function makeArchive(folder: string, keyFolder: string, packages: TestPackage[], suite = 'trixie'): TestArchive {
+  const files = new Map<string, Buffer>();
+  const stanzas = packages.map((item) => addPackage(folder, item, files));
+  const home = path.join(keyFolder, 'gnupg');
+  mkdirSync(home, { recursive: true });
+  chmodSync(home, 0o700);
+  const gpg = (args: string[], input?: string): Buffer => execFileSync('gpg', ['--homedir', home, '--batch', '--yes', '--pinentry-mode', 'loopback', '--passphrase', '', ...args], { stdio: ['pipe', 'pipe', 'ignore'], ...(input === undefined ? {} : { input }) });
+  const keyring = path.join(keyFolder, 'archive.gpg');
+  try {
+    readFileSync(keyring);
+  } catch {
+    gpg(['--quick-generate-key', 'Test archive <test@example.org>', 'rsa2048', 'sign', 'never']);
+    writeFileSync(keyring, gpg(['--export']));
+  }
+  for (const name of [suite, `${suite}-updates`, `${suite}-security`]) {
+    const sums: string[] = [];
+    for (const architecture of architectures) {
+      const text = stanzas.filter((stanza) => `${suite}${stanza.suite}` === name && (stanza.architecture === architecture || stanza.architecture === 'all')).map(({ text: body }) => body).join('\n');
+      const place = `main/binary-${architecture}/Packages`;
+      files.set(`dists/${name}/${place}`, Buffer.from(text));
+      sums.push(` ${sha256(Buffer.from(text))} ${Buffer.byteLength(text)} ${place}`);
+    }
+    const release = [`Origin: Debian`, `Suite: stable`, `Codename: ${name}`, 'Date: Sun, 01 Nov 2026 00:00:00 UTC', `Architectures: all ${architectures.join(' ')}`, 'Components: main', 'No-Support-for-Architecture-all: Packages', 'SHA256:', ...sums, ''].join('\n');
+    files.set(`dists/${name}/InRelease`, gpg(['--clearsign'], release));
+  }
+  execFileSync('gpgconf', ['--homedir', home, '--kill', 'gpg-agent']);
+  return { files, keyring };
+}
+
+function addPackage(folder: string, item: TestPackage, files: Map<string, Buffer>): { architecture: string; suite: string; text: string } {
+  const { name, version = '1.0', architecture = 'all', fields = {}, scripts = {} } = item;
+  const root = path.join(folder, 'packages', `${name}_${version}_${architecture}`);
+  mkdirSync(path.join(root, 'DEBIAN'), { recursive: true });
+  const control = [`Package: ${name}`, `Version: ${version}`, `Architecture: ${architecture}`, 'Maintainer: Test <test@example.org>', ...Object.entries(fields).map(([key, value]) => `${key}: ${value}`), 'Description: test'].join('\n');
+  writeFileSync(path.join(root, 'DEBIAN/control'), `${control}\n`);
+  for (const [script, text] of Object.entries(scripts)) writeFileSync(path.join(root, 'DEBIAN', script), text, { mode: 0o755 });
+  for (const [place, text] of Object.entries(item.files ?? {})) {
+    mkdirSync(path.dirname(path.join(root, place)), { recursive: true });
+    if (text.startsWith('-> ')) execFileSync('ln', ['-sf', text.slice(3), path.join(root, place)]);
+    else writeFileSync(path.join(root, place), text);
+  }
+  const deb = path.join(folder, `${name}_${version}_${architecture}.deb`);
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Zgzip', '--build', root, deb], { stdio: 'ignore', env: { ...process.env, SOURCE_DATE_EPOCH: '1700000000' } });
+  const content = readFileSync(deb);
+  const filename = `pool/main/${name}/${name}_${version}_${architecture}.deb`;
+  files.set(filename, content);
+  return { architecture, suite: item.suite ?? '', text: `${control}\nFilename: ${filename}\nSize: ${content.length}\nSHA256: ${sha256(content)}\n` };
+}
+
+function sha256(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}

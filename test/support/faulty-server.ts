@@ -1,0 +1,61 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** How the server treats the next request for a path; the usual answer when there is none left. */
+export type Fault =
+  | { kind: 'status'; status: number }
+  /** Sends so many bytes, then cuts the connection. */
+  | { kind: 'drop'; afterBytes: number }
+  /** Sends so many bytes, then nothing more. */
+  | { kind: 'stall'; afterBytes: number }
+  /** Flips a bit of the content. */
+  | { kind: 'corrupt' }
+  /** Ignores Range and sends the whole file with 200. */
+  | { kind: 'no-range' };
+
+export interface FaultyServer {
+  url: string;
+  files: Map<string, Buffer>;
+  faults: Map<string, Fault[]>;
+  /** `GET /path bytes=5-` for each request. */
+  requests: string[];
+  close(): Promise<void>;
+}
+
+/** An HTTP server on loopback that serves `files` with ranges, and misbehaves as told. */
+export async function startFaultyServer(): Promise<FaultyServer> {
+  const state = { files: new Map<string, Buffer>(), faults: new Map<string, Fault[]>(), requests: [] as string[] };
+  const server = http.createServer((request, response) => {
+    // A proxy is asked with the whole address.
+    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname);
+    state.requests.push(`${request.method ?? ''} ${request.url?.startsWith('http') === true ? 'proxied ' : ''}${path} ${request.headers.range ?? ''}`.trim());
+    const fault = state.faults.get(path)?.shift();
+    const whole = state.files.get(path);
+    if (fault?.kind === 'status' || whole === undefined) {
+      response.writeHead(fault?.kind === 'status' ? fault.status : 404).end();
+      return;
+    }
+    const content = fault?.kind === 'corrupt' ? Buffer.from(whole.map((byte, index) => (index === 0 ? byte ^ 1 : byte))) : whole;
+    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? '0');
+    if (from > 0 && fault?.kind !== 'no-range') response.writeHead(206, { 'Content-Range': `bytes ${from}-${content.length - 1}/${content.length}`, 'Content-Length': content.length - from });
+    else response.writeHead(200, { 'Content-Length': content.length });
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    const body = from > 0 && fault?.kind !== 'no-range' ? content.subarray(from) : content;
+    if (fault?.kind === 'drop') response.write(body.subarray(0, fault.afterBytes), () => setTimeout(() => response.destroy(), 20));
+    else if (fault?.kind === 'stall') response.write(body.subarray(0, fault.afterBytes));
+    else response.end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    ...state,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
