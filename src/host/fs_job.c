@@ -168,7 +168,21 @@ static void tree_run(Work *w) {
   } else if (job->kind == USAGE) {
     tree_usage(AT_FDCWD, job->name, &job->count, &why);
   } else {
-    tree_remove(job->dir, job->name, &job->count, &why);
+    // the walk crosses no mount, so it must not begin above the parent: the path to it may
+    CLEANUP_FREE char *parent = job->dir == AT_FDCWD ? strdup(job->name) : NULL;
+    char *slash = parent ? strrchr(parent, '/') : NULL;
+    const char *base = slash ? slash + 1 : job->name;
+    if (job->dir == AT_FDCWD && (!parent || !*base || !strcmp(base, ".") || !strcmp(base, ".."))) return fail(w, parent ? EINVAL : ENOMEM, "removeTree");
+    CLEANUP_CLOSE int opened = -1;
+    if (slash) {
+      char cut = slash[1];
+      slash[1] = 0; // keeps the slash: '/name' lies in '/'
+      opened = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+      slash[1] = cut;
+      if (opened < 0 && errno == ENOENT) return;
+      if (opened < 0) return fail(w, errno, "open");
+    }
+    tree_remove(slash ? opened : job->dir, base, &job->count, &why);
   }
   if (why.err) {
     fail(w, why.err, why.syscall);

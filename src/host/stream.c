@@ -26,7 +26,8 @@ typedef struct Write { // one write(), shutdown or both
 struct Stream {
   Watch watch; // first: ready() gets it
   bool socket, records, borrowed, shut, blocking;
-  Deferred read, handshake;
+  Deferred read, handshake, hangup;
+  JSValue hung; // the promise of hangup
   size_t room;
   Write *first, *last;
   Tls *tls;
@@ -80,6 +81,14 @@ static void close_fd(Stream *s) {
   s->watch.fd = -1;
 }
 
+static void hang_up(JSContext *ctx, Stream *s) { // s may be gone afterwards
+  if (!deferred_pending(&s->hangup)) return;
+  deferred_resolve(ctx, &s->hangup, JS_UNDEFINED);
+  JS_FreeValue(ctx, s->hung);
+  s->hung = JS_UNDEFINED;
+  end(ctx, s);
+}
+
 // Rejects all that is pending. Its last end() may free s.
 static void fail_all(JSContext *ctx, Stream *s, JSValue (*make)(JSContext *, Stream *, int), int err) {
   JSValue keep = JS_DupValue(ctx, s->self);
@@ -100,6 +109,7 @@ static void fail_all(JSContext *ctx, Stream *s, JSValue (*make)(JSContext *, Str
     write_free(ctx, w);
     end(ctx, s);
   }
+  hang_up(ctx, s);
   JS_FreeValue(ctx, keep);
 }
 
@@ -257,6 +267,7 @@ static uint32_t try_handshake(JSContext *ctx, Stream *s) {
 
 static void arm(JSContext *ctx, Stream *s, uint32_t want) {
   if (s->watch.fd < 0) return;
+  if (!want && deferred_pending(&s->hangup)) want = EPOLLET; // of a hang-up only, and once
   if (!want) {
     // left armed for reading: the usual next step is another read, and its data brings no second epoll_ctl
     if (s->watch.armed & ~(uint32_t)EPOLLIN) poller_idle(&s->watch);
@@ -269,13 +280,13 @@ static void arm(JSContext *ctx, Stream *s, uint32_t want) {
 static void ready(Watch *watch, uint32_t events) {
   Stream *s = (Stream *)watch;
   JSContext *ctx = host.ctx;
-  (void)events;
   if (!s->pending) {
     poller_idle(watch);
     return;
   }
   JSValue keep = JS_DupValue(ctx, s->self);
   uint32_t want = 0;
+  if (events & (EPOLLHUP | EPOLLERR)) hang_up(ctx, s);
   if (deferred_pending(&s->handshake)) {
     want = try_handshake(ctx, s);
     if (!want && s->first) want = EPOLLOUT; // written meanwhile
@@ -408,6 +419,19 @@ static HOST_FN(shutdown_method) {
   return enqueue(ctx, self, s, w);
 }
 
+static HOST_FN(hangup_method) {
+  (void)argc, (void)argv;
+  Stream *s = JS_GetOpaque2(ctx, self, stream_id);
+  if (!s) return rejected(ctx);
+  if (s->watch.fd < 0) return resolved_promise(ctx, JS_UNDEFINED);
+  if (!deferred_pending(&s->hangup)) {
+    s->hung = deferred_new(ctx, &s->hangup);
+    begin(ctx, s, self);
+    if (!s->watch.armed && !s->watch.always) arm(ctx, s, EPOLLET);
+  }
+  return JS_DupValue(ctx, s->hung);
+}
+
 static HOST_FN(close_method) {
   (void)argc, (void)argv;
   Stream *s = JS_GetOpaque2(ctx, self, stream_id);
@@ -469,7 +493,7 @@ static JSValue get_fd(JSContext *ctx, JSValueConst self) {
 static const JSCFunctionListEntry methods[] = {
     JS_CGETSET_DEF("fd", get_fd, NULL),          JS_CFUNC_DEF("read", 1, read_method),   JS_CFUNC_DEF("write", 1, write_method),
     JS_CFUNC_DEF("shutdown", 0, shutdown_method), JS_CFUNC_DEF("close", 0, close_method), JS_CFUNC_DEF("release", 0, release_method),
-    JS_CFUNC_DEF("peer", 0, peer_method),
+    JS_CFUNC_DEF("peer", 0, peer_method),        JS_CFUNC_DEF("hangup", 0, hangup_method),
 };
 
 int stream_class(JSContext *ctx) { return class_define(ctx, &stream_id, &stream_def, methods, COUNT(methods)); }
@@ -481,7 +505,7 @@ JSValue stream_new(JSContext *ctx, int fd, bool records) {
   if (fstat(fd, &st)) return throw_errno(ctx, errno, "fstat", NULL);
   Stream *s = calloc(1, sizeof *s);
   if (!s) return JS_ThrowOutOfMemory(ctx);
-  *s = (Stream){.watch = {.fd = -1, .ready = ready}, .socket = S_ISSOCK(st.st_mode), .records = records, .read = DEFERRED_NONE, .handshake = DEFERRED_NONE, .self = JS_UNDEFINED};
+  *s = (Stream){.watch = {.fd = -1, .ready = ready}, .socket = S_ISSOCK(st.st_mode), .records = records, .read = DEFERRED_NONE, .handshake = DEFERRED_NONE, .hangup = DEFERRED_NONE, .hung = JS_UNDEFINED, .self = JS_UNDEFINED};
   JSValue object = JS_NewObjectClass(ctx, (int)stream_id);
   if (JS_IsException(object)) {
     free(s);

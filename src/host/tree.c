@@ -68,6 +68,7 @@ struct Visit {
   Buffer path;
 };
 
+// Remembers the first failure; its path is relative to the top, NULL for the top itself.
 static void note(Visit *v, int err, const char *call, const char *name) {
   if (v->why->err || err == -ENOMEM) {
     if (!v->why->err) v->why->err = ENOMEM, v->why->syscall = call;
@@ -75,7 +76,7 @@ static void note(Visit *v, int err, const char *call, const char *name) {
   }
   v->why->err = -err;
   v->why->syscall = call;
-  if (asprintf(&v->why->path, "%.*s%s%s", (int)v->path.size, v->path.p ? (char *)v->path.p : "", v->path.size ? "/" : "", name) < 0)
+  if (name && asprintf(&v->why->path, "%.*s%s%s", (int)v->path.size, v->path.p ? (char *)v->path.p : "", v->path.size ? "/" : "", name) < 0)
     v->why->path = NULL;
 }
 
@@ -187,7 +188,7 @@ static int walk(Visit *v, int fd) {
   }
   while (depth) free(levels[--depth].names.p);
   free(levels);
-  if (fatal) note(v, fatal, v->call, ".");
+  if (fatal) note(v, fatal, v->call, NULL);
   free(v->path.p);
   v->path = (Buffer){0};
   return -v->why->err;
@@ -226,7 +227,7 @@ int tree_remove(int dir, const char *name, TreeCount *count, TreeFailure *why) {
   Visit v = {.leaf = remove_leaf, .before = remove_before, .after = remove_after, .refused = remove_refused, .count = count, .why = why, .call = "removeTree"};
   if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW)) {
     if (errno == ENOENT) return 0;
-    note(&v, -errno, "lstat", name);
+    note(&v, -errno, "lstat", NULL);
     return -why->err;
   }
   int r;
@@ -240,7 +241,7 @@ int tree_remove(int dir, const char *name, TreeCount *count, TreeFailure *why) {
       r = remove_after(&v, dir, name);
     }
   }
-  if (r && r != -ENOENT) note(&v, r, "removeTree", name);
+  if (r && r != -ENOENT) note(&v, r, "removeTree", NULL);
   return -why->err;
 }
 
@@ -323,7 +324,7 @@ int tree_usage(int dir, const char *name, TreeCount *count, TreeFailure *why) {
   } else if (!r) {
     r = usage_add(&u, &st);
   }
-  if (r) note(&u.v, r, "diskUsage", name);
+  if (r) note(&u.v, r, "diskUsage", NULL);
   inodes_free(&u.seen);
   return -why->err;
 }
@@ -501,7 +502,7 @@ int tree_copy(int from, int to, TreeCount *count, TreeFailure *why) {
   c.to = fcntl(to, F_DUPFD_CLOEXEC, 3);
   if (c.to < 0) {
     close(from);
-    note(&c.v, -errno, "dup", ".");
+    note(&c.v, -errno, "dup", NULL);
     return -why->err;
   }
   walk(&c.v, from);

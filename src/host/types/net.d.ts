@@ -24,6 +24,11 @@ declare module 'host:net' {
     close(): void;
     /** Gives the descriptor to the caller; the stream is closed without it. Pending operations reject. Not for TLS. */
     release(): number;
+    /**
+     * Resolves (never rejects) when the other side has gone altogether, or the connection broke, also while no read() is pending; and at
+     * close(). A TCP peer that closes looks half closed until something is sent to it. The same Promise until it resolves.
+     */
+    hangup(): Promise<void>;
     /** Other end of a unix socket: its credentials when it connected; of TCP: its address. Null otherwise. */
     peer(): { kind: 'unix'; pid: number; uid: number; gid: number } | { kind: 'tcp'; address: string; port: number } | null;
   }

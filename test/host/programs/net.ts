@@ -174,6 +174,28 @@ export async function netProgram([folder = '/tmp']: string[]): Promise<void> {
     equal(await client.read(), null);
     client.close();
   });
+  await check('a hang-up is noticed without reading', async () => {
+    const [client, server] = await pair(unix, { unix: path });
+    let gone = false;
+    const hangup = server.hangup().then(() => (gone = true));
+    await client.write('unread');
+    await client.shutdown();
+    await sleep(30);
+    equal(gone, false, 'half closed is not gone');
+    await server.write('answer');
+    equal((await client.read())?.length, 6);
+    client.close();
+    await hangup;
+    equal(text(await readAll(server)), 'unread', 'what was sent before is still there');
+    await server.hangup();
+    server.close();
+    const [other, mine] = await pair(unix, { unix: path });
+    const closing = mine.hangup();
+    const reading = rejects('ECANCELED', mine.read());
+    mine.close();
+    await Promise.all([closing, reading, mine.hangup()]);
+    other.close();
+  });
   await check('nothing is read before somebody asks', async () => {
     const [client, server] = await pair(unix, { unix: path });
     let done = false;

@@ -116,6 +116,27 @@ export async function treeProgram([folder = '/tmp', countText = '100000']: strin
       equal(await fs.removeTree(at('outer')), 3);
       equal(fs.readText(at('volume/precious')), 'data');
     });
+    await check('trees on another mount than the root', async () => {
+      fs.mkdir(at('disk'));
+      fs.mount({ source: 'tmpfs', target: at('disk'), type: 'tmpfs', data: 'size=1m' });
+      try {
+        fs.symlink(at('disk'), at('by-link'));
+        for (const way of [at('disk/tree'), at('by-link/tree')]) {
+          fs.mkdirs(at('disk/tree/sub'));
+          fs.writeFile(at('disk/tree/sub/file'), 'x');
+          equal((await fs.diskUsage(way)).entries, 3);
+          fs.mkdir(at('disk/copy'));
+          equal(await fs.copyTree(way, at('disk/copy')), 2);
+          equal(await fs.removeTree(at('disk/copy')), 3);
+          equal(await fs.removeTree(way), 3);
+        }
+        equal(await fs.removeTree(at('no/such/parent')), 0);
+        equal((await rejects('EBUSY', fs.removeTree(at('disk')))).path, at('disk'));
+        for (const wrong of ['/', '.', `${folder}/..`]) await rejects('EINVAL', fs.removeTree(wrong));
+      } finally {
+        fs.umount(at('disk'));
+      }
+    });
     await check('mounting with relative paths, and errors of mount', async () => {
       const low = Array.from({ length: 60 }, (_, i) => `layer-with-a-long-name-${'x'.repeat(30)}-${i}`);
       for (const name of [...low, 'up', 'work', 'merged']) fs.mkdirs(at(`ovl/${name}`));
