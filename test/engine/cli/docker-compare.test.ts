@@ -1,12 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dockerCliVersion, runDockerCli } from './support/docker-cli.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { dockerCliObstacle, runDockerCli } from './support/docker-cli.ts';
 import { fakeDaemon, type FakeDaemon } from './support/fake-daemon.ts';
 import { container, recordedRoutes } from './support/recorded-engine.ts';
 import { runners } from './support/run-cli.ts';
 
 process.env['TZ'] = 'UTC';
-const docker = dockerCliVersion();
-const comparable = docker !== null && Number(docker.split('.')[0]) >= 28;
+const obstacle = dockerCliObstacle();
 
 /** Same words to Docker's own client and to ours, on the same recorded engine: output and exit status must agree. */
 const sameOutput: readonly string[][] = [
@@ -30,9 +29,11 @@ const sameOutput: readonly string[][] = [
   ['run', '-d', '-a', 'stdout', 'x'], ['create', '--blkio-weight', '99999', 'x'], ['ps', '-n', 'abc'], ['load', '-i', '/no/such/file'], ['load'], ['logs', 'missing'], ['wait', 'missing'],
 ];
 
-/** Where ours says more on purpose: the nearest word, or another way to the same end. */
 
-describe.skipIf(!comparable).each(runners)(`against the docker command line ${docker ?? '(skipped: not installed)'}${docker !== null && !comparable ? ' (skipped: older than 28)' : ''}, %s`, (_name, run) => {
+describe.each(runners)("output against Docker's command line, %s", (_name, run) => {
+  beforeEach((context) => {
+    if (obstacle !== null) context.skip(obstacle);
+  });
   let daemon: FakeDaemon;
   beforeAll(async () => {
     daemon = await fakeDaemon({ routes: recordedRoutes });

@@ -1,14 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dockerCliVersion, runDockerCli } from './support/docker-cli.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { dockerCliObstacle, runDockerCli } from './support/docker-cli.ts';
 import { fakeDaemon, type FakeDaemon } from './support/fake-daemon.ts';
 import { recordedRoutes } from './support/recorded-engine.ts';
 import { runners } from './support/run-cli.ts';
 
-const docker = dockerCliVersion();
-const comparable = docker !== null && Number(docker.split('.')[0]) >= 28;
+const obstacle = dockerCliObstacle();
 
 const folder = mkdtempSync(join(tmpdir(), 'create-compare-'));
 const envFile = join(folder, 'env');
@@ -49,7 +48,10 @@ function words(line: string): string[] {
   return [...line.matchAll(/(?:[^\s"]|"[^"]*")+/g)].map(([word]) => (word.startsWith('"volume') ? word : word.replaceAll('"', '')));
 }
 
-describe.skipIf(!comparable).each(runners)(`create requests against the docker command line ${docker ?? '(skipped: not installed)'}, %s`, (_name, run) => {
+describe.each(runners)("create requests against Docker's command line, %s", (_name, run) => {
+  beforeEach((context) => {
+    if (obstacle !== null) context.skip(obstacle);
+  });
   let daemon: FakeDaemon;
   beforeAll(async () => {
     daemon = await fakeDaemon({ routes: recordedRoutes });

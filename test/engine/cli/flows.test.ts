@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import { dockerCliVersion, runDockerCli } from './support/docker-cli.ts';
+import { dockerCliObstacle, runDockerCli } from './support/docker-cli.ts';
 import { fakeDaemon, frame, type FakeDaemon, type FakeDaemonOptions } from './support/fake-daemon.ts';
 import { container, containerId } from './support/recorded-engine.ts';
 import { runners, type CliRunner } from './support/run-cli.ts';
@@ -84,8 +84,7 @@ async function world(script: Scripted, options: FakeDaemonOptions = {}): Promise
   return Object.assign(daemon, { order });
 }
 
-const docker = dockerCliVersion();
-const dockerRunner: ReadonlyArray<readonly [string, CliRunner]> = docker !== null && Number(docker.split('.')[0]) >= 28 ? [['(docker itself, so that the expectations are its)', runDockerCli]] : [];
+const dockerRunner: ReadonlyArray<readonly [string, CliRunner]> = dockerCliObstacle() === null ? [['(docker itself, so that the expectations are its)', runDockerCli]] : [];
 
 describe.each([...runners, ...dockerRunner])('runs containers %s', (_name, run) => {
   let daemon: World | null = null;

@@ -23,7 +23,7 @@ async function start(context: CommandContext): Promise<number> {
       failed.delete(name);
       return name;
     });
-    if (failed.size > 0) throw new CliError(`failed to start containers: ${[...failed].join(', ')}`);
+    if (failed.size > 0) throw new CliError(`Error: failed to start containers: ${[...failed].join(', ')}`);
     return 0;
   }
   const [name = '', ...others] = args;

@@ -95,7 +95,12 @@ export const tagCommand: Command = {
   async run({ api, args: [source = '', target = ''] }) {
     const { repository, tag, digest } = splitImageName(target);
     if (digest !== '') throw new CliError('refusing to create a tag with a digest reference');
-    await api.post(`/images/${imagePath(source)}/tag`, { query: { repo: repository, tag: tag || 'latest' } });
+    try {
+      await api.post(`/images/${imagePath(source)}/tag`, { query: { repo: repository, tag: tag || 'latest' } });
+    } catch (error) {
+      if (!(error instanceof ApiError && error.reason.startsWith('invalid reference format'))) throw error;
+      throw new CliError(`Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${error.reason}`, 1, { cause: error });
+    }
     return 0;
   },
 };

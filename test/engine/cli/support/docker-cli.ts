@@ -17,6 +17,13 @@ export function dockerCliVersion(): string | null {
   }
 }
 
+/** Why nothing can be compared with Docker's own command line here, or null. Its words change between major versions. */
+export function dockerCliObstacle(): string | null {
+  const version = dockerCliVersion();
+  if (version === null) return "needs Docker's command line (docker) on the PATH";
+  return Number(version.split('.')[0]) >= 28 ? null : `needs Docker's command line 28 or newer, found ${version}`;
+}
+
 export interface ProcessOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly workingDirectory?: string;
