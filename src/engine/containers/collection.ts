@@ -1,6 +1,6 @@
 import { EngineError } from '../error.ts';
 import type { Connection, Files } from '../ports/index.ts';
-import { createQueue, readDocument, writeDocument, type Paths, type Queue } from '../store/index.ts';
+import { createQueue, readDocument, setAside, writeDocument, type OnDamage, type Paths, type Queue } from '../store/index.ts';
 import type { ContainerRecord } from './record.ts';
 
 /** Somebody who attached before the container ran. */
@@ -39,7 +39,7 @@ export interface ContainerCollection {
   folder(id: string): string;
 }
 
-export function openCollection(files: Files, paths: Paths): ContainerCollection {
+export function openCollection(files: Files, paths: Paths, onDamage: OnDamage): ContainerCollection {
   const byId = new Map<string, Container>();
   const names = new Map<string, string>();
   const folder = (id: string): string => `${paths.containers}/${id}`;
@@ -55,7 +55,13 @@ export function openCollection(files: Files, paths: Paths): ContainerCollection 
     return container;
   };
   for (const { name } of files.readdir(paths.containers)) {
-    if (files.exists(document(name))) enter(readDocument<ContainerRecord>(files, document(name)));
+    if (!files.exists(document(name))) continue;
+    try {
+      enter(readDocument<ContainerRecord>(files, document(name)));
+    } catch (error) {
+      onDamage(folder(name), error);
+      setAside(files, paths.dataRoot, folder(name));
+    }
   }
   const takeName = (name: string): void => {
     const holder = names.get(name);

@@ -1,6 +1,6 @@
 import type { ApiContext } from '../api/index.ts';
 import { containerLife, createRootfsStore, openCollection, parseBoundingSet, recoverContainers, startByPolicy, type ContainerContext } from '../containers/index.ts';
-import { EngineError } from '../error.ts';
+import { EngineError, messageOf } from '../error.ts';
 import { createEventBus } from '../events/index.ts';
 import { openImageStore, openLayerStore } from '../images/index.ts';
 import { createBridgeNetwork } from '../network/index.ts';
@@ -26,8 +26,9 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
   const programs = { crun: findProgram(processes, settings.crun, 'crun'), conmon: findProgram(processes, settings.conmon, 'conmon') };
   const paths = enginePaths(settings.dataRoot, settings.execRoot);
   const lock = await openDataRoot(files, paths);
-  const layers = openLayerStore(files, system.machine, paths);
-  const images = openImageStore(files, paths, layers);
+  const onDamage = (path: string, error: unknown): void => system.reporter.log('error', 'a part of the store cannot be used', { path, error: messageOf(error) });
+  const layers = openLayerStore(files, system.machine, paths, onDamage);
+  const images = openImageStore(files, paths, layers, onDamage);
   const bridge =
     settings.bridge === 'none'
       ? undefined
@@ -46,11 +47,11 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
     paths,
     images,
     layers,
-    volumes: openVolumeStore(files, paths),
+    volumes: openVolumeStore(files, paths, onDamage),
     bridge,
     runtime: createRuntime(system, { ...programs, crunRoot: paths.crunRoot }),
     events: createEventBus(() => system.clock.now()),
-    collection: openCollection(files, paths),
+    collection: openCollection(files, paths, onDamage),
     rootfs: createRootfsStore(files, paths, layers),
     execs: new Map(),
     dns: { servers: settings.dns, search: settings.dnsSearch, options: settings.dnsOptions },

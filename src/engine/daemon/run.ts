@@ -24,9 +24,9 @@ export async function runDaemon(argv: readonly string[]): Promise<number> {
       return 0;
     }
     const system = hostSystem(reporter);
-    const explicit = flagText(parsed.given, 'config-file');
-    const configFile = explicit ?? DEFAULTS.configFile;
-    const fromFile = explicit !== undefined || system.files.exists(configFile) ? parseConfigFile(readConfig(system, configFile), configFile) : new Map();
+    const configFile = flagText(parsed.given, 'config-file') ?? DEFAULTS.configFile;
+    // A file that somebody names has to be there; the usual one need not.
+    const fromFile = configFile !== DEFAULTS.configFile || system.files.exists(configFile) ? parseConfigFile(readConfig(system, configFile), configFile) : new Map();
     const settings: DaemonSettings = { ...resolveSettings(fromFile, parsed.given), startedAt: new Date(system.clock.now()).toISOString() };
     if (parsed.validate) {
       log('configuration OK');

@@ -1,7 +1,7 @@
 import { sha256 } from 'host:crypto';
 import { EngineError } from '../error.ts';
 import type { Files } from '../ports/index.ts';
-import { createQueue, readDocument, writeDocument, type Paths } from '../store/index.ts';
+import { createQueue, readDocument, setAside, writeDocument, type OnDamage, type Paths } from '../store/index.ts';
 import { parseImageConfig, type ImageConfig } from './image-config.ts';
 import type { LayerStore, StagedLayer } from './layer-store.ts';
 import { canonicalName, parseReference, withDefaultTag } from './reference.ts';
@@ -40,9 +40,9 @@ export interface ImageStore {
   collect(used: ReadonlySet<string>): Promise<number>;
 }
 
-export function openImageStore(files: Files, paths: Paths, layers: LayerStore): ImageStore {
+export function openImageStore(files: Files, paths: Paths, layers: LayerStore, onDamage: OnDamage): ImageStore {
   const namesFile = `${paths.images}/names.json`;
-  const document: NamesDocument = files.exists(namesFile) ? readDocument(files, namesFile) : { names: {}, taggedAt: {} };
+  const document = readNames(files, paths, namesFile, onDamage);
   const images = new Map<string, readonly string[]>();
   const queue = createQueue();
   const configFile = (id: string): string => `${paths.images}/${id.slice('sha256:'.length)}.json`;
@@ -50,8 +50,17 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore): 
   for (const { name } of files.readdir(paths.images)) {
     const match = /^([0-9a-f]{64})\.json$/.exec(name);
     if (match === null) continue;
-    const config = parseImageConfig(files.readText(`${paths.images}/${name}`));
-    if (config.rootfs.diff_ids.every((diffId) => layers.get(diffId) !== undefined)) images.set(`sha256:${match[1]}`, config.rootfs.diff_ids);
+    const path = `${paths.images}/${name}`;
+    try {
+      const text = files.readText(path);
+      if (sha256(text) !== match[1]) throw new EngineError('internal', 'STORE_DAMAGED', 'its content does not have the hash that is its name');
+      const config = parseImageConfig(text);
+      if (config.rootfs.diff_ids.every((diffId) => layers.get(diffId) !== undefined)) images.set(`sha256:${match[1]}`, config.rootfs.diff_ids);
+      else onDamage(path, new EngineError('internal', 'LAYER_MISSING', 'a layer of this image is missing; load or pull it again'));
+    } catch (error) {
+      onDamage(path, error);
+      setAside(files, paths.dataRoot, path);
+    }
   }
 
   const saveNames = (): Promise<void> => writeDocument(files, namesFile, document);
@@ -130,6 +139,18 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore): 
         return orphans.length;
       }),
   };
+}
+
+function readNames(files: Files, paths: Paths, path: string, onDamage: OnDamage): NamesDocument {
+  const empty = { names: {}, taggedAt: {} };
+  if (!files.exists(path)) return empty;
+  try {
+    return readDocument<NamesDocument>(files, path);
+  } catch (error) {
+    onDamage(path, error);
+    setAside(files, paths.dataRoot, path);
+    return empty;
+  }
 }
 
 function findByName(names: Record<string, string>, text: string): string | undefined {

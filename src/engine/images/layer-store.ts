@@ -1,7 +1,7 @@
 import { decompressed, hashed } from '../archive/index.ts';
 import { EngineError, systemErrorCode } from '../error.ts';
 import type { ByteSource, Files, Machine } from '../ports/index.ts';
-import { readDocument, writeDocument, type Paths } from '../store/index.ts';
+import { readDocument, setAside, writeDocument, type OnDamage, type Paths } from '../store/index.ts';
 import { extractLayer, type WhiteoutMode } from './layer-extract.ts';
 
 export interface Layer {
@@ -40,11 +40,16 @@ export interface LayerStore {
 
 const FOLDER_DIGITS = 16;
 
-export function openLayerStore(files: Files, machine: Machine, paths: Paths): LayerStore {
+export function openLayerStore(files: Files, machine: Machine, paths: Paths, onDamage: OnDamage): LayerStore {
   const layers = new Map<string, Layer>();
   for (const { name } of files.readdir(paths.layers)) {
-    const document = readDocument<LayerDocument>(files, `${paths.layers}/${name}/layer.json`);
-    layers.set(document.diffId, { ...document, folder: name });
+    try {
+      const document = readDocument<LayerDocument>(files, `${paths.layers}/${name}/layer.json`);
+      layers.set(document.diffId, { ...document, folder: name });
+    } catch (error) {
+      onDamage(`${paths.layers}/${name}`, error);
+      setAside(files, paths.dataRoot, `${paths.layers}/${name}`);
+    }
   }
 
   const discard = (staged: StagedLayer): Promise<void> => files.removeTree(staged.path);

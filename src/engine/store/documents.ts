@@ -14,6 +14,22 @@ export function readDocument<T>(files: Files, path: string): T {
   }
 }
 
+/** Told when something in the store could not be read; it is put aside, and the rest goes on. */
+export type OnDamage = (path: string, error: unknown) => void;
+
+/** Puts what cannot be read out of the way, to `<data root>/damaged/`, where a person may look at it; nothing else does. */
+export function setAside(files: Files, dataRoot: string, path: string): void {
+  const folder = `${dataRoot}/damaged`;
+  files.mkdirs(folder, 0o700);
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  for (let number = 0; ; number += 1) {
+    const target = `${folder}/${name}${number === 0 ? '' : `.${number}`}`;
+    if (files.exists(target)) continue;
+    files.rename(path, target);
+    return;
+  }
+}
+
 export async function writeDocument(files: Files, path: string, value: unknown): Promise<void> {
   await files.replaceFile(path, JSON.stringify(value), 0o600);
 }

@@ -2,4 +2,4 @@
 // Owns: folders, the lock against a second daemon, the format's version, atomic documents.
 // Must not: know what the documents mean.
 export { enginePaths, openDataRoot, type DataRootLock, type Paths } from './data-root.ts';
-export { createQueue, readDocument, STORE_FORMAT, writeDocument, type Queue } from './documents.ts';
+export { createQueue, readDocument, setAside, STORE_FORMAT, writeDocument, type OnDamage, type Queue } from './documents.ts';

@@ -1,6 +1,6 @@
 import { EngineError } from '../error.ts';
 import type { Files } from '../ports/index.ts';
-import { readDocument, writeDocument, type Paths } from '../store/index.ts';
+import { readDocument, writeDocument, type OnDamage, type Paths } from '../store/index.ts';
 
 export interface Volume {
   name: string;
@@ -20,12 +20,19 @@ export interface VolumeStore {
   remove(name: string): Promise<void>;
 }
 
-export function openVolumeStore(files: Files, paths: Paths): VolumeStore {
+export function openVolumeStore(files: Files, paths: Paths, onDamage: OnDamage): VolumeStore {
   const volumes = new Map<string, Volume>();
   for (const { name } of files.readdir(paths.volumes)) {
     const document = `${paths.volumes}/${name}/volume.json`;
     // The document is written last: a folder without one was being made when the power went.
-    if (files.exists(document)) volumes.set(name, readDocument<Volume>(files, document));
+    if (!files.exists(document)) continue;
+    try {
+      volumes.set(name, readDocument<Volume>(files, document));
+    } catch (error) {
+      // Its content is what matters, and that is there.
+      onDamage(document, error);
+      volumes.set(name, { name, created: '', labels: {}, options: {}, anonymous: false });
+    }
   }
   const path = (name: string): string => `${paths.volumes}/${name}/_data`;
   return {

@@ -136,6 +136,24 @@ describe.skipIf(obstacle !== undefined)('the daemon dies', () => {
     lab.ok('rm', '-f', 'on-boot', 'stopped-before', 'no-policy');
   });
 
+  it('starts with a damaged store, puts the damage aside, and loses nothing else', async () => {
+    const imageId = lab.ok('inspect', '-f', '{{.Id}}', IMAGE);
+    const good = lab.ok('create', '--name', 'good', IMAGE, 'echo', 'fine');
+    const bad = lab.ok('create', '--name', 'bad', IMAGE, 'true');
+    lab.ok('volume', 'create', 'precious');
+    lab.run(['sh', '-c', `echo data > ${lab.dataRoot}/volumes/precious/_data/file`]);
+    await lab.signalDaemon('SIGKILL');
+    lab.run(['sh', '-c', `echo '{"id":' > ${lab.dataRoot}/containers/${bad}/container.json; : > ${lab.dataRoot}/volumes/precious/volume.json; echo '{}x' > ${lab.dataRoot}/images/names.json`]);
+    await lab.startDaemon();
+    expect(lab.ok('ps', '-a', '--format', '{{.Names}}')).toBe('good');
+    expect(lab.ok('start', '-a', good)).toBe('fine');
+    lab.ok('tag', imageId, IMAGE);
+    expect(lab.ok('run', '--rm', '-v', 'precious:/p', IMAGE, 'cat', '/p/file')).toBe('data');
+    expect(readdirSync(`${lab.dataRoot}/damaged`).sort()).toEqual([bad, 'names.json'].sort());
+    lab.ok('rm', good);
+    lab.ok('volume', 'rm', 'precious');
+  });
+
   it('refuses a second daemon on the same data, and says why', async () => {
     const second = lab.run([process.env['OSBUILD_ENGINE_BINARY'] ?? '', 'daemon', '-H', `unix://${lab.folder}/other.sock`, '--data-root', lab.dataRoot, '--exec-root', `${lab.folder}/other`, '--pidfile', '']);
     expect(second.code).toBe(1);
