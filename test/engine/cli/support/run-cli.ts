@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly workingDirectory?: string;
   readonly stdin?: string;
+  /** What the clock says; the binary has only the real one. */
+  readonly nowMs?: number;
   /** The name it is called by; `docker` unless told otherwise. */
   readonly program?: string;
 }
@@ -29,7 +31,7 @@ export const engineBinary = ((path: string | undefined) => (path !== undefined &
 
 /** Runs the binary itself. */
 export function runBinary(args: readonly string[], host: string, options: RunOptions = {}): Promise<CommandResult> {
-  const { program, ...rest } = options;
+  const { program, nowMs: _ignored, ...rest } = options;
   return runClient(engineBinary ?? '', args, host, { ...rest, argv0: program ?? 'docker' });
 }
 
