@@ -100,11 +100,11 @@ function diskWords(qemu: Qemu, disk: string): string[] {
     case 'sd':
       return drive('if=sd');
     case 'virtio':
-      return [...drive('if=none,id=disk,discard=unmap'), '-device', 'virtio-blk-pci,drive=disk,bootindex=0'];
+      return [...drive('if=none,id=disk,discard=unmap'), '-device', 'virtio-blk-pci,drive=disk,bootindex=1'];
     case 'nvme':
-      return [...drive('if=none,id=disk,discard=unmap'), '-device', 'nvme,drive=disk,serial=minke,bootindex=0'];
+      return [...drive('if=none,id=disk,discard=unmap'), '-device', 'nvme,drive=disk,serial=minke,bootindex=1'];
     case 'sata':
-      return [...drive('if=none,id=disk'), '-device', 'ide-hd,drive=disk,bus=ide.0,bootindex=0'];
+      return [...drive('if=none,id=disk'), '-device', 'ide-hd,drive=disk,bus=ide.0,bootindex=1'];
   }
 }
 

@@ -4,6 +4,7 @@ import type { Arch, DebianArchitecture } from '../model/index.ts';
 export const emulationPackages: readonly string[] = [
   'bash',
   'coreutils',
+  'dash',
   'e2fsprogs',
   'ipxe-qemu',
   'mtools',

@@ -45,7 +45,7 @@ describe('the QEMU command of a machine', () => {
       '-serial', 'mon:stdio',
       '-drive', 'if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd',
       '-drive', 'if=pflash,unit=1,format=raw,file=/disk/uefi-variables.fd',
-      '-drive', 'if=none,id=disk,discard=unmap,format=raw,file=/disk/disk.img', '-device', 'nvme,drive=disk,serial=minke,bootindex=0',
+      '-drive', 'if=none,id=disk,discard=unmap,format=raw,file=/disk/disk.img', '-device', 'nvme,drive=disk,serial=minke,bootindex=1',
       '-netdev', 'user,id=net,hostfwd=tcp:127.0.0.1:40022-:22222', '-device', 'virtio-net-pci,netdev=net,romfile=',
       '-object', 'filter-dump,id=capture,netdev=net,file=/disk/net.pcap',
       '-device', 'virtio-rng-pci', '-device', 'qemu-xhci',
