@@ -52,12 +52,12 @@ export function openConsole({ input, output, log, signal, repeatMs = defaultRepe
     text += chunk;
     const lines = (pendingLine + chunk).split('\n');
     pendingLine = lines.pop() ?? '';
-    for (const line of lines) file.write(`${((Date.now() - started) / 1000).toFixed(2).padStart(8)} ${line.replace(/\r+$/, '')}\n`);
+    for (const line of lines) file.write(`${((Date.now() - started) / 1000).toFixed(2).padStart(8)} ${plain(line)}\n`);
     for (const wake of waiting) wake();
   });
   input.on('error', () => undefined); // QEMU may end while text is on its way to it; `closed` tells
 
-  const tail = (lines: number): string[] => text.replaceAll('\r', '').trimEnd().split('\n').slice(-lines);
+  const tail = (lines: number): string[] => text.trimEnd().split('\n').slice(-lines).map(plain);
   const failure = (message: string): OsbuildError =>
     new OsbuildError('OSB_BOOT_TEST_FAILED', message, { hint: `the console's log is ${log}`, details: { consoleLog: log, tail: tail(40) } });
 
@@ -153,12 +153,21 @@ export function openConsole({ input, output, log, signal, repeatMs = defaultRepe
     run,
     close: (reason) => {
       closed ??= reason;
-      if (pendingLine) file.write(`${pendingLine}\n`);
+      if (pendingLine) file.write(`${plain(pendingLine)}\n`);
       pendingLine = '';
       file.end();
       for (const wake of waiting) wake();
     },
   };
+}
+
+const escape = String.fromCharCode(27);
+const controlSequence = new RegExp(`${escape}(\\[[0-9;?!]*[ -/]*[@-~]|[()][A-Za-z0-9]|[=>c])`, 'g');
+
+/** A line without colours, cursor movements and what a progress display wrote over. */
+export function plain(line: string): string {
+  const shown = line.replace(controlSequence, '').replace(/\r+$/, '');
+  return shown.slice(shown.lastIndexOf('\r') + 1);
 }
 
 /** The checksum of cksum(1): CRC-32 of POSIX over the bytes and their count. */

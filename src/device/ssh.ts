@@ -1,9 +1,6 @@
 import { once } from 'node:events';
 
-import ssh2, { type Client as SshClient, type ConnectConfig } from 'ssh2';
-
-// A CommonJS package: under Node.js its names are members of the default export.
-const { Client, utils } = ssh2;
+import ssh2, { type Client, type ConnectConfig } from 'ssh2';
 
 import { OsbuildError } from '../model/index.ts';
 
@@ -34,13 +31,13 @@ export interface SshSession {
 }
 
 export function makeSshKey(comment: string): SshKey {
-  const pair = utils.generateKeyPairSync('ed25519', { comment });
+  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
   return { privateKey: pair.private, publicKey: pair.public };
 }
 
 /** Logs in once. Throws an Error with ssh2's `level`: client-authentication means that the door is shut, anything else that nobody answered. */
 export async function connectSsh(target: SshTarget, login: SshLogin, timeoutMs: number): Promise<SshSession> {
-  const client = new Client();
+  const client = new ssh2.Client();
   const config: ConnectConfig = {
     ...target,
     ...login,
@@ -89,7 +86,7 @@ export async function waitForSsh(target: SshTarget, login: SshLogin, options: { 
   throw new OsbuildError('OSB_BOOT_TEST_FAILED', `no login over SSH on port ${target.port} within ${Math.round(options.timeoutMs / 1000)} s`, { cause: last, details: { last: String(last) } });
 }
 
-async function exec(client: SshClient, command: string, { stdin, timeoutMs = 60_000 }: { stdin?: Uint8Array; timeoutMs?: number }): Promise<SshResult> {
+async function exec(client: Client, command: string, { stdin, timeoutMs = 60_000 }: { stdin?: Uint8Array; timeoutMs?: number }): Promise<SshResult> {
   return new Promise((resolve, reject) => {
     client.exec(command, (error, channel) => {
       if (error) {

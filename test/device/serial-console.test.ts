@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 
-import { openConsole, posixChecksum, type SerialConsole } from '../../src/device/serial-console.ts';
+import { openConsole, plain, posixChecksum, type SerialConsole } from '../../src/device/serial-console.ts';
 
 const folders: string[] = [];
 const programs: { kill(signal: 'SIGKILL'): unknown }[] = [];
@@ -76,6 +76,11 @@ describe('a shell on a serial console', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect((await readFile(log, 'utf8')).split('\n').map((line) => line.trim().replace(/^[\d.]+ /, ''))).toEqual(['line one', 'Kernel panic', '']);
   });
+});
+
+test('colours, cursor movements and overwritten progress stay out of logs', () => {
+  expect(plain('\u001b[0;32m  OK  \u001b[0m] Started \u001b[0;1;39mx\u001b[0m.\r')).toBe('  OK  ] Started x.');
+  expect(plain('\u001b[!p\u001b[?7hfirst\rsecond\r\r')).toBe('second');
 });
 
 test('the checksum is that of cksum(1)', () => {
