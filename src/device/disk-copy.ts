@@ -44,6 +44,18 @@ export async function copyDisk({ image, folder, machine, tree, minimumBytes = 0,
   }
 }
 
+/** A copy that an earlier run left in the folder, or null. */
+export async function keptDisk(folder: string): Promise<DiskCopy | null> {
+  const path = join(folder, 'disk.img');
+  const file = await open(path, 'r').catch(() => null);
+  if (!file) return null;
+  try {
+    return { path, partitions: await readPartitions(file), sizeBytes: (await file.stat()).size };
+  } finally {
+    await file.close();
+  }
+}
+
 /** QEMU's SD cards must have a power of two as size; other disks get the same, for growth to be seen. */
 export function diskSize(shippedBytes: number, machine: Machine): number {
   const room = 256 * 1024 * 1024;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { start } from '../exec/index.ts';
 import type { Emit, Machine } from '../model/index.ts';
-import { copyDisk, configureDisk } from './disk-copy.ts';
+import { copyDisk, configureDisk, keptDisk } from './disk-copy.ts';
 import { freePort } from './free-port.ts';
 import { prepareLane } from './lane.ts';
 import type { SshKey } from './ssh.ts';
@@ -16,7 +16,7 @@ export interface InteractiveOptions {
   image: string;
   /** Folder of the emulation tools tree. */
   toolsTree: string;
-  /** Folder of this run. Kept by the caller's choice: the disk in it can be started again. */
+  /** Folder of this run. A disk that an earlier run left in it is started again. */
   work: string;
   hostEnvironment: Record<string, string>;
   /** Key to let in over SSH, and the host name, put into the copy's config.json. */
@@ -37,8 +37,10 @@ export async function runInteractively(options: InteractiveOptions): Promise<num
   const { machine, image, work, hostEnvironment, signal, say } = options;
   await mkdir(work, { recursive: true });
   const tree = openToolsTree({ folder: options.toolsTree, work, hostEnvironment, signal });
-  say(`unpacking ${image}`);
-  const disk = await copyDisk({ image, folder: join(work, 'disk'), machine, tree });
+  const folder = join(work, 'disk');
+  const kept = await keptDisk(folder);
+  say(kept ? `starting ${kept.path} again` : `unpacking ${image}`);
+  const disk = kept ?? (await copyDisk({ image, folder, machine, tree }));
   const keys = options.sshKey === undefined ? {} : { os: { sshKeys: [options.sshKey.publicKey] } };
   const name = options.hostname === undefined ? {} : { hostname: options.hostname };
   if (options.sshKey !== undefined || options.hostname !== undefined) await configureDisk(disk, { ...name, ...keys }, tree);
