@@ -22,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Flags of `create`; each must become the same request as with Docker's own client. */
 const flagSets: readonly string[] = [
-  '', '-i', '-t', '-it', '-a stdout', '-a stdin -a stderr -i', '--name web', '-h box --domainname lan', '-u 1000:1000', '-w /work', '--entrypoint /bin/sh', '--entrypoint=', '-e A=1 -e B= -e PASSED -e UNSET_ONE', `--env-file ${envFile} -e A=2`,
+  '', '-i', '-t', '-it', '-a stdout', '-a stdin -a stderr -i', '--name web', '-h box --domainname lan', '-u 1000:1000', '-w /app', '--entrypoint /bin/sh', '--entrypoint=', '-e A=1 -e B= -e PASSED -e UNSET_ONE', `--env-file ${envFile} -e A=2`,
   `--label-file ${labelFile} -l a=b -l bare2 --label from.file=no`, '-p 8080:80', '-p 127.0.0.1:8080:80/udp', '-p 80', '-p 127.0.0.1::80', '-p [::1]:90:90', '-p 8000-8002:80-82', '-p 8000-8010:80', '-P --expose 90 --expose 7000-7002/udp',
   '-v /host:/data', '-v /host:/data:ro,z', '-v named:/data', '-v /anonymous', '-v ./relative:/data', '-v ../up:/data', '--volumes-from other:ro --volume-driver local', '--tmpfs /run --tmpfs /tmp:size=64m,mode=1777',
   '--mount type=bind,src=/a,dst=/b,readonly', '--mount source=vol,target=/b,volume-nocopy', '--mount type=tmpfs,dst=/t,tmpfs-size=10m,tmpfs-mode=1770', '--mount type=bind,source=./rel,target=/b,bind-propagation=rslave', '--mount type=volume,src=v,dst=/d,volume-subpath=sub,volume-label=a=b,volume-driver=local,"volume-opt=o=uid=1,gid=2"',

@@ -128,7 +128,7 @@ export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
       chmod: (path, mode) => fs.chmodSync(path, mode),
     },
     process: {
-      workingDirectory: options.workingDirectory ?? '/work-here',
+      workingDirectory: options.workingDirectory ?? '/here',
       architecture: 'amd64',
       environment: () => options.environment ?? {},
       onSignal(name, listener) {
