@@ -9,9 +9,10 @@ import { lock } from './lock.ts';
 import { machines } from './machines.ts';
 import { recipes } from './recipes.ts';
 import { runCommand } from './run.ts';
+import { size } from './size.ts';
 import { test } from './test.ts';
 import { tools } from './tools.ts';
 import { why } from './why.ts';
 
 /** In the order in which help shows them. */
-export const commands: Command[] = [image, test, runCommand, machines, recipes, init, lock, engine, graph, why, tools, cache, doctor];
+export const commands: Command[] = [image, test, runCommand, machines, recipes, size, init, lock, engine, graph, why, tools, cache, doctor];
