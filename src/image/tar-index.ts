@@ -37,8 +37,8 @@ function entries(fd: number): TarEntry[] {
   let extended = new Map<string, string>();
   for (;;) {
     const got = readSync(fd, header, 0, blockBytes, position);
-    if (got === 0 || header.every((byte) => byte === 0)) return found;
     if (got < blockBytes) throw new Error(`tar: cut off at byte ${position}`);
+    if (header.every((byte) => byte === 0)) return found;
     checkSum(header, position);
     const type = header.toString('latin1', 156, 157);
     const sizeBytes = extended.has('size') ? Number(extended.get('size')) : number(header, 124, 12);

@@ -134,7 +134,7 @@ export interface Machine {
      */
     firmware?: string;
     /**
-     * For boot: kernel.
+     * Given to QEMU with boot: kernel, and with boot: u-boot where the firmware of the board would give one.
      */
     deviceTree?: string;
     disk?: 'virtio' | 'sd' | 'nvme' | 'sata';
