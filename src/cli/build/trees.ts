@@ -1,4 +1,4 @@
-import { toolchainPackages } from '../../engine-binary/index.ts';
+import { engineTargets, toolchainPackages } from '../../engine-binary/index.ts';
 import { busyboxPackages, emulationPackages } from '../../device/index.ts';
 import { imageTools as imageToolPackages } from '../../image/index.ts';
 import type { AnyTask, Arch, DebianArchitecture } from '../../model/index.ts';
@@ -31,8 +31,10 @@ export function busybox(arch: Arch): TreeSpec {
   return { name: `busybox-${architecture}`, title: `busybox for ${architecture}`, packages, architecture, foreign: [] };
 }
 
+/** The toolchain of an architecture; those with the same Debian architecture share one. */
 export function toolchain(arch: Arch): TreeSpec {
-  return toolchainSpec(`toolchain-${arch}`, `toolchain for ${arch}`, [arch]);
+  const { debianArchitecture } = engineTargets[arch];
+  return toolchainSpec(`toolchain-${debianArchitecture}`, `toolchain for ${debianArchitecture}`, [arch]);
 }
 
 export function toolchainSpec(name: string, title: string, archs: readonly Arch[]): TreeSpec {

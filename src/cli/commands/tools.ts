@@ -6,7 +6,18 @@ import type { Command } from '../command.ts';
 import { openProject } from '../project.ts';
 
 /** All trees by name. `toolchain` builds for every architecture, for tests of the host; images take the one they need. */
-export const treeSpecs: TreeSpec[] = [imageTools, emulation, ...archs.map(toolchain), toolchainSpec('toolchain', 'toolchain for all architectures', archs), ...[...new Map(archs.map((arch) => [busybox(arch).name, busybox(arch)])).values()]];
+export const treeSpecs: TreeSpec[] = byName([
+  imageTools,
+  emulation,
+  ...archs.map(toolchain),
+  ...archs.map(busybox),
+  toolchainSpec('toolchain', 'toolchain for all architectures', archs),
+]);
+
+/** Architectures share trees. */
+function byName(specs: TreeSpec[]): TreeSpec[] {
+  return [...new Map(specs.map((spec) => [spec.name, spec])).values()];
+}
 
 export const tools: Command = {
   name: 'tools',
