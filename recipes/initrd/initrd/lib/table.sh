@@ -48,20 +48,20 @@ settle_table() {
 # sfdisk writes the backup before the primary, and either is enough for the next boot (`gpt` on the kernel command line).
 # It also moves the backup to the end of the disk, and mends a primary that a power cut damaged.
 settle_gpt() {
-  dump=$(sfdisk --dump "$1" 2>/run/sfdisk.log) || { warn "cannot read the partition table of $1"; return 0; }
+  dump=$(sfdisk --dump "$1" 2>"${run:-/run}/sfdisk.log") || { warn "cannot read the partition table of $1"; return 0; }
   data_end=$(echo "$dump" | sed -n "s/^[^ ]*[^0-9]$data_partition : start= *\([0-9]*\), size= *\([0-9]*\),.*/\1 \2/p" | awk '{ print $1 + $2 }')
   [ -n "$data_end" ] || return 0
   free=$(($(sectors_of "$1") - 34 - data_end))
   fresh=
   case $dump in *"$disk_id"*) fresh=1 changed='new identifiers' ;; esac
   [ "$free" -gt $grow_threshold_sectors ] && changed="${changed:+$changed, }data grows by $((free / 2048)) MiB"
-  grep -q corrupt /run/sfdisk.log && changed="${changed:+$changed, }repaired from its copy"
+  grep -q corrupt "${run:-/run}/sfdisk.log" && changed="${changed:+$changed, }repaired from its copy"
   [ -n "$changed" ] || return 0
   # Without a size the partition takes all there is; without identifiers sfdisk makes random ones.
   echo "$dump" | sed -e '/^last-lba:/d' -e '/^device:/d' \
     -e "s/^\([^ ]*[^0-9]$data_partition : start= *[0-9]*\), size= *[0-9]*/\1/" \
     ${fresh:+-e '/^label-id:/d' -e 's/ uuid=[^,]*,//'} |
-    sfdisk --quiet --no-reread --no-tell-kernel --wipe never --wipe-partitions never "$1" >>/run/sfdisk.log 2>&1 ||
+    sfdisk --quiet --no-reread --no-tell-kernel --wipe never --wipe-partitions never "$1" >>"${run:-/run}/sfdisk.log" 2>&1 ||
     warn "cannot write the partition table of $1"
 }
 

@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { bootFiles, type BootFile, type BootOptions } from '../../src/image/boot-files.ts';
+import { bootRoom } from '../../src/image/boot-room.ts';
+import { packUbootScript } from '../../src/image/uboot-script.ts';
+import { crc32 } from 'node:zlib';
+
+const MiB = 1024 ** 2;
+const pc: BootOptions['machine'] = {
+  kernel: { debian: { package: 'linux-image-amd64', architecture: 'amd64' } },
+  boot: { method: 'systemd-boot', package: { package: 'systemd-boot-efi', architecture: 'amd64' }, efiName: 'BOOTX64.EFI' },
+};
+const pi: BootOptions['machine'] = {
+  kernel: { debian: { package: 'linux-image-arm64', architecture: 'arm64' } },
+  boot: {
+    method: 'u-boot',
+    package: { package: 'u-boot-rpi', architecture: 'arm64' },
+    file: 'usr/lib/u-boot/rpi_3/u-boot.bin',
+    target: 'u-boot.bin',
+    addresses: { kernel: '0x08000000' },
+    firmware: { package: { package: 'raspi-firmware', architecture: 'all' }, folder: 'usr/lib/raspi-firmware', files: ['start.elf'], config: 'kernel=u-boot.bin\n' },
+  },
+};
+const common = { config: { hostname: 'here' }, commandLine: ['console=ttyS0', 'panic=10'], title: 'Minke OS', version: '1.2.3', epoch: 1_700_000_000 };
+const pcSources = { deviceTrees: [], bootLoader: ['systemd-boot-efi/usr/lib/systemd/boot/efi/systemd-bootx64.efi'] };
+const piSources = {
+  deviceTrees: ['broadcom/bcm2837-rpi-3-b.dtb'],
+  bootLoader: ['u-boot-rpi/usr/lib/u-boot/rpi_3/u-boot.bin', 'raspi-firmware/usr/lib/raspi-firmware/start.elf'],
+};
+const text = (files: BootFile[], path: string): string => {
+  const content = files.find((file) => file.path === path)?.content;
+  return Buffer.isBuffer(content) ? content.toString('latin1') : '';
+};
+
+describe('the boot partition', () => {
+  test('of a PC: loader, entry of slot A, kernel and initrd below A/', () => {
+    const files = bootFiles({ ...common, machine: pc }, pcSources);
+    expect(files.map(({ path }) => path)).toEqual(['A/initrd', 'A/kernel', 'EFI/BOOT/BOOTX64.EFI', 'config.json', 'loader/entries/minke-a.conf', 'loader/loader.conf']);
+    expect(text(files, 'loader/entries/minke-a.conf')).toBe(
+      'title    Minke OS (A)\nversion  1.2.3\nlinux    /A/kernel\ninitrd   /A/initrd\noptions  console=ttyS0 panic=10 minke.slot=A\n',
+    );
+    expect(text(files, 'loader/loader.conf')).toContain('default minke-a.conf\ntimeout 0\n');
+    expect(JSON.parse(text(files, 'config.json'))).toEqual({ hostname: 'here' });
+  });
+
+  test('of a Raspberry Pi: firmware, U-Boot, its script, device trees for the slot and for the firmware', () => {
+    const files = bootFiles({ ...common, machine: pi }, piSources);
+    expect(files.map(({ path }) => path)).toEqual([
+      'A/dtb/broadcom/bcm2837-rpi-3-b.dtb',
+      'A/initrd',
+      'A/kernel',
+      'bcm2837-rpi-3-b.dtb',
+      'boot.scr',
+      'config.json',
+      'config.txt',
+      'minke/slot.env',
+      'start.elf',
+      'u-boot.bin',
+    ]);
+    expect(text(files, 'minke/slot.env')).toBe('slot=A\n');
+    const script = text(files, 'boot.scr').slice(72);
+    expect(script).toContain('setenv kernel_addr_r 0x08000000\n');
+    expect(script).toContain('console=ttyS0 panic=10 minke.slot=${slot} minke.boot=PARTUUID=${boot_uuid}');
+    expect(script).toContain('booti ${kernel_addr_r} ${initrd} ${tree}');
+  });
+
+  test('has the message of a file that a package lacks, with what is there', () => {
+    expect(() => bootFiles({ ...common, machine: pc }, { deviceTrees: [], bootLoader: ['systemd-boot-efi/usr/lib/systemd/boot/efi/systemd-bootaa64.efi'] })).toThrow(
+      expect.objectContaining({ code: 'OSB_PACKAGE_MISSING', hint: expect.stringContaining('systemd-bootaa64.efi') }),
+    );
+  });
+});
+
+test('a U-Boot script has a header whose sums are right', () => {
+  const image = packUbootScript('echo hello\n', 1_700_000_000);
+  const header = Buffer.from(image.subarray(0, 64));
+  const sum = header.readUInt32BE(4);
+  header.writeUInt32BE(0, 4);
+  expect(sum).toBe(crc32(header));
+  expect(header.readUInt32BE(24)).toBe(crc32(image.subarray(64)));
+  expect(header.readUInt32BE(12)).toBe(image.length - 64);
+  expect(image.readUInt32BE(64)).toBe(11);
+  expect(image.toString('latin1', 72)).toBe('echo hello\n');
+});
+
+test('a boot partition needs room for both slots and for a new copy of its largest shared file', () => {
+  const sizes = new Map([['A/kernel', 30 * MiB], ['A/initrd', 5 * MiB], ['u-boot.bin', MiB], ['start.elf', 3 * MiB]]);
+  const { needBytes } = bootRoom(sizes);
+  expect(needBytes).toBeGreaterThan((2 * 35 + 4 + 3) * MiB);
+  expect(needBytes).toBeLessThan((2 * 35 + 4 + 3) * MiB * 1.02);
+});

@@ -1,0 +1,203 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { encodeGpt } from '../../src/image/gpt.ts';
+import { encodeMbr } from '../../src/image/mbr.ts';
+import { planPartitions, type DiskLayout } from '../../src/image/partition-table.ts';
+
+const scripts = new URL('../../recipes/initrd/initrd/', import.meta.url).pathname;
+const has = (program: string, ...args: string[]): boolean => spawnSync(program, args).error === undefined;
+const shell = has('busybox', 'true') ? ['busybox', 'sh'] : ['sh'];
+const hasSfdisk = has('sfdisk', '--version');
+
+let folder = '';
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'osbuild-initrd-'))));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs lines with functions of the initrd, with messages going to standard output and nothing told to a kernel. */
+function run(lines: string, variables: Record<string, string> = {}): { status: number | null; stdout: string; stderr: string } {
+  const load = ['console', 'disk', 'table', 'filesystems', 'state'].map((part) => `. ${scripts}lib/${part}.sh`).join('\n');
+  const script = `${load}\nsay() { echo "say: $*"; }\nwarn() { echo "warn: $*"; }\nblockdev() { :; }\n${lines}`;
+  const [program = 'sh', ...args] = [...shell, '-c', script];
+  return spawnSync(program, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', ...variables } });
+}
+
+function image(layout: DiskLayout, sizeBytes: number): string {
+  const file = join(folder, `${layout.table}-disk`);
+  rmSync(file, { force: true });
+  const fd = openSync(file, 'w');
+  ftruncateSync(fd, sizeBytes);
+  for (const { offset, bytes } of layout.table === 'gpt' ? encodeGpt(layout) : encodeMbr(layout)) writeSync(fd, bytes, 0, bytes.length, offset);
+  closeSync(fd);
+  return file;
+}
+
+const partitions = (file: string): Array<{ start: number; size: number; uuid?: string }> =>
+  JSON.parse(spawnSync('sfdisk', ['--json', file], { encoding: 'utf8' }).stdout).partitiontable.partitions;
+const faults = (file: string): string => spawnSync('sfdisk', ['--verify', file], { encoding: 'utf8' }).stdout;
+
+test.each(['init', ...['console', 'disk', 'filesystems', 'modules', 'state', 'table'].map((part) => `lib/${part}.sh`)])('%s is valid for sh', (file) => {
+  expect(spawnSync('sh', ['-n', scripts + file], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+});
+
+test('shellcheck finds nothing in the scripts', (context) => {
+  if (!has('shellcheck', '--version')) context.skip('shellcheck is not installed');
+  // 1090, 1091: sources that do not exist here; 2154: variables of the configuration; 2059: printf of octal escapes.
+  const files = ['init', 'lib/console.sh', 'lib/disk.sh', 'lib/filesystems.sh', 'lib/modules.sh', 'lib/state.sh', 'lib/table.sh'];
+  const result = spawnSync('shellcheck', ['-s', 'sh', '-e', 'SC1090,SC1091,SC2154,SC2059,SC2034,SC2046', ...files.map((file) => scripts + file)], { encoding: 'utf8' });
+  expect(result.stdout).toBe('');
+});
+
+describe('growing the disk on first boot', () => {
+  const settle = (layout: DiskLayout, file: string): string => {
+    const names: Record<string, string> = {
+      run: folder,
+      table: layout.table,
+      disk_id: layout.diskId,
+      data_partition: String(layout.partitions.find(({ name }) => name === 'data')?.number),
+    };
+    // The functions name devices below /dev: the image stands in for one.
+    const { stdout, stderr } = run(`settle_${layout.table} ${file}; echo "changed: $changed"`, { ...names });
+    expect(stderr).toBe('');
+    return stdout;
+  };
+
+  describe.each(['gpt', 'mbr'] as const)('%s', (table) => {
+    const layout = planPartitions('board', { table });
+    let file = '';
+    beforeEach((context) => {
+      if (table === 'gpt' && !hasSfdisk) context.skip('sfdisk is not installed');
+      file = image(layout, 4 * 1024 ** 3);
+    });
+
+    test('data takes all there is, the others stay where they are, identifiers are new', () => {
+      const shipped = partitions(file);
+      const output = settle(layout, file);
+      expect(output).toContain('new identifiers');
+      expect(output).toMatch(/data grows by \d+ MiB/);
+      const grown = partitions(file);
+      const last = grown.at(-1);
+      expect(grown.slice(0, table === 'gpt' ? -1 : 3).map(({ start, size }) => [start, size])).toEqual(shipped.slice(0, table === 'gpt' ? -1 : 3).map(({ start, size }) => [start, size]));
+      expect(last?.start).toBe(shipped.at(-1)?.start);
+      const end = ((last?.start ?? 0) + (last?.size ?? 0)) * 512;
+      expect(4 * 1024 ** 3 - end).toBeLessThanOrEqual(1024 ** 2);
+      expect(faults(file)).toContain('No errors detected');
+      const uuids = new Set([...grown, ...shipped].map(({ uuid }) => uuid));
+      if (table === 'gpt') expect(uuids.size).toBe(10);
+    });
+
+    test('a second boot changes nothing', () => {
+      settle(layout, file);
+      const once = partitions(file);
+      expect(settle(layout, file)).toBe('changed: \n');
+      expect(partitions(file)).toEqual(once);
+    });
+  });
+
+  test('gpt: a primary table that a power cut damaged is repaired from its copy', (context) => {
+    if (!hasSfdisk) context.skip('sfdisk is not installed');
+    const layout = planPartitions('board', { table: 'gpt' });
+    const file = image(layout, layout.sizeBytes);
+    settle(layout, file);
+    const before = partitions(file);
+    const fd = openSync(file, 'r+');
+    writeSync(fd, Buffer.alloc(512, 0xee), 0, 512, 2 * 512);
+    closeSync(fd);
+    expect(settle(layout, file)).toContain('repaired from its copy');
+    expect(partitions(file)).toEqual(before);
+    expect(faults(file)).toContain('No errors detected');
+  });
+
+  test('mbr: a power cut between any two writes leaves a table that the next boot finishes', () => {
+    const layout = planPartitions('board', { table: 'mbr' });
+    const whole = image(layout, 2 * 1024 ** 3);
+    settle(layout, whole);
+    const wanted = sectors(whole, layout);
+    for (let writes = 0; writes < 4; writes++) {
+      const file = image(layout, 2 * 1024 ** 3);
+      // The write that the power cut hits does not happen, nor any after it.
+      run(`left=${writes}\neval "real_$(sed -n '/^write_u32() {/,/^}/p' ${scripts}lib/table.sh)"\nwrite_u32() { [ $left -gt 0 ] || exit 1; left=$((left - 1)); real_write_u32 "$@"; }\nsettle_mbr ${file}`, {
+        disk_id: layout.diskId,
+        table: 'mbr',
+      });
+      if (hasSfdisk) expect(partitions(file), `after ${writes} writes`).toHaveLength(6);
+      settle(layout, file);
+      expect(sectors(file, layout), `after ${writes} writes`).toEqual(wanted);
+    }
+  });
+});
+
+/** Table sectors but for the random signature. */
+function sectors(file: string, layout: DiskLayout): string[] {
+  const fd = openSync(file, 'r');
+  const found = encodeMbr(layout).map(({ offset }) => {
+    const bytes = Buffer.alloc(512);
+    readSync(fd, bytes, 0, 512, offset);
+    if (offset === 0) bytes.fill(0, 440, 444);
+    return bytes.toString('hex');
+  });
+  closeSync(fd);
+  return found;
+}
+
+describe('finding the disk', () => {
+  test.each(['gpt', 'mbr'] as const)('%s: the PARTUUID of the first partition is read from the table', (table) => {
+    const layout = planPartitions('board', { table });
+    const file = image(layout, layout.sizeBytes);
+    expect(run(`first_partuuid ${file}`).stdout.trim()).toBe(layout.partitions[0]?.uuid);
+  });
+
+  test('partitions are found by number on their own disk, whatever the naming scheme', () => {
+    const sys = join(folder, 'sys');
+    const add = (disk: string, parts: Record<string, number>): void => {
+      for (const [name, number] of Object.entries(parts)) {
+        mkdirSync(join(sys, 'devices', disk, name), { recursive: true });
+        writeFileSync(join(sys, 'devices', disk, name, 'partition'), `${number}\n`);
+        mkdirSync(join(sys, 'class/block'), { recursive: true });
+        symlinkSync(`../../devices/${disk}/${name}`, join(sys, 'class/block', name));
+      }
+      symlinkSync(`../../devices/${disk}`, join(sys, 'class/block', disk));
+    };
+    // Linux has the partition's folder inside the disk's, and both in class/block.
+    const inside = (disk: string): void => void run(`for p in ${sys}/devices/${disk}/*; do :; done`);
+    add('mmcblk0', { mmcblk0p1: 1, mmcblk0p2: 2, mmcblk0p6: 6 });
+    add('sda', { sda1: 1, sda2: 2 });
+    inside('sda');
+    expect(run('disk_of_partition mmcblk0p6; partition_of_disk mmcblk0 6; partition_of_disk sda 2; partition_of_disk sda 6 || echo none', { sys }).stdout).toBe(
+      'mmcblk0\nmmcblk0p6\nsda2\nnone\n',
+    );
+  });
+
+  test('kernel parameters: the last of several counts, a missing one is empty', () => {
+    mkdirSync(join(folder, 'proc'), { recursive: true });
+    writeFileSync(join(folder, 'proc/cmdline'), 'quiet minke.slot=A minke.slot=B xminke.boot=no minke.boot=PARTUUID=1-2\n');
+    expect(run('kernel_parameter minke.slot; kernel_parameter minke.boot; echo "[$(kernel_parameter none)]"', { proc: join(folder, 'proc') }).stdout).toBe('B\nPARTUUID=1-2\n[]\n');
+  });
+
+  test('numbers are written as four bytes, little-endian', () => {
+    const file = join(folder, 'bytes');
+    writeFileSync(file, Buffer.alloc(16, 0x55));
+    expect(run(`write_u32 ${file} 4 3735928559; read_u32 ${file} 4; read_u32 ${file} 0; write_u32 ${file} 4 0; read_u32 ${file} 4; write_u32 ${file} 4 2560; read_u32 ${file} 4`).stdout).toBe(
+      '3735928559\n1431655765\n0\n2560\n',
+    );
+  });
+});
+
+describe('writable paths', () => {
+  test('the copy has the image’s content, its own mode, and appears only when it is whole', () => {
+    const from = join(folder, 'image-etc');
+    mkdirSync(join(from, 'inner'), { recursive: true });
+    writeFileSync(join(from, 'inner/file'), 'content');
+    const to = join(folder, 'state/root/etc/thing');
+    mkdirSync(`${to}.new/left-over`, { recursive: true });
+    const { stdout } = run(`seed ${from} ${to} 0750 - && cat ${to}/inner/file && stat -c %a ${to} && ls -A ${to} && ls -A ${join(folder, 'state/root/etc')}`);
+    expect(stdout).toBe('content750\ninner\nthing\n');
+  });
+
+  test('a copy that cannot be made whole leaves nothing behind under its name', () => {
+    const to = join(folder, 'state/root/etc/broken');
+    expect(run(`seed ${join(folder, 'not-there')} ${to} - - || echo failed; ls ${to} 2>/dev/null`).stdout).toBe('failed\n');
+  });
+});
