@@ -65,3 +65,8 @@ export async function inspect(context: ApiContext, request: ApiRequest): Promise
 export async function create(): Promise<void> {
   throw new EngineError('not-implemented', 'NETWORK_CREATE', 'user-defined networks are not supported by this version of the engine', { hint: 'bridge, host and none are there' });
 }
+
+/** Only networks that users made are ever pruned, and there are none. */
+export async function prune(_: ApiContext, request: ApiRequest): Promise<void> {
+  await sendJson(request, 200, { NetworksDeleted: null });
+}

@@ -1,9 +1,11 @@
+import * as archive from './archive.ts';
 import * as containers from './containers.ts';
 import type { ApiContext } from './context.ts';
 import * as exec from './exec.ts';
 import * as images from './images.ts';
 import * as networks from './networks.ts';
 import type { Route } from './router.ts';
+import { stats } from './stats.ts';
 import * as streams from './streams.ts';
 import * as system from './system.ts';
 import * as volumes from './volumes.ts';
@@ -29,6 +31,11 @@ export const ROUTES: readonly Route<ApiContext>[] = [
   ['POST', '/containers/{id}/unpause', containers.unpause],
   ['POST', '/containers/{id}/rename', containers.rename],
   ['GET', '/containers/{id}/top', containers.top],
+  ['GET', '/containers/{id}/stats', stats],
+  ['HEAD', '/containers/{id}/archive', archive.stat],
+  ['GET', '/containers/{id}/archive', archive.read],
+  ['PUT', '/containers/{id}/archive', archive.write],
+  ['GET', '/containers/{id}/export', archive.exportContainer],
   ['DELETE', '/containers/{id}', containers.remove],
   ['POST', '/containers/{id}/wait', streams.wait],
   ['POST', '/containers/{id}/attach', streams.attach],
@@ -57,5 +64,9 @@ export const ROUTES: readonly Route<ApiContext>[] = [
 
   ['GET', '/networks', networks.list],
   ['POST', '/networks/create', networks.create],
+  ['POST', '/networks/prune', networks.prune],
   ['GET', '/networks/{id}', networks.inspect],
+
+  // There is no build cache; `docker system prune` asks all the same.
+  ['POST', '/build/prune', system.pruneBuilds],
 ];

@@ -179,3 +179,7 @@ function references({ containers }: ApiContext, volume: string): number {
 export async function auth(_: ApiContext, request: ApiRequest): Promise<void> {
   await sendJson(request, 501, { message: 'registry logins are not supported by this version of the engine' });
 }
+
+export async function pruneBuilds(_: ApiContext, request: ApiRequest): Promise<void> {
+  await sendJson(request, 200, { CachesDeleted: null, SpaceReclaimed: 0 });
+}

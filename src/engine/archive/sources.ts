@@ -53,13 +53,14 @@ export function hashed(source: ByteSource): HashedSource {
 }
 
 /** gzip or zstd by the first bytes; anything else passes as it is. Throws 'CORRUPT' or 'TRUNCATED' for damaged data. */
-export async function decompressed(input: ByteSource): Promise<ByteSource & { close(): void }> {
+export async function decompressed(input: ByteSource): Promise<ByteSource & { readonly compressed: boolean; close(): void }> {
   const { start, source } = await peek(input, 4);
   const format = detect(start);
-  if (format === null) return { read: () => source.read(), close: () => undefined };
+  if (format === null) return { compressed: false, read: () => source.read(), close: () => undefined };
   const codec = format === 'gzip' ? gunzip() : unzstd();
   let finished = false;
   return {
+    compressed: true,
     async read() {
       for (;;) {
         const out = codec.pull();

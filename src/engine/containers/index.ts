@@ -1,6 +1,7 @@
 // Purpose: the life of containers: create, start, watch, stop, remove, and what clients do with them meanwhile.
 // Owns: containers/ below the data root, run-time bundles, the OCI specification.
 // Must not: know HTTP.
+export { readArchive, statPath, withFiles, writeArchive, type PathStat } from './archive.ts';
 export { connectAttach, pumpAttach, type AttachClient, type AttachStreams } from './attach.ts';
 export { parseBoundingSet } from './capabilities.ts';
 export { openCollection, type Container, type ContainerCollection } from './collection.ts';
@@ -19,6 +20,8 @@ export { isLive, ZERO_TIME, type ContainerRecord } from './record.ts';
 export { recoverContainers, startByPolicy } from './recover.ts';
 export { inUse, removeContainer, usedLayers } from './remove.ts';
 export { createRootfsStore } from './rootfs.ts';
+export { cgroupPath } from './spec.ts';
 export { logPath, startContainer } from './start.ts';
+export { readStatistics, type ContainerStatistics } from './statistics.ts';
 export { endContainer, killContainer, pauseContainer, restartContainer, stopContainer, unpauseContainer } from './stop.ts';
 export { waitContainer, type WaitCondition } from './wait.ts';

@@ -29,7 +29,7 @@ export async function writeLogs(context: ContainerContext, container: Container,
     if (!request.follow || !(await firstStart(context, container, gone))) return;
     fd = files.open(path, 'read');
   }
-  const watch = request.follow ? files.watch(path) : undefined;
+  let watch = request.follow ? files.watch(path) : undefined;
   const forget = gone.onCancel(() => watch?.close());
   try {
     let position = request.tail === undefined ? 0 : tailPosition(files, fd, request.tail);
@@ -48,6 +48,17 @@ export async function writeLogs(context: ContainerContext, container: Container,
         kept = buffer.slice(usedBytes);
         if (pieces.length > 0) await sink.write(pieces);
         if (done) return;
+      }
+      // At its size limit conmon goes on in a new file of the same name.
+      if (files.fstat(fd).linkCount === 0 && files.exists(path)) {
+        files.close(fd);
+        fd = files.open(path, 'read');
+        position = 0;
+        if (watch !== undefined) {
+          watch.close();
+          watch = files.watch(path);
+        }
+        continue;
       }
       if (watch === undefined || !live) return;
       await changeOrEnd(container, watch);

@@ -2,6 +2,7 @@ import { EngineError } from '../error.ts';
 import { parseContainerPort, type PortMap } from '../network/index.ts';
 import type { ContainerConfig, CreateRequest, DeviceMapping, EndpointRequest, HostConfig, MountRequest, RestartPolicy } from './config.ts';
 import { createFields, type Fields } from './fields.ts';
+import { parseSize } from './sizes.ts';
 
 export const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
@@ -169,8 +170,10 @@ function checkConsistency(config: ContainerConfig, host: HostConfig): void {
   if (host.OomScoreAdj < -1000 || host.OomScoreAdj > 1000) throw invalid(`Invalid value ${host.OomScoreAdj}, range for oom score adj is [-1000, 1000]`);
   if (config.Hostname.length > 64 || !/^[\w.-]*$/.test(config.Hostname)) throw invalid(`invalid hostname: ${config.Hostname}`);
   const driver = host.LogConfig.Type;
+  const limit = host.LogConfig.Config['max-size'];
+  if (limit !== undefined && limit !== '-1' && parseSize(limit) === undefined) throw invalid(`invalid value for max-size: ${limit}`);
   if (!['json-file', 'local', 'none', 'k8s-file'].includes(driver)) {
-    throw new EngineError('not-implemented', 'LOG_DRIVER', `logger: no log driver named '${driver}' is registered`, { hint: 'json-file, local and none are supported' });
+    throw new EngineError('invalid', 'LOG_DRIVER', `logger: no log driver named '${driver}' is registered`, { hint: 'json-file, local and none are supported' });
   }
 }
 

@@ -7,6 +7,7 @@ import { bundleFolder, emit, nowIso, type ContainerContext } from './context.ts'
 import { resolveDevices } from './devices.ts';
 import { isLive } from './record.ts';
 import { containerSpec } from './spec.ts';
+import { parseSize } from './sizes.ts';
 import { resolveUser, type ResolvedUser } from './users.ts';
 import { watchContainer } from './watch.ts';
 
@@ -57,7 +58,7 @@ async function launch(context: ContainerContext, container: Container): Promise<
     directory: bundle,
     exitDirectory: context.paths.exits,
     logPath: record.hostConfig.LogConfig.Type === 'none' ? undefined : logPath(context, id),
-    logLimitBytes: undefined,
+    logLimitBytes: parseSize(record.hostConfig.LogConfig.Config['max-size']),
     tty: record.config.Tty,
     stdin: record.config.OpenStdin,
     // A terminal outlives the client that detaches from it, as in Docker.

@@ -27,6 +27,13 @@ export function findGroup(files: Files, name: string): number | undefined {
   return gid === undefined || !/^\d+$/.test(gid) ? undefined : Number(gid);
 }
 
+/** Where a unix socket that the supervisor opened lies; undefined for TCP. */
+export function socketPath(files: Files, fd: number): string | undefined {
+  const inode = /^socket:\[(\d+)\]$/.exec(files.readlink(`/proc/self/fd/${fd}`))?.[1];
+  const line = files.readText('/proc/net/unix').split('\n').find((entry) => entry.split(/\s+/)[6] === inode);
+  return line?.split(/\s+/)[7];
+}
+
 export async function openListeners(
   sockets: Sockets,
   files: Files,

@@ -3,11 +3,11 @@ import { createApi } from '../api/index.ts';
 import { endContainer, isLive } from '../containers/index.ts';
 import { EngineError, messageOf, systemErrorCode } from '../error.ts';
 import { DEFAULT_LIMITS, serveConnection } from '../http/index.ts';
-import type { Connection, System } from '../ports/index.ts';
+import type { Connection, Reporter, System } from '../ports/index.ts';
 import { clearStaleSocket, hostReporter, hostSystem } from '../system/index.ts';
 import { API_VERSION, ENGINE_VERSION } from '../version.ts';
 import { composeEngine, type Engine } from './compose.ts';
-import { findGroup, openListeners, planListeners } from './listeners.ts';
+import { findGroup, openListeners, planListeners, socketPath } from './listeners.ts';
 import { flagText, helpText, parseArguments, parseConfigFile, resolveSettings } from './options.ts';
 import { DEFAULT_HOST, DEFAULTS, type DaemonSettings } from './settings.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -84,14 +84,14 @@ async function serve(system: System, settings: DaemonSettings): Promise<number> 
   for (const address of addresses) {
     if (address.kind === 'tcp' && address.address !== '127.0.0.1') reporter.log('warn', 'everyone who reaches this address is root on this machine: it has no TLS', { address: `${address.address}:${address.port}` });
   }
-  notifySupervisor('READY=1');
+  tell(reporter, 'READY=1');
   reporter.log('info', 'the engine answers', { version: ENGINE_VERSION, hosts: hosts.join(' '), containers: engine.containers.collection.all().length });
   const stopWatchdog = feedWatchdog(system, addresses);
   void engine.startContainers();
 
   const signal = await stopped;
   reporter.log('info', 'stopping', { signal, containers: settings.liveRestore ? 'left running' : 'stopped too' });
-  notifySupervisor('STOPPING=1');
+  tell(reporter, 'STOPPING=1');
   stopWatchdog();
   engine.goDown();
   for (const listener of listeners) listener.close();
@@ -103,17 +103,30 @@ async function serve(system: System, settings: DaemonSettings): Promise<number> 
   exit(0);
 }
 
+/** A supervisor that cannot be reached is no reason to stop. */
+function tell(reporter: Reporter, state: string): void {
+  try {
+    notifySupervisor(state);
+  } catch (error) {
+    reporter.log('warn', 'the supervisor could not be told', { state, error: messageOf(error) });
+  }
+}
+
 function feedWatchdog(system: System, addresses: ReturnType<typeof planListeners>): () => void {
   const intervalUs = Number(getEnv('WATCHDOG_USEC') ?? 0);
-  const unix = addresses.find((address) => address.kind === 'unix');
-  const path = unix?.kind === 'unix' ? unix.path : getEnv('MINKE_SOCKET');
   if (!(intervalUs > 0)) return () => undefined;
+  const paths = addresses.flatMap((address) => (address.kind === 'unix' ? [address.path] : address.kind === 'fd' ? [socketPath(system.files, address.fd)] : []));
+  const path = paths.find((candidate) => candidate !== undefined);
+  if (path === undefined) {
+    system.reporter.log('warn', 'the watchdog is not fed: the daemon has no unix socket to ask itself through');
+    return () => undefined;
+  }
   return startWatchdog({
     clock: system.clock,
     reporter: system.reporter,
     intervalMs: intervalUs / 1000,
-    connect: () => system.sockets.connectUnix(path ?? DEFAULT_HOST.slice('unix://'.length)),
-    alive: () => void notifySupervisor('WATCHDOG=1'),
+    connect: () => system.sockets.connectUnix(path),
+    alive: () => tell(system.reporter, 'WATCHDOG=1'),
   });
 }
 

@@ -4,6 +4,7 @@
 export type { HealthcheckConfig, ImageConfig, ImageHistory, ImageRunConfig } from './image-config.ts';
 export { openImageStore, type Image, type ImageStore } from './image-store.ts';
 export { importRootfs } from './import.ts';
+export { extractInto } from './layer-extract.ts';
 export { openLayerStore, type Layer, type LayerStore } from './layer-store.ts';
 export { loadArchive, type LoadedImage } from './load.ts';
 export { canonicalName, familiarName, familiarRepository, parseReference, withDefaultTag, type Reference } from './reference.ts';

@@ -1,5 +1,5 @@
 import { encode } from 'host:bytes';
-import { createTarReader, type TarEntry, type TarReader } from '../archive/index.ts';
+import { createTarReader, decompressed, type TarEntry, type TarReader } from '../archive/index.ts';
 import { EngineError, systemErrorCode } from '../error.ts';
 import type { ByteSource, Fd, Files, Root } from '../ports/index.ts';
 import { entryPath, parentPath } from './entry-path.ts';
@@ -17,6 +17,38 @@ export type WhiteoutMode = 'overlay' | 'apply';
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
 const OVERLAY_XATTRS = /^(?:trusted|user)\.overlay\./;
 const YES = encode('y');
+
+/** Extracts an archive (compressed or not) into a folder of a container. `keepTypes`: a directory and a file never replace each other. */
+export async function extractInto(files: Files, source: ByteSource, root: Root, folder: string, keepTypes: boolean): Promise<void> {
+  const plain = await decompressed(source);
+  const below = folder.replace(/^\/+|\/+$/g, '');
+  const reader = createTarReader(plain);
+  try {
+    for (let entry = await reader.next(); entry !== null; entry = await reader.next()) {
+      const inside = entryPath(entry.path);
+      const path = below === '' ? inside : inside === '' ? below : `${below}/${inside}`;
+      if (keepTypes) refuseOtherType(root, entry, path);
+      const linkPath = entry.type === 'hardlink' && below !== '' ? `${below}/${entryPath(entry.linkPath)}` : entry.linkPath;
+      // The folder itself keeps its owner and mode.
+      if (inside !== '') await writeEntry(files, root, reader, { ...entry, linkPath }, path);
+    }
+    await reader.drain();
+  } finally {
+    plain.close();
+  }
+}
+
+function refuseOtherType(root: Root, entry: TarEntry, path: string): void {
+  let present: string;
+  try {
+    present = root.lstat(path).type;
+  } catch {
+    return;
+  }
+  if ((present === 'directory') === (entry.type === 'directory')) return;
+  const [kind, other] = present === 'directory' ? ['directory', 'non-directory'] : ['non-directory', 'directory'];
+  throw new EngineError('invalid', 'TYPE_DIFFERS', `cannot overwrite ${kind} "/${path}" with ${other}`);
+}
 
 /** Extracts an uncompressed layer as it arrives. Nothing is synced: whoever commits the layer does it once, for all of it. */
 export async function extractLayer(files: Files, source: ByteSource, root: Root, whiteouts: WhiteoutMode): Promise<ExtractedLayer> {

@@ -109,7 +109,8 @@ async function extract(files: Files, source: ByteSource, path: string, whiteouts
   const blob = hashed(source);
   const plain = await decompressed(blob);
   try {
-    const content = hashed(plain);
+    // Of what is not compressed one hash is both.
+    const content = plain.compressed ? hashed(plain) : { read: () => plain.read(), hex: () => blob.hex() };
     const root = files.openRoot(`${path}/diff`);
     try {
       const { sizeBytes } = await extractLayer(files, content, root, whiteouts);

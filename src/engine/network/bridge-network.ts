@@ -47,11 +47,17 @@ export function createBridgeNetwork(system: System, options: BridgeOptions): Bri
   const pool = createAddressPool(subnet, gateway);
   const ports = createPortBook((address, port) => sockets.reserve(address, port));
   const firewall: Firewall = createFirewall(processes, options.nft, { table: options.table, bridge: options.name, subnet: formatSubnet(subnet), masquerade: options.masquerade });
-  let bridgeIndex: number | undefined;
+  let lastIndex: number | undefined;
 
+  /** Looks each time: a bridge that somebody took away is made again, and what hangs on it set again. */
   const up = (): number => {
-    bridgeIndex ??= ensureBridge(netlink, options.name, gateway, subnet);
-    return bridgeIndex;
+    const index = ensureBridge(netlink, options.name, gateway, subnet);
+    if (index !== lastIndex) {
+      // Local clients reach published ports on 127.0.0.1 through the bridge; the raw chain keeps containers away from it.
+      files.writeText(`/proc/sys/net/ipv4/conf/${options.name}/route_localnet`, '1');
+      lastIndex = index;
+    }
+    return index;
   };
 
   return {
@@ -60,10 +66,8 @@ export function createBridgeNetwork(system: System, options: BridgeOptions): Bri
     subnet: formatSubnet(subnet),
     prefixLength: subnet.prefixLength,
     async restore() {
-      bridgeIndex = undefined;
+      lastIndex = undefined;
       up();
-      // Local clients reach published ports on 127.0.0.1 through the bridge; the raw chain keeps containers away from it.
-      files.writeText(`/proc/sys/net/ipv4/conf/${options.name}/route_localnet`, '1');
       if (options.forward) files.writeText('/proc/sys/net/ipv4/ip_forward', '1');
       await firewall.restore();
     },

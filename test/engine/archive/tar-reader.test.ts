@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createTarReader, TarError, type TarEntry } from '../../../src/engine/archive/index.ts';
+import { createTarReader, TAR_END, TarError, tarHeaderBlocks, tarPadding, type TarEntry, type TarMember } from '../../../src/engine/archive/index.ts';
 import { piecewise } from '../support/sources.ts';
 import { tarEntry, tarFile, tarFolder, tarHardlink, tarOf, tarSymlink } from '../support/tar-writer.ts';
 
@@ -14,6 +14,22 @@ async function readAll(archive: Uint8Array, pieceBytes = 1000): Promise<{ entry:
   await reader.drain();
   return entries;
 }
+
+describe('the tar writer', () => {
+  it('writes what the reader reads', async () => {
+    const plain = { mode: 0o755, uid: 1, gid: 2, sizeBytes: 0, mtimeSeconds: 1_700_000_000, mtimeNanoseconds: 0, linkPath: '', deviceMajor: 0, deviceMinor: 0, xattrs: new Map<string, Uint8Array>() };
+    const members: TarMember[] = [
+      { ...plain, path: 'folder/', type: 'directory' },
+      { ...plain, path: `folder/${'long'.repeat(50)}`, type: 'file', sizeBytes: 5, uid: 3_000_000, mtimeNanoseconds: 7, xattrs: new Map([['user.x', Uint8Array.from([0, 10, 255])]]) },
+      { ...plain, path: 'link', type: 'symlink', linkPath: 't'.repeat(150) },
+      { ...plain, path: 'zero', type: 'character', deviceMajor: 1, deviceMinor: 5 },
+    ];
+    const blocks = members.flatMap((member) => (member.type === 'file' ? [tarHeaderBlocks(member), Buffer.from('hello'), tarPadding(5)] : [tarHeaderBlocks(member)]));
+    const entries = await readAll(new Uint8Array(Buffer.concat([...blocks, TAR_END])));
+    expect(entries.map(({ entry: { sparse, ...rest } }) => ({ ...rest, sparse }))).toEqual(members.map((member) => ({ ...member, sparse: undefined })));
+    expect(entries[1]?.content).toBe('hello');
+  });
+});
 
 describe('the tar reader', () => {
   const archive = tarOf([

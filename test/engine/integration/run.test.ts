@@ -211,6 +211,42 @@ describe.skipIf(obstacle !== undefined)('docker run against the daemon', () => {
     lab.ok('rm', '-f', id);
   });
 
+  it('copies files in and out, of running and of stopped containers', () => {
+    const id = lab.ok('run', '-d', '--tmpfs', '/scratch', IMAGE, 'sleep', '1000');
+    labFile(lab, 'tree/a/deep file', 'content');
+    lab.run(['sh', '-c', `ln -s a/deep\\ file ${lab.folder}/tree/soft; chmod 750 ${lab.folder}/tree/a`]);
+    lab.ok('cp', `${lab.folder}/tree`, `${id}:/tmp/copied`);
+    expect(lab.ok('exec', id, 'sh', '-c', 'cat "/tmp/copied/a/deep file"; readlink /tmp/copied/soft; stat -c %a /tmp/copied/a')).toBe('content\na/deep file\n750'.replace('content\n', 'content'));
+    lab.ok('cp', `${lab.folder}/tree/a/deep file`, `${id}:/scratch/one`);
+    expect(lab.ok('exec', id, 'cat', '/scratch/one')).toBe('content');
+    lab.ok('cp', `${id}:/tmp/copied`, `${lab.folder}/back`);
+    expect(readFileSync(`${lab.folder}/back/a/deep file`, 'utf8')).toBe('content');
+    expect(lab.docker('cp', `${id}:/no/such`, lab.folder).stderr).toContain('Could not find the file /no/such');
+    lab.ok('stop', '-t', '0', id);
+    lab.ok('cp', `${lab.folder}/tree/a/deep file`, `${id}:/root/late`);
+    expect(lab.run(['docker', 'cp', `${id}:/root/late`, '-']).stdout).toContain('content');
+    expect(lab.run(['sh', '-c', `docker export ${id} | tar -t | grep -c -e '^./bin/busybox$' -e '^./root/late$'`]).stdout.trim()).toBe('2');
+    lab.ok('rm', id);
+  });
+
+  it('counts what containers use', () => {
+    const id = lab.ok('run', '-d', '-m', '32m', IMAGE, 'sh', '-c', 'while :; do :; done');
+    const [cpu = '', memory = '', pids = ''] = lab.ok('stats', '--no-stream', '--format', '{{.CPUPerc}} {{.MemUsage}} {{.PIDs}}', id).split(/ (?=[\d.]+[kKM]?i?B \/|\d+$)/);
+    expect(Number.parseFloat(cpu)).toBeGreaterThan(5);
+    expect(memory).toContain('/ 32MiB');
+    expect(pids).toBe('1');
+    lab.ok('rm', '-f', id);
+  });
+
+  it('prunes', () => {
+    lab.ok('create', '--name', 'unused', IMAGE);
+    lab.ok('volume', 'create');
+    expect(lab.ok('system', 'df', '--format', '{{.Type}} {{.TotalCount}}')).toContain('Containers 1');
+    expect(lab.ok('system', 'prune', '-f', '--volumes')).toContain('Deleted Containers:');
+    expect(lab.ok('volume', 'ls', '-q')).toBe('');
+    expect(lab.ok('images', '-q')).not.toBe('');
+  });
+
   it('removes images and what belongs to them', () => {
     lab.ok('tag', IMAGE, 'other:tag');
     expect(lab.ok('rmi', 'other:tag')).toBe('Untagged: other:tag');

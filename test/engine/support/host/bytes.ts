@@ -40,3 +40,22 @@ export function tarNumber(bytes: Uint8Array, from: number, to: number): number {
   if (digits === '') return 0;
   return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
 }
+
+export function putTarNumber(bytes: Uint8Array, from: number, to: number, value: number): void {
+  const digits = value.toString(8);
+  if (digits.length < to - from) bytes.set(encode(`${digits.padStart(to - from - 1, '0')}\0`), from);
+  else {
+    for (let at = to - 1, rest = value; at >= from; at -= 1, rest = Math.floor(rest / 256)) bytes[at] = rest % 256;
+    bytes[from] = (bytes[from] ?? 0) | 0x80;
+  }
+}
+
+export function putText(bytes: Uint8Array, from: number, to: number, value: string): number {
+  const encoded = encode(value);
+  bytes.set(encoded.subarray(0, to - from), from);
+  return encoded.length;
+}
+
+export function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
