@@ -28,12 +28,14 @@ function imagePath(source: string): string {
   return source.replace(/^files(\.\w+)?\//, '');
 }
 
+/** The compiler writes the paths of its sources into the result, so they are shown to it where they stand on a device. */
 async function addHardwareDatabase(context: Context, tree: RootTree, made: RootTree): Promise<void> {
   if (listFolder(tree, 'usr/lib/udev/hwdb.d').length === 0) return;
   const folder = await prepare(context, 'hwdb', tree, ({ entry }) => /^(usr\/lib|etc)\/udev\/hwdb\.d(\/|$)/.test(entry.path));
-  await context.tool({ argv: ['systemd-hwdb', '--root=/tmp/hwdb', '--usr', 'update'] });
-  const bytes = await readFile(path.join(folder, 'usr/lib/udev/hwdb.bin'));
-  putFile(made, 'usr/lib/udev/hwdb.bin', bytes, { mode: 0o444 });
+  const own = path.join(folder, 'etc/udev');
+  await mkdir(path.join(own, 'hwdb.d'), { recursive: true });
+  await context.tool({ argv: ['systemd-hwdb', 'update'], mounts: { '/usr/lib/udev/hwdb.d': { path: path.join(folder, 'usr/lib/udev/hwdb.d') }, '/etc/udev': { path: own, rw: true } } });
+  putFile(made, 'usr/lib/udev/hwdb.bin', await readFile(path.join(own, 'hwdb.bin')), { mode: 0o444 });
 }
 
 /** The bundle, and links by subject hash, in the order and with the names of update-ca-certificates. */

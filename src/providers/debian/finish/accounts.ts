@@ -60,8 +60,10 @@ export function applySysusers(accounts: Accounts, given: SysusersLine[]): void {
     return type === 'r' ? [] : [{ type: type.slice(0, 1), name, id: dash(id) ? '-' : id, comment: dash(comment) ? '' : comment, home: dash(home) ? '' : home, shell: dash(shell) ? '' : shell, origin: line.origin }];
   });
   const memberships = parsed.filter(({ type }) => type === 'm');
-  // Fixed numbers first, so that a derived one never takes their place; then by name, whatever file they stand in.
-  const order = parsed.filter(({ type }) => type !== 'm').toSorted((a, b) => Number(a.id === '-') - Number(b.id === '-') || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.type < b.type ? -1 : 1));
+  // Fixed numbers first, so that a derived one never takes their place; then groups, users, and users of a group that
+  // those bring; each by name, whatever file they stand in.
+  const rank = ({ type, id }: { type: string; id: string }): number => (/^\d/.test(id) ? 0 : type === 'g' ? 1 : id === '-' ? 2 : 3);
+  const order = parsed.filter(({ type }) => type !== 'm').toSorted((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.type < b.type ? -1 : 1));
   for (const { type, name, id, comment, home, shell, origin } of order) {
     const [own = '-', groupPart] = id.split(':');
     const fixed = /^\d+$/.test(own) ? Number(own) : null;
@@ -71,6 +73,9 @@ export function applySysusers(accounts: Accounts, given: SysusersLine[]): void {
     }
     if (accounts.users.has(name)) continue;
     const named = groupPart !== undefined && !/^\d+$/.test(groupPart) && groupPart !== '-' ? accounts.groups.get(groupPart) : undefined;
+    if (named === undefined && groupPart !== undefined && !/^(\d+|-)$/.test(groupPart)) {
+      throw new OsbuildError('OSB_CONFIG_INVALID', `${origin}: user ${name} belongs to group ${groupPart}, which the image does not have.`, { hint: `Add a line: g ${groupPart} -` });
+    }
     const uid = fixed ?? freeUser(accounts, name, accounts.groups.get(name)?.gid);
     let gid = named?.gid ?? (groupPart !== undefined && /^\d+$/.test(groupPart) ? Number(groupPart) : accounts.groups.get(name)?.gid);
     if (gid === undefined) {
