@@ -3,6 +3,8 @@
 // Must not: change the host's apt, run foreign code but static tools in the tools tree, know partitions or images.
 export { readHostApt, type HostApt, type HostRun, type Proxies } from './apt/host.ts';
 export { sortRequest } from './apt/resolve.ts';
+export { diffLocks, type LockDifference } from './checks/diff-locks.ts';
+export type { PackageChange, ScriptChange } from './checks/lock-diff.ts';
 export { createDebianExecutors } from './executors.ts';
 export { formatLock, readLock } from './lock/file.ts';
 export { createHostRun } from './host-run.ts';

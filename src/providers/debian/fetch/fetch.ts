@@ -1,6 +1,7 @@
 import { copyFile, rename, rm } from 'node:fs/promises';
 import { OsbuildError, type Executor, type LockedPackage, type StepContext } from '../../../model/index.ts';
 import type { HostApt } from '../apt/host.ts';
+import type { Archives } from '../apt/sources.ts';
 import { download, GoneError } from './download.ts';
 import { createHttpClient, type HttpClient } from './http.ts';
 
@@ -41,7 +42,7 @@ export function createFetch(settings: FetchSettings): Executor<'debian/fetch'> {
     const lane = async (): Promise<void> => {
       for (let locked = queue.shift(); locked !== undefined; locked = queue.shift()) {
         try {
-          await fetchOne(context, locked, `${apt.archives[locked.archive]}/${encodePath(locked.filename)}`, client, settings, signal, received);
+          await fetchOne(context, locked, packageUrl(apt.archives, locked), client, settings, signal, received);
         } catch (error) {
           if (!(error instanceof GoneError)) {
             failure.abort();
@@ -107,6 +108,7 @@ async function moveFile(from: string, to: string): Promise<void> {
   }
 }
 
-function encodePath(filename: string): string {
-  return filename.split('/').map(encodeURIComponent).join('/');
+/** Address of a package on the mirror. */
+export function packageUrl(archives: Archives, { archive, filename }: Pick<LockedPackage, 'archive' | 'filename'>): string {
+  return `${archives[archive]}/${filename.split('/').map(encodeURIComponent).join('/')}`;
 }

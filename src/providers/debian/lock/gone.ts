@@ -1,5 +1,6 @@
 import type { LockedPackage } from '../../../model/index.ts';
 import type { Archives } from '../apt/sources.ts';
+import { packageUrl } from '../fetch/fetch.ts';
 import type { HttpClient } from '../fetch/http.ts';
 
 /**
@@ -12,7 +13,7 @@ export async function goneFromMirror(packages: LockedPackage[], archives: Archiv
   let reachable = true;
   const lane = async (): Promise<void> => {
     for (let locked = queue.shift(); locked !== undefined && reachable; locked = queue.shift()) {
-      const url = `${archives[locked.archive]}/${locked.filename.split('/').map(encodeURIComponent).join('/')}`;
+      const url = packageUrl(archives, locked);
       try {
         const response = await client.request(url, { method: 'HEAD', signal });
         response.resume();
