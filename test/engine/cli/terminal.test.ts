@@ -15,7 +15,7 @@ interface Session {
 }
 
 /** A container with a terminal: `onInput` sees what is typed; the wait ends when the returned function is called. */
-async function session(onStart: (socket: Duplex, finish: (code: number) => void) => void): Promise<Session> {
+async function session(onStart: (socket: Duplex, finish: (code: number) => void) => void, options: { ignoresSignals?: boolean } = {}): Promise<Session> {
   const resizes: string[] = [];
   const kills: string[] = [];
   let received = '';
@@ -32,7 +32,7 @@ async function session(onStart: (socket: Duplex, finish: (code: number) => void)
       },
       'POST /containers/[^/]+/kill': ({ query }) => {
         kills.push(query.get('signal') ?? '');
-        setTimeout(() => finish(143), 10);
+        if (!options.ignoresSignals) setTimeout(() => finish(143), 10);
         return {};
       },
       'POST /containers/[^/]+/resize': ({ query }) => {
@@ -123,6 +123,21 @@ describe('a container with a terminal', () => {
     terminal.raise('TERM');
     expect(await code).toBe(143);
     expect(current.kills).toEqual(['TERM']);
+  });
+
+  it('gives up at the third interrupt of a container that ignores them', async () => {
+    current = await session(() => undefined, { ignoresSignals: true });
+    const { terminal, code } = start(current, ['run', 'busybox', 'stubborn'], { tty: false });
+    const { kills } = current;
+    for (let count = 1; count <= 3; count++) {
+      await vi.waitFor(() => {
+        if (count === 1) expect(current?.daemon.seen.some(({ path }) => path.endsWith('/start'))).toBe(true);
+        else expect(kills).toHaveLength(count - 1);
+      }, patience);
+      terminal.raise('INT');
+    }
+    expect(await code).toBe(1);
+    expect(terminal.stderr()).toBe('\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n');
   });
 
   it('does not hand signals on with --sig-proxy=false', async () => {

@@ -11,7 +11,7 @@ const mapFields = new Set(['Labels', 'Ports', 'Networks']);
 const listFields = new Set(['Cmd']);
 const render = (source: string, data: unknown = container) => compileTemplate(source).render(data, { mapFields, listFields });
 
-// Every expectation was checked against Go's text/template with Docker's function map.
+// docker-compare.test.ts beside the command line holds the same shapes against Docker's own templates.
 const cases: ReadonlyArray<readonly [string, string]> = [
   ['plain {{.Name}} text', 'plain /web text'],
   ['{{ .Config.Env }}', '[A=1 B=two]'],

@@ -2,7 +2,7 @@ import { CliError } from '../cli-error.ts';
 import { exactly, type Command, type CommandContext } from '../command.ts';
 import { beginWait } from '../session/container-exit.ts';
 import { parseDetachKeys } from '../session/detach-keys.ts';
-import { proxySignals } from '../session/signal-proxy.ts';
+import { noSignalProxy, proxySignals } from '../session/signal-proxy.ts';
 import { runStreamSession } from '../session/stream-session.ts';
 import { followTerminalSize } from '../session/terminal-size.ts';
 import { checkInputTerminal } from './container-run.ts';
@@ -20,7 +20,7 @@ async function attach(context: CommandContext): Promise<number> {
   const stdin = !flags.bool('no-stdin') && container.Config.OpenStdin;
   checkInputTerminal(context, stdin, tty);
   const detachKeys = parseDetachKeys(flags.string('detach-keys') || context.config.detachKeys);
-  const stopProxy = flags.bool('sig-proxy') && !tty ? proxySignals(ports, api, container.Id) : () => undefined;
+  const proxy = flags.bool('sig-proxy') && !tty ? proxySignals(ports, api, container.Id) : noSignalProxy;
   let stopResizing = () => undefined as void;
   try {
     const wait = await beginWait(api, container.Id, 'not-running');
@@ -28,14 +28,15 @@ async function attach(context: CommandContext): Promise<number> {
       query: { stream: true, stdin: stdin || undefined, stdout: true, stderr: true, detachKeys: flags.string('detach-keys') },
     });
     if (tty && ports.stdout.isTty) stopResizing = followTerminalSize(ports, api, `/containers/${container.Id}/resize`);
-    if ((await runStreamSession(ports, connection, { tty, stdin, stdout: true, stderr: true, detachKeys })) === 'detached') {
+    const session = runStreamSession(ports, connection, { tty, stdin, stdout: true, stderr: true, detachKeys });
+    if ((await Promise.race([session, proxy.forced])) === 'detached') {
       wait.cancel();
       throw new CliError('read escape sequence');
     }
-    return await wait.exitCode;
+    return await Promise.race([wait.exitCode, proxy.forced]);
   } finally {
     stopResizing();
-    stopProxy();
+    proxy.stop();
   }
 }
 

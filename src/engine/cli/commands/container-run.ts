@@ -4,7 +4,7 @@ import { atLeast, type Command, type CommandContext } from '../command.ts';
 import { createFlags } from '../create/create-flags.ts';
 import { beginWait } from '../session/container-exit.ts';
 import { parseDetachKeys } from '../session/detach-keys.ts';
-import { proxySignals } from '../session/signal-proxy.ts';
+import { noSignalProxy, proxySignals } from '../session/signal-proxy.ts';
 import { runStreamSession } from '../session/stream-session.ts';
 import { followTerminalSize } from '../session/terminal-size.ts';
 import { createContainer, createRequest } from './container-create.ts';
@@ -58,7 +58,7 @@ interface Attachment {
 export async function runAttached(context: CommandContext, id: string, autoRemove: boolean, detachKeys: Uint8Array, attachment: Attachment): Promise<number> {
   const { api, ports, flags } = context;
   const { Tty: tty, AttachStdin: stdin, AttachStdout: stdout, AttachStderr: stderr } = attachment;
-  const stopProxy = flags.bool('sig-proxy') ? proxySignals(ports, api, id) : () => undefined;
+  const proxy = flags.bool('sig-proxy') ? proxySignals(ports, api, id) : noSignalProxy;
   let stopResizing = () => undefined as void;
   try {
     const connection = stdin || stdout || stderr
@@ -77,14 +77,14 @@ export async function runAttached(context: CommandContext, id: string, autoRemov
     }
     if (tty && ports.stdout.isTty) stopResizing = followTerminalSize(ports, api, `/containers/${id}/resize`);
     if (!connection) await context.print(`${id}\n`);
-    if ((await session) === 'detached') {
+    if ((await Promise.race([session, proxy.forced])) === 'detached') {
       wait.cancel();
       return 0;
     }
-    return await wait.exitCode;
+    return await Promise.race([wait.exitCode, proxy.forced]);
   } finally {
     stopResizing();
-    stopProxy();
+    proxy.stop();
   }
 }
 
