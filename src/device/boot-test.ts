@@ -111,6 +111,8 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   await mkdir(work, { recursive: true });
   const tree = openToolsTree({ folder: options.toolsTree, work: join(work, 'tools'), hostEnvironment: options.hostEnvironment, signal });
   const key = makeSshKey('boot-test');
+  // For whoever wants to look at the board while the test runs.
+  await writeFile(join(work, 'ssh-key'), key.privateKey, { mode: 0o600 });
   const hostname = `boot-${machineName.replaceAll(/[^a-z0-9]+/g, '-').slice(0, 40)}`;
   const diskFolder = join(work, 'disk');
   await rm(diskFolder, { recursive: true, force: true });

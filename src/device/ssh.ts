@@ -74,6 +74,9 @@ export function isRefused(error: unknown): boolean {
   return error instanceof Error && 'level' in error && error.level === 'client-authentication';
 }
 
+/** A loaded host emulates a key exchange in more than a minute. */
+const attemptMs = 240_000;
+
 /** Tries to log in until it works or the time is over. */
 export async function waitForSsh(target: SshTarget, login: SshLogin, options: { timeoutMs: number; signal: AbortSignal; isAlive?(): boolean }): Promise<SshSession> {
   const deadline = Date.now() + options.timeoutMs;
@@ -82,7 +85,7 @@ export async function waitForSsh(target: SshTarget, login: SshLogin, options: { 
     if (options.signal.aborted) throw new OsbuildError('OSB_CANCELLED', 'cancelled');
     if (options.isAlive && !options.isAlive()) break;
     try {
-      return await connectSsh(target, login, Math.min(60_000, Math.max(deadline - Date.now(), 1000)));
+      return await connectSsh(target, login, Math.min(attemptMs, Math.max(deadline - Date.now(), 1000)));
     } catch (error) {
       last = error;
       await new Promise((resolve) => setTimeout(resolve, 2000));

@@ -9,7 +9,7 @@ async function expectRefusal(board: Board, login: SshLogin, who: string): Promis
   await board.eventually(20, async () => {
     let refusal: unknown;
     try {
-      const session = await connectSsh(board.ssh, login, 60_000 * board.scale);
+      const session = await connectSsh(board.ssh, login, 90_000 * board.scale);
       session.close();
     } catch (error) {
       refusal = error;
@@ -24,7 +24,7 @@ export const accessChecks: readonly BootCheck[] = [
   {
     name: 'access: the configured key opens SSH on port 22222',
     run: async (board) => {
-      const session = await connectSsh(board.ssh, { privateKey: board.key.privateKey }, 60_000 * board.scale);
+      const session = await connectSsh(board.ssh, { privateKey: board.key.privateKey }, 90_000 * board.scale);
       const { stdout } = await session.exec('id -u; hostname');
       session.close();
       ensure(stdout === `0\n${board.hostname}\n`, `logged in as ${JSON.stringify(stdout)}`);
@@ -39,7 +39,7 @@ export const accessChecks: readonly BootCheck[] = [
       const { console } = board.emulator();
       if (board.mode === 'development') {
         await console.openShell(90_000 * board.scale);
-        const { status, output } = await console.run('id -u; hostname; seq 200 | tail -1; exit 7', 60_000 * board.scale);
+        const { status, output } = await console.run('id -u; hostname; seq 200 | tail -1; exit 7', 90_000 * board.scale);
         ensure(status === 7 && output === `0\n${board.hostname}\n200\n`, `the shell answered ${status}, ${JSON.stringify(output)}`);
         return;
       }
