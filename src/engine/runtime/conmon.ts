@@ -26,7 +26,7 @@ export const CONMON_PID_FILE = 'conmon.pid';
 
 /** conmon's command line. */
 export function conmonArguments(process: SupervisedProcess): string[] {
-  const log = process.logPath === undefined ? 'off' : `k8s-file:${process.logPath}`;
+  const log = process.logPath === undefined ? 'none' : `k8s-file:${process.logPath}`;
   return [
     process.conmon,
     '--api-version', '1',
