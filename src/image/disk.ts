@@ -25,7 +25,8 @@ interface Content {
   used: ByteRanges;
 }
 
-const journalMebibytes = { state: 4, data: 32 };
+/** Data's is that of a larger file system, since it grows; a journal cannot be larger than a part of what is there now. */
+const journalMebibytes = (part: 'state' | 'data', sizeBytes: number): number => (part === 'state' ? 4 : Math.min(32, Math.floor(sizeBytes / 1024 ** 2 / 6)));
 
 /** Assembles the disk image: table, boot partition, root slot A, empty state and data. Slot B stays empty until the first update. */
 export async function buildDisk(context: StepContext<'image/disk'>): Promise<void> {
@@ -44,7 +45,7 @@ export async function buildDisk(context: StepContext<'image/disk'>): Promise<voi
     const image = `${part}.ext4`;
     const uuid = part === 'state' ? identity.stateUuid : identity.dataUuid;
     const { sizeBytes } = partition(layout, part);
-    await makeExt4(context, { folder: context.scratch, image, sizeBytes, label: `minke-${part}`, uuid, journalMebibytes: journalMebibytes[part] });
+    await makeExt4(context, { folder: context.scratch, image, sizeBytes, label: `minke-${part}`, uuid, journalMebibytes: journalMebibytes(part, sizeBytes) });
     contents.push({ partition: part, filesystem: 'ext4', file: join(context.scratch, image), used: await ext4Used(context, context.scratch, image) });
   }
   const disk = await open(join(context.scratch, 'disk.img'), 'w+');

@@ -12,12 +12,13 @@ export function ubootScript(options: { addresses: Addresses; commandLine: readon
   const { addresses, commandLine, bootCommand, deviceTrees } = options;
   const set = Object.entries({ kernel_addr_r: addresses.kernel, fdt_addr_r: addresses.deviceTree, ramdisk_addr_r: addresses.initrd });
   const from = '${devtype} ${devnum}:${distro_bootpart}';
+  // A USB controller that U-Boot leaves running does not tell Linux of what is plugged in (seen with dwc2 of QEMU).
   // The board's own tree (from its firmware, or QEMU's) serves where the slot brings none for this board.
   const tree = deviceTrees ? `if load ${from} \${fdt_addr_r} \${slot}/dtb/\${fdtfile}; then setenv tree \${fdt_addr_r}; fi; ` : '';
   const start = [
     `setenv bootargs "${commandLine.join(' ')} minke.slot=\${slot} minke.boot=PARTUUID=\${boot_uuid}"`,
     `if load ${from} \${kernel_addr_r} \${slot}/kernel && load ${from} \${ramdisk_addr_r} \${slot}/initrd; then ` +
-      `setenv initrd \${ramdisk_addr_r}:\${filesize}; ${tree}${bootCommand} \${kernel_addr_r} \${initrd} \${tree}; fi`,
+      `setenv initrd \${ramdisk_addr_r}:\${filesize}; ${tree}usb stop; ${bootCommand} \${kernel_addr_r} \${initrd} \${tree}; fi`,
   ].join('; ');
   return [
     '# Written by osbuild.',

@@ -1,0 +1,170 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync, openSync, readSync, closeSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { buildBoot } from '../../src/image/boot.ts';
+import { buildDisk, type DiskReport } from '../../src/image/disk.ts';
+import { buildInitrd, type InitrdReport } from '../../src/image/initrd.ts';
+import { buildSlot } from '../../src/image/slot.ts';
+import type { Machine } from '../../src/model/index.ts';
+import { fakeContext, noToolsTree, toolsTree } from './support/fake-context.ts';
+
+const machine: Machine = {
+  description: 'Test board',
+  arch: 'amd64',
+  kernel: { debian: { package: 'linux-image-test', architecture: 'arm64' } },
+  boot: { method: 'u-boot', package: { package: 'loader', architecture: 'all' }, file: 'u-boot.bin', target: 'u-boot.bin' },
+  disk: { table: 'mbr', boot: '64MiB', root: '16MiB', state: '16MiB', data: '64MiB' },
+};
+let work = '';
+const tarOf = (name: string, files: Record<string, string | Buffer>, links: Record<string, string> = {}): string => {
+  const root = join(work, `${name}.d`);
+  rmSync(root, { recursive: true, force: true });
+  mkdirSync(root, { recursive: true });
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(join(root, path, '..'), { recursive: true });
+    writeFileSync(join(root, path), content);
+  }
+  for (const [path, target] of Object.entries(links)) symlinkSync(target, join(root, path));
+  execFileSync('tar', ['--sort=name', '--numeric-owner', '--owner=0', '--group=0', '-C', root, '-cf', join(work, `${name}.tar`), '.']);
+  return join(work, `${name}.tar`);
+};
+const digest = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
+
+beforeAll(() => void (work = mkdtempSync(join(tmpdir(), 'osbuild-disk-'))));
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+describe('a disk image made of real files', () => {
+  beforeEach((context) => {
+    if (toolsTree === null) context.skip(noToolsTree);
+  });
+
+  /** All steps of an image into a folder; the root holds something that compresses and something that does not. */
+  async function build(out: string, epoch = 1_750_000_000): Promise<void> {
+    const noise = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7919 + ((index * index) >> 3)) & 255));
+    const rootfs = tarOf('root', { 'etc/os-release': 'NAME=x\n', 'usr/noise': noise, 'usr/zeros': Buffer.alloc(2_000_000) }, { lib: 'usr/lib' });
+    const deviceTrees = tarOf('trees', { 'maker/board.dtb': 'tree' });
+    const bootLoader = tarOf('loader', { 'loader/u-boot.bin': 'boot' });
+    const kernel = join(work, 'kernel');
+    const initrd = join(work, 'initrd');
+    writeFileSync(kernel, noise);
+    writeFileSync(initrd, 'initrd');
+    const steps = [
+      () => run('image/slot', { compression: 'lz4hc' }, { rootfs }, buildSlot),
+      () => run('image/boot', { name: 'board', machine, config: {}, commandLine: ['quiet'], title: 'T', version: '1' }, { kernel, initrd, deviceTrees, bootLoader }, buildBoot),
+      () => run('image/disk', { name: 'board', disk: machine.disk }, { root: join(out, 'root.erofs'), boot: join(out, 'boot.vfat') }, buildDisk),
+    ];
+    for (const step of steps) await step();
+    async function run<K extends 'image/slot' | 'image/boot' | 'image/disk'>(kind: K, args: Parameters<typeof fakeContext<K>>[1], files: Record<string, string>, executor: (context: ReturnType<typeof fakeContext<K>>) => Promise<void>): Promise<void> {
+      const context = fakeContext(kind, args, files, out, epoch);
+      await executor(context);
+      context.dispose();
+    }
+  }
+
+  test('is the same bytes in another folder at another time, and each file system passes its checker', async () => {
+    const [one, two] = [join(work, 'one'), join(work, 'two')];
+    await build(one);
+    await new Promise((resolve) => setTimeout(resolve, 2100)); // FAT counts in two seconds
+    await build(two);
+    for (const file of ['root.erofs', 'boot.vfat', 'disk.bmap', 'disk.img.zst', 'disk.json']) expect(digest(join(two, file)), file).toBe(digest(join(one, file)));
+
+    const raw = join(work, 'raw.img');
+    const context = fakeContext('image/slot', { compression: '' }, { image: join(one, 'disk.img.zst') }, one);
+    await context.tool({ argv: ['zstd', '-q', '-d', '-f', '/in/image', '-o', '/out/raw.img'] });
+    const report = JSON.parse(readFileSync(join(one, 'disk.json'), 'utf8')) as DiskReport;
+    for (const part of report.layout.partitions) {
+      const cut = join(one, `${part.name}.part`);
+      execFileSync('dd', [`if=${join(one, 'raw.img')}`, `of=${cut}`, 'bs=1M', `skip=${part.startBytes / 1024 ** 2}`, `count=${part.sizeBytes / 1024 ** 2}`, 'status=none']);
+    }
+    await context.tool({ argv: ['fsck.fat', '-n', '/out/boot.part'] });
+    await context.tool({ argv: ['fsck.erofs', '/out/rootA.part'] });
+    for (const name of ['state', 'data']) await context.tool({ argv: ['e2fsck', '-f', '-n', `/out/${name}.part`] });
+    expect(await context.tool({ argv: ['mdir', '-b', '-/', '-i', '/out/boot.part', '::/'] })).toContain('::/A/dtb/maker/board.dtb');
+    expect(await context.tool({ argv: ['mtype', '-i', '/out/boot.part', '::/minke/slot.env'] })).toBe('slot=A\n');
+    expect(statSync(join(one, 'raw.img')).size).toBe(report.layout.sizeBytes);
+    context.dispose();
+    rmSync(raw, { force: true });
+
+    checkBlockMap(join(one, 'raw.img'), join(one, 'disk.bmap'));
+    if (spawnSync('bmaptool', ['--version']).error === undefined) {
+      execFileSync('bmaptool', ['-q', 'copy', '--bmap', join(one, 'disk.bmap'), join(one, 'disk.img.zst'), join(one, 'flashed.img')]);
+      expect(digest(join(one, 'flashed.img'))).toBe(digest(join(one, 'raw.img')));
+    }
+  }, 600_000);
+
+  test('says which partition is too small', async () => {
+    const big = join(work, 'big.erofs');
+    writeFileSync(big, Buffer.alloc(17 * 1024 ** 2));
+    const context = fakeContext('image/disk', { name: 'board', disk: machine.disk }, { root: big, boot: big }, join(work, 'never'));
+    await expect(buildDisk(context)).rejects.toMatchObject({ code: 'OSB_IMAGE_TOO_LARGE', message: expect.stringMatching(/rootA holds 16.0 MiB but needs 17.0 MiB, 1.0 MiB too much.*rootB/) });
+    context.dispose();
+  });
+});
+
+/** Every mapped range has its checksum, and everything else is zeros. */
+function checkBlockMap(image: string, bmap: string): void {
+  const ranges = [...readFileSync(bmap, 'utf8').matchAll(/<Range chksum="(\w+)"> (\d+)(?:-(\d+))? </g)];
+  expect(ranges.length).toBeGreaterThan(3);
+  const fd = openSync(image, 'r');
+  const read = (start: number, end: number): Buffer => {
+    const bytes = Buffer.alloc(end - start);
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, start));
+  };
+  let at = 0;
+  for (const [, sum, first = '0', last = first] of ranges) {
+    const start = Number(first) * 4096;
+    const end = (Number(last) + 1) * 4096;
+    expect(createHash('sha256').update(read(start, end)).digest('hex')).toBe(sum);
+    expect(read(at, start).every((byte) => byte === 0)).toBe(true);
+    at = end;
+  }
+  closeSync(fd);
+}
+
+describe('an initrd', () => {
+  beforeEach((context) => {
+    if (toolsTree === null) context.skip(noToolsTree);
+  });
+  const kernel = { 'usr/lib/modules/6.0/modules.dep': 'kernel/a.ko:\n', 'usr/lib/modules/6.0/kernel/a.ko': 'module' };
+
+  test('holds programs with their libraries, modules and scripts', async () => {
+    const out = join(work, 'initrd-out');
+    const node = readFileSync('/bin/sh');
+    const packages = tarOf('packages', { 'usr/bin/sh': node, ...libraries() });
+    const script = join(work, 'init');
+    writeFileSync(script, '#!/bin/sh\n');
+    const args = { arch: 'amd64' as const, modules: ['a'], drivers: [], programs: ['/bin/sh'], settings: { name: "it's" }, scripts: ['scripts'] };
+    const context = fakeContext('image/initrd', args, { modules: tarOf('kernel', kernel), packages, scripts: new Map([['initrd/init', script]]) }, out);
+    await buildInitrd(context);
+    const report = JSON.parse(readFileSync(join(out, 'initrd.json'), 'utf8')) as InitrdReport;
+    expect(report).toMatchObject({ kernelVersion: '6.0', modules: ['a.ko'] });
+    await context.tool({ argv: ['zstd', '-q', '-d', '-f', '/out/initrd.img', '-o', '/out/initrd.cpio'] });
+    const text = readFileSync(join(out, 'initrd.cpio')).toString('latin1');
+    for (const name of ['init\0', 'usr/bin/sh\0', 'libc.so.6\0', 'usr/lib/modules/6.0/kernel/a.ko\0', 'etc/minke/initrd.conf\0']) expect(text).toContain(name);
+    expect(text).toContain("name='it'\\''s'\n");
+    context.dispose();
+  }, 120_000);
+
+  test('names modules that the kernel does not have', async () => {
+    const args = { arch: 'amd64' as const, modules: ['a', 'no_such_module'], drivers: ['neither'], programs: [], settings: {}, scripts: [] };
+    const context = fakeContext('image/initrd', args, { modules: tarOf('kernel2', kernel), packages: tarOf('none', {}) }, join(work, 'no'));
+    await expect(buildInitrd(context)).rejects.toMatchObject({ code: 'OSB_KERNEL_INCOMPLETE', message: expect.stringContaining('no_such_module, neither'), details: { missing: ['no_such_module', 'neither'] } });
+    context.dispose();
+  });
+
+  test('names a program that its packages do not have', async () => {
+    const args = { arch: 'amd64' as const, modules: [], drivers: [], programs: ['/usr/bin/absent'], settings: {}, scripts: [] };
+    const context = fakeContext('image/initrd', args, { modules: tarOf('kernel3', kernel), packages: tarOf('none2', {}) }, join(work, 'no2'));
+    await expect(buildInitrd(context)).rejects.toMatchObject({ code: 'OSB_PACKAGE_MISSING', message: expect.stringContaining('/usr/bin/absent') });
+    context.dispose();
+  });
+});
+
+/** What the host's sh needs, at the paths where Debian has it. */
+function libraries(): Record<string, Buffer> {
+  const lines = execFileSync('ldd', ['/bin/sh'], { encoding: 'utf8' }).matchAll(/(\/\S+)/g);
+  return Object.fromEntries([...lines].map(([path]) => [path.replace(/^\/(lib|lib64)\//, 'usr/$1/'), readFileSync(path)]));
+}
