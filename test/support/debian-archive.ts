@@ -10,7 +10,7 @@ export interface TestPackage {
   architecture?: string;
   /** Further control fields, such as Depends. */
   fields?: Record<string, string>;
-  /** Path in the package → content; a value that starts with `-> ` is a link. */
+  /** Path in the package → content; `-> target` for a symbolic link, `=> path` for a hard link. */
   files?: Record<string, string>;
   scripts?: Record<string, string>;
   /** Which suite carries it, by the end of its name: '' (the usual), '-updates', '-security'. */
@@ -65,7 +65,8 @@ export function makeArchive(folder: string, keyFolder: string, packages: TestPac
   return { files, keyring };
 }
 
-function addPackage(folder: string, item: TestPackage, files: Map<string, Buffer>): { architecture: string; suite: string; text: string } {
+/** Builds one package with dpkg-deb; the same description gives the same bytes. */
+export function buildPackage(folder: string, item: TestPackage): { file: string; content: Buffer; control: string } {
   const { name, version = '1.0', architecture = 'all', fields = {}, scripts = {} } = item;
   const root = path.join(folder, 'packages', `${name}_${version}_${architecture}`);
   mkdirSync(path.join(root, 'DEBIAN'), { recursive: true });
@@ -74,12 +75,18 @@ function addPackage(folder: string, item: TestPackage, files: Map<string, Buffer
   for (const [script, text] of Object.entries(scripts)) writeFileSync(path.join(root, 'DEBIAN', script), text, { mode: 0o755 });
   for (const [place, text] of Object.entries(item.files ?? {})) {
     mkdirSync(path.dirname(path.join(root, place)), { recursive: true });
-    if (text.startsWith('-> ')) execFileSync('ln', ['-sf', text.slice(3), path.join(root, place)]);
-    else writeFileSync(path.join(root, place), text);
+    if (text.startsWith('-> ')) execFileSync('ln', ['-sfn', text.slice(3), path.join(root, place)]);
+    else if (text.startsWith('=> ')) execFileSync('ln', ['-f', path.join(root, text.slice(3)), path.join(root, place)]);
+    else writeFileSync(path.join(root, place), text, { mode: place.includes('bin/') ? 0o755 : 0o644 });
   }
-  const deb = path.join(folder, `${name}_${version}_${architecture}.deb`);
-  execFileSync('dpkg-deb', ['--root-owner-group', '-Zgzip', '--build', root, deb], { stdio: 'ignore', env: { ...process.env, SOURCE_DATE_EPOCH: '1700000000' } });
-  const content = readFileSync(deb);
+  const file = path.join(folder, `${name}_${version}_${architecture}.deb`);
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Zgzip', '--build', root, file], { stdio: 'ignore', env: { ...process.env, SOURCE_DATE_EPOCH: '1700000000' } });
+  return { file, content: readFileSync(file), control };
+}
+
+function addPackage(folder: string, item: TestPackage, files: Map<string, Buffer>): { architecture: string; suite: string; text: string } {
+  const { name, version = '1.0', architecture = 'all' } = item;
+  const { content, control } = buildPackage(folder, item);
   const filename = `pool/main/${name}/${name}_${version}_${architecture}.deb`;
   files.set(filename, content);
   return { architecture, suite: item.suite ?? '', text: `${control}\nFilename: ${filename}\nSize: ${content.length}\nSHA256: ${sha256(content)}\n` };

@@ -14,10 +14,10 @@ export function createDebianExecutors({ apt }: { apt: () => Promise<HostApt> }):
   return {
     'debian/fetch': { version: 1, run: createFetch({ ...fetchDefaults, apt }) },
     'debian/tree': { version: 1, run: tree },
-    'debian/unpack': { version: 1, run: unpack },
+    'debian/unpack': { version: 2, run: unpack },
     'debian/kernel': { version: 1, run: kernel },
     'debian/boot-loader': { version: 1, run: bootLoader },
-    'debian/databases': { version: 1, run: databases },
-    'debian/finish': { version: 1, run: finish },
+    'debian/databases': { version: 2, run: databases },
+    'debian/finish': { version: 2, run: finish },
   };
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { chmod, link, mkdir, open, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Executor, StepContext } from '../../../model/index.ts';
+import type { Executor, LockedPackage, StepContext } from '../../../model/index.ts';
 import { newEntry, realParent, type RootTree } from '../tar/index.ts';
 import { parseAlternatives } from '../finish/alternatives.ts';
 import { readDebControl, readDebFiles } from '../unpack/deb.ts';
@@ -21,8 +21,8 @@ export const tree: Executor<'debian/tree'> = async (context) => {
   const scripts: string[] = [];
   let doneBytes = 0;
   await prepareRoot(context, known);
-  const lane = async (): Promise<void> => {
-    for (let locked = queue.shift(); locked !== undefined; locked = queue.shift()) {
+  const work = async (waiting: LockedPackage[]): Promise<void> => {
+    for (let locked = waiting.shift(); locked !== undefined; locked = waiting.shift()) {
       context.signal.throwIfAborted();
       const deb = debs.get(`${locked.sha256}.deb`);
       if (deb === undefined) throw new Error(`input debs lacks ${locked.name}`);
@@ -32,7 +32,10 @@ export const tree: Executor<'debian/tree'> = async (context) => {
       context.progress(doneBytes, totalBytes, 'bytes', locked.name);
     }
   };
-  await Promise.all(Array.from({ length: 2 }, lane));
+  // Its links of folders (/var/run, /lib64) must stand before files of others come through them.
+  const first = queue.findIndex(({ name }) => name === 'base-files');
+  if (first >= 0) await work(queue.splice(first, 1));
+  await Promise.all([work(queue), work(queue)]);
   await placeAlternatives(context.tree(), known, scripts);
 };
 
