@@ -1,3 +1,5 @@
+import { access } from 'node:fs/promises';
+
 
 import { OsbuildError } from '../../model/index.ts';
 import { ensureLock, machineRequest } from '../../providers/debian/index.ts';
@@ -41,9 +43,11 @@ export const lock: Command = {
         const { request, askedBy } = machineRequest(machine, recipes);
         const file = machineLockFile(project, machine.name);
         const wish = { title: `machine ${machine.name}`, request, askedBy, suite: debian.suite, components: debian.components, file, locked: false };
-        // A lock that still answers is left as it is; otherwise what a build would use is written down.
-        const now = await ensureLock({ ...wish, update }, session.world.ports);
-        const { refreshed } = update || !now.refreshed ? now : await ensureLock({ ...wish, update: true }, session.world.ports);
+        // A lock that still answers is left as it is; otherwise what a build would use today is written down.
+        const missing = !(await access(file).then(() => true, () => false));
+        let now = await ensureLock({ ...wish, update: update || missing }, session.world.ports);
+        if (now.refreshed && !update && !missing) now = await ensureLock({ ...wish, update: true }, session.world.ports);
+        const { refreshed } = now;
         if (flags.on('json')) out(`${JSON.stringify({ type: 'lock', machine: machine.name, file, changed: refreshed, packages: now.lock.packages.length })}\n`);
         else out(`${file}: ${refreshed ? 'written' : 'unchanged'}, ${now.lock.packages.length} packages\n`);
       }
