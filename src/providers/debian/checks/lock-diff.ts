@@ -1,4 +1,5 @@
 import type { DebianLock, LockedPackage } from '../../../model/index.ts';
+import { withoutGenerated } from './script-classes.ts';
 
 /** How a package differs between two locks. */
 export interface PackageChange {
@@ -36,8 +37,8 @@ export function changedPackages(before: DebianLock, after: DebianLock): PackageC
 
 /**
  * Maintainer scripts that changed between two locks: since they are never run, somebody must look whether the finish step
- * still does what they do. A package that came new counts with all its scripts. Lines that carry only the version of the
- * packaging tools do not count.
+ * still does what they do. A package that came new counts with all its scripts. Comments and
+ * generated sections do not count.
  */
 export async function changedScripts(before: DebianLock, after: DebianLock, read: ReadScripts): Promise<ScriptChange[]> {
   const [old, now] = [byKey(before), byKey(after)];
@@ -62,8 +63,9 @@ function byKey(lock: DebianLock): Map<string, LockedPackage> {
   return new Map(lock.packages.map((locked) => [`${locked.name}:${locked.architecture}`, locked]));
 }
 
+/** Without comments and without the sections that packaging tools generate: those are covered by their kind. */
 function meaningfulLines(script: string): string[] {
-  return script.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+  return withoutGenerated(script).split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
 }
 
 /** Lines of `a` that `b` does not have as often. */

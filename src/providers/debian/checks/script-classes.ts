@@ -36,8 +36,7 @@ const closers = /^(fi|done|esac|then|else|do|\}|\)|;;|\{|in)?$/;
  * left over that is harmless, and never passes a line that names no known command.
  */
 export function leftoverCommands(script: string): string[] {
-  const plain = withoutHereDocuments(script)
-    .replaceAll(/^# Automatically added by dh_\w+[\s\S]*?^# End automatically added section$/gm, '')
+  const plain = withoutHereDocuments(withoutGenerated(script))
     .replaceAll(/\\\n/g, ' ');
   const lines = withoutUpgrades(plain.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#')));
   const functions = new Set(lines.flatMap((line) => /^(?:function\s+)?([\w-]+)\s*\(\)/.exec(line)?.[1] ?? []));
@@ -45,6 +44,11 @@ export function leftoverCommands(script: string): string[] {
     if (closers.test(command) || functions.has(command.split(/\s/)[0] ?? '')) return false;
     return !coveredCommands.some((known) => known.command.test(command));
   });
+}
+
+/** A maintainer script without the sections that debhelper put into it. */
+export function withoutGenerated(script: string): string {
+  return script.replaceAll(/^# Automatically added by dh_\w+[\s\S]*?^# End automatically added section$/gm, '');
 }
 
 function commandsOf(line: string): string[] {
