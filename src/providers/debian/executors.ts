@@ -18,6 +18,6 @@ export function createDebianExecutors({ apt }: { apt: () => Promise<HostApt> }):
     'debian/kernel': { version: 1, run: kernel },
     'debian/boot-loader': { version: 1, run: bootLoader },
     'debian/databases': { version: 2, run: databases },
-    'debian/finish': { version: 2, run: finish },
+    'debian/finish': { version: 3, run: finish },
   };
 }

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { OsbuildError, type Executor, type PackageManifest, type StepContext } from '../../../model/index.ts';
-import { addTar, exists, listFolder, putFile, putFolder, putLink, readText, writeTree, type RootTree } from '../tar/index.ts';
+import { addTar, exists, listFolder, newEntry, putFile, putFolder, putLink, readText, writeTree, type RootTree } from '../tar/index.ts';
 import type { PackageControl } from '../unpack/deb.ts';
 import { uncoveredScripts } from '../checks/coverage.ts';
 import { accountFiles, applySysusers, parseAccounts, type Accounts, type SysusersLine } from './accounts.ts';
@@ -46,6 +46,8 @@ export const finish: Executor<'debian/finish'> = async (context) => {
   clampTimes(tree, epoch);
   reportUncovered(context, control);
 
+  // Without an entry of its own mkfs.erofs makes the root folder writable for everyone.
+  tree.set('', { entry: newEntry('', 'folder', { mtime: epoch }), content: null });
   const totalBytes = [...tree.values()].reduce((sum, { entry }) => sum + entry.sizeBytes, 0);
   await writeTree(tree, context.output('rootfs.tar'), epoch, (doneBytes) => context.progress(doneBytes, totalBytes, 'bytes'));
   await writeFile(context.output('manifest.json'), manifestText);

@@ -84,7 +84,7 @@ export function makeEntry(raw: RawHeader, extensions: Extensions): TarEntry {
 
 /** The header of an entry, preceded by a PAX header where the plain one cannot hold it. */
 export function formatHeader(entry: TarEntry): Buffer {
-  const name = entry.type === 'folder' ? `${entry.path}/` : entry.path;
+  const name = entry.path === '' ? './' : entry.type === 'folder' ? `${entry.path}/` : entry.path;
   const records: Buffer[] = [];
   if (!fits(name)) records.push(paxRecord('path', Buffer.from(name)));
   if (!fits(entry.target)) records.push(paxRecord('linkpath', Buffer.from(entry.target)));
