@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { planImage } from '../../src/image/index.ts';
+import type { ImageRequest, Machine, ProvidedRoot } from '../../src/model/index.ts';
+
+const home = new URL('../..', import.meta.url).pathname;
+const machines = new Map(
+  readdirSync(join(home, 'machines'))
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => [file.replace('.yaml', ''), parse(readFileSync(join(home, 'machines', file), 'utf8')) as Machine]),
+);
+const provided: ProvidedRoot = {
+  tasks: [],
+  rootfs: { task: 'root', output: 'rootfs.tar' },
+  kernel: { task: 'kernel', output: 'vmlinuz' },
+  deviceTrees: { task: 'kernel', output: 'trees.tar' },
+  bootLoader: { task: 'loader', output: 'loader.tar' },
+  modules: { task: 'kernel', output: 'modules.tar' },
+  initrdPackages: { task: 'initrd-files', output: 'files.tar' },
+  manifest: { task: 'root', output: 'manifest.json' },
+};
+const request = (name: string, machine: Machine): ImageRequest => ({
+  machine: { name, machine, file: `machines/${name}.yaml` },
+  recipes: [
+    {
+      name: 'initrd',
+      folder: '/recipes/initrd',
+      recipe: { description: 'x', initrd: { modules: ['ext4'], programs: ['/usr/bin/busybox'] } },
+      files: [
+        { path: 'initrd/init', digest: 'a', type: 'executable' },
+        { path: 'files/etc/other', digest: 'b', type: 'file' },
+      ],
+    },
+  ],
+  mode: 'development',
+  os: { name: 'Minke OS', id: 'minke', version: '1.0' },
+  config: {},
+  epoch: 1,
+  debian: { suite: 'trixie', components: ['main'], exclude: [] },
+});
+
+describe.each([...machines])('the plan of %s', (name, machine) => {
+  const plan = planImage(request(name, machine), provided, { tools: 'tools' });
+
+  test('names every file that it hands out, once, and makes it', () => {
+    const names = plan.artifacts.map(({ fileName }) => fileName);
+    expect(names).toEqual([
+      `minke-${name}-1.0.img.zst`,
+      `minke-${name}-1.0.bmap`,
+      'manifest.json',
+      'sbom.cdx.json',
+      'image.json',
+      'fingerprint.sha256',
+      'SHA256SUMS',
+    ]);
+    const ids = new Set(plan.tasks.map(({ id }) => id));
+    for (const { ref } of plan.artifacts) expect(ids).toContain(ref.task);
+  });
+
+  test('reads only what the provider, the tools or an earlier task make', () => {
+    const known = new Set(['tools', 'root', 'kernel', 'loader', 'initrd-files']);
+    for (const task of plan.tasks) {
+      for (const input of Object.values(task.inputs)) if (input.from !== 'sources') expect(known).toContain(input.task);
+      known.add(task.id);
+    }
+  });
+
+  test('does not depend on how the board is emulated, and its initrd not on files of the root', () => {
+    const { qemu: _, ...rest } = machine;
+    expect(planImage(request(name, rest), provided, { tools: 'tools' })).toEqual(plan);
+    const initrd = plan.tasks.find(({ kind }) => kind === 'image/initrd');
+    expect(Object.values(initrd?.inputs ?? {}).filter((input) => input.from === 'task' && input.task === 'root')).toEqual([]);
+    expect(initrd?.inputs['scripts:initrd']).toMatchObject({ files: [{ path: 'initrd/init' }] });
+  });
+
+  test('tells the kernel to use a GPT’s copy, where there is a GPT, and to restart when it fails', () => {
+    const boot = plan.tasks.find(({ kind }) => kind === 'image/boot');
+    const { commandLine } = boot?.args as { commandLine: string[] };
+    expect(commandLine.includes('gpt')).toBe(machine.disk.table === 'gpt');
+    expect(commandLine).toContain('panic=10');
+    expect(commandLine[0]).toMatch(/^console=/);
+  });
+});
