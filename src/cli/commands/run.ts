@@ -1,7 +1,8 @@
-import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
+import { ownIdentity } from '../../cache/index.ts';
 import { runInteractively } from '../../device/index.ts';
 import { OsbuildError } from '../../model/index.ts';
 import { composeImages } from '../build/compose.ts';
@@ -45,7 +46,9 @@ export const runCommand: Command = {
     const publicKey = await readKey(flags.text('ssh-key'));
     const hostname = flags.text('hostname');
     const kept = flags.text('keep');
-    const work = kept ?? (await mkdtemp(join(layout.work(), 'run-')));
+    const work = kept === undefined ? await mkdtemp(join(layout.work(), 'run-')) : resolve(invocation.cwd, kept);
+    // Builds remove scratch folders without a living owner.
+    if (kept === undefined) await writeFile(join(work, 'owner'), await ownIdentity());
     try {
       return await runInteractively({
         machine: machine.machine,
