@@ -64,7 +64,7 @@ export async function buildDisk(context: StepContext<'image/disk'>): Promise<voi
   } finally {
     await disk.close();
   }
-  await context.tool({ argv: ['zstd', '-q', '-3', '-T0', '/work/disk.img', '-o', '/out/disk.img.zst'], mounts: { '/work': { path: context.scratch } } });
+  await context.tool({ argv: ['zstd', '-q', '-3', '-T0', '/scratch/disk.img', '-o', '/out/disk.img.zst'], mounts: { '/scratch': { path: context.scratch } } });
 }
 
 /** Writes everything to its place and returns the ranges that were written, in whole blocks. */

@@ -20,16 +20,16 @@ export async function makeExt4(
   const extended = `hash_seed=${uuid},lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0`;
   await context.tool({
     argv: ['mke2fs', '-q', '-F', '-t', 'ext4', '-b', String(ext4BlockBytes), '-I', '256', '-i', '16384', '-m', '1', '-O', `none,${features}`].concat(
-      ['-J', `size=${journalMebibytes}`, '-L', label, '-U', uuid, '-E', extended, `/work/${image}`, `${sizeBytes / 1024}k`],
+      ['-J', `size=${journalMebibytes}`, '-L', label, '-U', uuid, '-E', extended, `/scratch/${image}`, `${sizeBytes / 1024}k`],
     ),
     env: { E2FSPROGS_FAKE_TIME: String(context.epoch), MKE2FS_CONFIG: '/dev/null' },
-    mounts: { '/work': { path: folder, rw: true } },
+    mounts: { '/scratch': { path: folder, rw: true } },
   });
 }
 
 /** Asks dumpe2fs which bytes of an ext4 image are in use: metadata, journal and files, zeros among them. */
 export async function ext4Used(context: StepContext<'image/disk'>, folder: string, image: string): Promise<ByteRanges> {
-  return usedRanges(await context.tool({ argv: ['dumpe2fs', `/work/${image}`], mounts: { '/work': { path: folder } } }));
+  return usedRanges(await context.tool({ argv: ['dumpe2fs', `/scratch/${image}`], mounts: { '/scratch': { path: folder } } }));
 }
 
 /** From dumpe2fs' report: everything but the free blocks of all groups. */

@@ -46,8 +46,8 @@ export async function buildInitrd(context: StepContext<'image/initrd'>): Promise
     const archive = packCpio([...entries.values()], epoch);
     await writeFile(join(context.scratch, 'initrd.cpio'), archive);
     await context.tool({
-      argv: ['zstd', '-q', '-19', '--single-thread', '/work/initrd.cpio', '-o', '/out/initrd.img'],
-      mounts: { '/work': { path: context.scratch } },
+      argv: ['zstd', '-q', '-19', '--single-thread', '/scratch/initrd.cpio', '-o', '/out/initrd.img'],
+      mounts: { '/scratch': { path: context.scratch } },
     });
     const report: InitrdReport = {
       kernelVersion: modules.kernelVersion,
@@ -103,7 +103,7 @@ async function unpackModules(context: StepContext<'image/initrd'>, root: TarRoot
   for (const [ending = '', ...options] of programs) {
     const files = packed.map((file) => basename(file)).filter((name) => name.endsWith(`.${ending}`));
     const program = { xz: 'xz', zst: 'zstd', gz: 'gzip' }[ending] ?? ending;
-    if (files.length > 0) await context.tool({ argv: [program, ...options, ...files.map((name) => `/work/${name}`)], mounts: { '/work': { path: folder, rw: true } } });
+    if (files.length > 0) await context.tool({ argv: [program, ...options, ...files.map((name) => `/scratch/${name}`)], mounts: { '/scratch': { path: folder, rw: true } } });
   }
   return new Map(await Promise.all(packed.map(async (file) => [file, await readFile(join(folder, basename(file).replace(/\.\w+$/, '')))] as const)));
 }
