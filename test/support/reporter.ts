@@ -53,10 +53,19 @@ function byReason(tests: TestCase[]): Map<string, string[]> {
   const groups = new Map<string, string[]>();
   for (const test of tests) {
     const result = test.result();
-    const why = (result.state === 'skipped' && result.note) || 'no reason given';
+    const why = (result.state === 'skipped' && result.note) || reasonInName(test) || 'no reason given';
     groups.set(why, [...(groups.get(why) ?? []), nameOf(test)]);
   }
   return groups;
+}
+
+/** A whole suite that is skipped says why in parentheses at the end of its name. */
+function reasonInName(test: TestCase): string | undefined {
+  for (let suite = test.parent; suite.type === 'suite'; suite = suite.parent) {
+    const reason = /\(([^()]*(?:\([^()]*\))?[^()]*)\)$/.exec(suite.name)?.[1];
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
 }
 
 function indent(text: string): string {

@@ -8,7 +8,7 @@ import { tarFile, tarOf } from '../support/tar-writer.ts';
 
 const obstacle = labObstacle();
 
-describe.skipIf(obstacle !== undefined)('the daemon dies', () => {
+describe.skipIf(obstacle !== undefined)(`the daemon dies${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
   let lab: Lab;
   beforeAll(async () => {
     lab = await openLab();

@@ -11,7 +11,7 @@ const { gzipSync } = zlib;
 /** Node.js 20 has none. */
 const zstdCompressSync = (zlib as { zstdCompressSync?: (data: Buffer) => Buffer }).zstdCompressSync;
 
-describe.skipIf(obstacle !== undefined)('docker load', () => {
+describe.skipIf(obstacle !== undefined)(`docker load${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
   let lab: Lab;
   const base = rootfsTar();
   beforeAll(async () => {

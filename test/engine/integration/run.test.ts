@@ -3,9 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IMAGE, labFile, labObstacle, leftovers, loadBusybox, openLab, waitFor, type Lab } from '../support/lab.ts';
 
 const obstacle = labObstacle();
-if (obstacle !== undefined) process.stderr.write(`engine integration tests are skipped: ${obstacle}\n`);
 
-describe.skipIf(obstacle !== undefined)('docker run against the daemon', () => {
+describe.skipIf(obstacle !== undefined)(`docker run against the daemon${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
   let lab: Lab;
   beforeAll(async () => {
     lab = await openLab();

@@ -5,7 +5,7 @@ import { IMAGE, labObstacle, leftovers, loadBusybox, openLab, waitFor, type Lab 
 const obstacle = labObstacle();
 const IDLE_LIMIT_KB = 10 * 1024;
 
-describe.skipIf(obstacle !== undefined)('the daemon under load', () => {
+describe.skipIf(obstacle !== undefined)(`the daemon under load${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
   let lab: Lab;
   beforeAll(async () => {
     lab = await openLab();
