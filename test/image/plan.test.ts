@@ -77,7 +77,7 @@ describe.each([...machines])('the plan of %s', (name, machine) => {
 
   test('tells the kernel to use a GPT’s copy, where there is a GPT, and to restart when it fails', () => {
     const boot = plan.tasks.find(({ kind }) => kind === 'image/boot');
-    const { commandLine } = boot?.args as { commandLine: string[] };
+    const commandLine = (boot?.args as { commandLine: string[] } | undefined)?.commandLine ?? [];
     expect(commandLine.includes('gpt')).toBe(machine.disk.table === 'gpt');
     expect(commandLine).toContain('panic=10');
     expect(commandLine[0]).toMatch(/^console=/);
