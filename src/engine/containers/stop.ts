@@ -17,10 +17,7 @@ export interface StopOptions {
 
 export async function stopContainer(context: ContainerContext, container: Container, options: StopOptions): Promise<void> {
   const { state, config } = container.record;
-  if (state.status === 'restarting') {
-    await cancelRestart(context, container);
-    return;
-  }
+  if (state.status === 'restarting' && (await cancelRestart(context, container))) return;
   if (!isLive(state)) throw new EngineError('not-modified', 'NOT_RUNNING', 'container is not running');
   const signal = parseSignal(options.signal ?? config.StopSignal ?? String(SIGTERM));
   const timeoutS = options.timeoutS ?? config.StopTimeout ?? DEFAULT_TIMEOUT_S;
@@ -38,10 +35,7 @@ export async function restartContainer(context: ContainerContext, container: Con
 
 /** Sends `signal`, then SIGKILL after the patience, and resolves when the end has been dealt with. */
 export async function endContainer(context: ContainerContext, container: Container, signal: number, patienceMs: number): Promise<void> {
-  if (container.record.state.status === 'restarting') {
-    await cancelRestart(context, container);
-    return;
-  }
+  if (container.record.state.status === 'restarting' && (await cancelRestart(context, container))) return;
   const { clock } = context.system;
   const ended = exitOf(container);
   const timers: (() => void)[] = [];
@@ -69,8 +63,8 @@ export async function endContainer(context: ContainerContext, container: Contain
 export async function killContainer(context: ContainerContext, container: Container, signalText: string): Promise<void> {
   const { state, config } = container.record;
   const signal = parseSignal(signalText === '' ? String(SIGKILL) : signalText);
+  if (state.status === 'restarting' && (await cancelRestart(context, container))) return;
   if (!isLive(state)) {
-    if (state.status === 'restarting') return cancelRestart(context, container);
     throw new EngineError('conflict', 'NOT_RUNNING', `cannot kill container: ${container.id}: container ${container.id} is not running`);
   }
   if (signal === SIGKILL || signal === parseSignal(config.StopSignal ?? String(SIGTERM))) {
@@ -99,11 +93,18 @@ function exitOf(container: Container): { promise: Promise<number>; forget(): voi
   return { promise, forget: () => container.onExit.delete(listener) };
 }
 
-async function cancelRestart(context: ContainerContext, container: Container): Promise<void> {
+/** Whether there was still something to cancel: a restart that has begun comes to its end first, and then it runs. */
+async function cancelRestart(context: ContainerContext, container: Container): Promise<boolean> {
+  const { state } = container.record;
   container.cancelRestart?.();
   container.cancelRestart = undefined;
-  Object.assign(container.record.state, { status: 'exited', stoppedByUser: true, finishedAt: nowIso(context) });
-  await context.collection.save(container);
+  state.stoppedByUser = true;
+  return container.queue(async () => {
+    if (isLive(state)) return false;
+    Object.assign(state, { status: 'exited', finishedAt: nowIso(context) });
+    await context.collection.save(container);
+    return true;
+  });
 }
 
 export async function pauseContainer(context: ContainerContext, container: Container): Promise<void> {

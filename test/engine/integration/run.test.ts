@@ -188,6 +188,17 @@ describe.skipIf(obstacle !== undefined)(`docker run against the daemon${obstacle
     lab.ok('rm', always);
   });
 
+  it('lets a stop win over a restart, whenever it comes', async () => {
+    for (let round = 0; round < 8; round++) {
+      const id = lab.ok('run', '-d', '--restart', 'always', IMAGE, 'true');
+      await new Promise((resolve) => setTimeout(resolve, 60 * round));
+      lab.ok('stop', '-t', '1', id);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      expect(lab.ok('inspect', '-f', '{{.State.Status}}', id)).toBe('exited');
+      lab.ok('rm', id);
+    }
+  });
+
   it('tells events as they happen', async () => {
     const until = String(Math.floor(Date.now() / 1000) + 4);
     const watching = lab.dockerAsync('events', '--until', until, '--filter', 'type=container', '--format', '{{.Action}}');
