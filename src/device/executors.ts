@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { link, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { DeviceSteps, Executors, RecipeSource } from '../model/index.ts';
@@ -14,12 +14,15 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
     async run(context) {
       const { machineName, machine, mode, recipes } = context.args;
       const work = await context.keep();
+      // How a disk is compressed is told by its name, which a blob of the store has not.
+      const image = join(context.scratch, 'disk.img.zst');
+      await link(context.input('image'), image);
       const report = await bootTest({
         machineName,
         machine,
         mode,
         recipes: recipes.map(({ name, recipe }): RecipeSource => ({ name, recipe, folder: '', files: [] })),
-        image: context.input('image'),
+        image,
         toolsTree: context.input('emulation'),
         busybox: join(context.input('busybox'), 'usr/bin/busybox'),
         work,

@@ -101,7 +101,7 @@ describe('an image', () => {
   test('is made again from a damaged cache, with the same bytes and a word about it', { timeout: 15 * minutes }, async () => {
     const before = await artifacts(join(project, 'out', machine));
     const dot = await osbuild(['graph', '--machine', machine, '-C', project, '--json']);
-    const finish = dot.stdout.split('\n').map((line) => JSON.parse(line) as { id: string; key: string }).find((task) => task.id.includes('finish'));
+    const finish = dot.stdout.split('\n').map((line) => JSON.parse(line) as { id: string; key: string }).find((task) => task.id === `debian/${machine}/root`);
     const result = JSON.parse(await readFile(join(userCache, 'ac', String(finish?.key).slice(0, 2), `${finish?.key}.json`), 'utf8')) as { files: Record<string, { sha256: string }> };
     const sha256 = result.files['rootfs.tar']?.sha256 ?? '';
     const blob = join(userCache, 'cas', sha256.slice(0, 2), sha256);
