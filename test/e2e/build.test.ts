@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -151,10 +151,10 @@ describe('what goes wrong', () => {
     need(context, isRoot, 'mounting a small disk wants root');
     const small = join(work, 'small');
     await mkdir(small, { recursive: true });
-    const script = `mount -t tmpfs -o size=64m small ${small} && OSBUILD_CACHE_DIR=${small} ${home}/osbuild image --machine ${machine} -C ${project}; status=$?; ls ${small}/work; exit $status`;
+    const script = `mount -t tmpfs -o size=64m small ${small} && OSBUILD_CACHE_DIR=${small} ${home}/osbuild image --machine ${machine} -C ${project}`;
     const result = await execa('unshare', ['--mount', 'sh', '-c', script], { reject: false, all: true });
     expect(result.exitCode, result.all).toBe(1);
-    expect(result.all).toContain('no space left');
+    expect(result.all).toMatch(/no space left/i);
     expect(result.all).toContain('OSBUILD_CACHE_DIR');
     expect(result.stdout).toBe('');
   });
@@ -213,8 +213,3 @@ async function using(file: string, change: (text: string) => string, work: () =>
     await writeFile(file, text);
   }
 }
-
-test('scratch folders of killed builds do not stay for ever', async (context) => {
-  need(context, wholeRun, wholeRunReason);
-  expect(await readdir(join(userCache, 'work'))).toEqual([]);
-});

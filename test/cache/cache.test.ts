@@ -1,0 +1,99 @@
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { BlobStore, cacheUsage, CacheLayout, lockFile, ownIdentity, pruneCache, removeAbandonedWork, ResultStore, sha256File } from '../../src/cache/index.ts';
+
+let folder: string;
+let layout: CacheLayout;
+let blobs: BlobStore;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'osbuild-cache-'));
+  layout = new CacheLayout(folder);
+  blobs = new BlobStore(layout);
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Identity of a process that has ended. */
+function deadIdentity(): string {
+  return `${spawnSync('true').pid} 1`;
+}
+
+async function store(text: string): Promise<string> {
+  const file = join(folder, 'file');
+  await writeFile(file, text);
+  return (await blobs.take(file)).sha256;
+}
+
+test('scratch folders of killed builds go, those of running ones stay', async () => {
+  for (const [name, owner] of [['dead', deadIdentity()], ['alive', await ownIdentity()]] as const) {
+    await mkdir(join(layout.work(), name), { recursive: true });
+    await writeFile(join(layout.work(), name, 'owner'), owner);
+  }
+  await removeAbandonedWork(layout);
+  expect(await readdir(layout.work())).toEqual(['alive']);
+});
+
+test('a lock is waited for, and taken over from a dead owner', async () => {
+  const path = join(folder, 'lock');
+  const signal = new AbortController().signal;
+  await writeFile(path, deadIdentity());
+  const release = await lockFile(path, signal);
+  let waited = 0;
+  const second = lockFile(path, signal, () => waited++);
+  setTimeout(() => void release(), 300);
+  await (await second)();
+  expect(waited).toBe(1);
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('waiting for a lock can be cancelled', async () => {
+  const path = join(folder, 'lock');
+  await lockFile(path, new AbortController().signal);
+  await expect(lockFile(path, AbortSignal.timeout(300))).rejects.toThrow();
+});
+
+test('a blob that was changed is noticed once and removed', async () => {
+  const sha256 = await store('content');
+  expect(await blobs.verify(sha256)).toBe(true);
+  await rm(blobs.path(sha256));
+  await writeFile(blobs.path(sha256), 'CONTENT');
+  expect(await blobs.verify(sha256)).toBe(false);
+  expect(await blobs.size(sha256)).toBeNull();
+});
+
+test('pruning takes what was not used, and keeps what a used result names', async () => {
+  const results = new ResultStore(layout, blobs);
+  const [kept, gone] = [await store('kept'), await store('gone')];
+  await results.put('a'.repeat(64), { files: { x: { sha256: kept, sizeBytes: 4 } }, tree: false, durationMs: 1 });
+  await results.put('b'.repeat(64), { files: { x: { sha256: gone, sizeBytes: 4 } }, tree: false, durationMs: 1 });
+  const longAgo = new Date('2020-01-01');
+  await utimes(layout.result('b'.repeat(64)), longAgo, longAgo);
+  const options = { unusedSince: new Date(Date.now() - 3_600_000), dryRun: false };
+  // Young blobs may belong to a running build: only the result goes, its blob the next day.
+  expect(await pruneCache(layout, { ...options, dryRun: true })).toMatchObject({ results: 1, blobs: 0 });
+  expect((await pruneCache(layout, options)).results).toBe(1);
+  expect(await results.get('a'.repeat(64))).not.toBeNull();
+  expect(await results.get('b'.repeat(64))).toBeNull();
+  expect((await cacheUsage(layout)).blobs).toEqual({ count: 2, bytes: 8 });
+});
+
+test('a damaged result file counts as none', async () => {
+  const results = new ResultStore(layout, blobs);
+  const sha256 = await store('x');
+  await results.put('c'.repeat(64), { files: { x: { sha256, sizeBytes: 1 } }, tree: false, durationMs: 1 });
+  await writeFile(layout.result('c'.repeat(64)), '{"files":');
+  expect(await results.get('c'.repeat(64))).toBeNull();
+});
+
+test('an exported artifact is a file of its own', async () => {
+  const sha256 = await store('artifact');
+  const target = join(folder, 'out', 'artifact');
+  await blobs.export(sha256, target);
+  await writeFile(target, 'changed by its owner');
+  expect(await sha256File(blobs.path(sha256))).toBe(sha256);
+});
