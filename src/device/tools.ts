@@ -1,4 +1,4 @@
-import type { Arch, DebianArchitecture } from '../model/index.ts';
+import { debianArchitectures, type Arch, type DebianArchitecture } from '../model/index.ts';
 
 /** Packages of the emulation tools tree, besides what every tools tree has. */
 export const emulationPackages: readonly string[] = [
@@ -15,15 +15,6 @@ export const emulationPackages: readonly string[] = [
   'u-boot-qemu',
   'zstd',
 ];
-
-const debianArchitectures: Record<Arch, DebianArchitecture> = {
-  armv5e: 'armel',
-  armv6l: 'armel',
-  armv7hf: 'armhf',
-  aarch64: 'arm64',
-  i386: 'i386',
-  amd64: 'amd64',
-};
 
 /** What the boot test's container is made of: one static program, unpacked for the board's architecture and never run here. */
 export function busyboxPackages(arch: Arch): { architecture: DebianArchitecture; packages: string[]; program: string } {

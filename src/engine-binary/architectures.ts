@@ -1,12 +1,10 @@
 import { archs, type Arch } from '../model/index.ts';
 
-/** What the engine is built for. `armv5e` and `armv6l` share Debian's armel, `armv7hf` is its armhf. */
+/** What the engine is built for. */
 export const engineArchitectures = archs;
 export type EngineArchitecture = Arch;
 
 export interface EngineTarget {
-  /** Debian's name of the architecture that the static libraries come from. */
-  debianArchitecture: 'armel' | 'armhf' | 'arm64' | 'i386' | 'amd64';
   /** Package of the compiler for it, on amd64. */
   compilerPackage: string;
   /** As `file` and the ELF header know it: class and e_machine. */
@@ -16,12 +14,12 @@ export interface EngineTarget {
 }
 
 export const engineTargets: Readonly<Record<EngineArchitecture, EngineTarget>> = {
-  armv5e: { debianArchitecture: 'armel', compilerPackage: 'gcc-arm-linux-gnueabi', elf: { bits: 32, machine: 40 }, qemuUser: 'qemu-arm' },
-  armv6l: { debianArchitecture: 'armel', compilerPackage: 'gcc-arm-linux-gnueabi', elf: { bits: 32, machine: 40 }, qemuUser: 'qemu-arm' },
-  armv7hf: { debianArchitecture: 'armhf', compilerPackage: 'gcc-arm-linux-gnueabihf', elf: { bits: 32, machine: 40 }, qemuUser: 'qemu-arm' },
-  aarch64: { debianArchitecture: 'arm64', compilerPackage: 'gcc-aarch64-linux-gnu', elf: { bits: 64, machine: 183 }, qemuUser: 'qemu-aarch64' },
-  i386: { debianArchitecture: 'i386', compilerPackage: 'gcc-i686-linux-gnu', elf: { bits: 32, machine: 3 }, qemuUser: 'qemu-i386' },
-  amd64: { debianArchitecture: 'amd64', compilerPackage: 'gcc', elf: { bits: 64, machine: 62 }, qemuUser: 'qemu-x86_64' },
+  armv5e: { compilerPackage: 'gcc-arm-linux-gnueabi', elf: { bits: 32, machine: 40 }, qemuUser: 'qemu-arm' },
+  armv6l: { compilerPackage: 'gcc-arm-linux-gnueabi', elf: { bits: 32, machine: 40 }, qemuUser: 'qemu-arm' },
+  armv7hf: { compilerPackage: 'gcc-arm-linux-gnueabihf', elf: { bits: 32, machine: 40 }, qemuUser: 'qemu-arm' },
+  aarch64: { compilerPackage: 'gcc-aarch64-linux-gnu', elf: { bits: 64, machine: 183 }, qemuUser: 'qemu-aarch64' },
+  i386: { compilerPackage: 'gcc-i686-linux-gnu', elf: { bits: 32, machine: 3 }, qemuUser: 'qemu-i386' },
+  amd64: { compilerPackage: 'gcc', elf: { bits: 64, machine: 62 }, qemuUser: 'qemu-x86_64' },
 };
 
 /** Names an architecture; undefined for an unknown word. */

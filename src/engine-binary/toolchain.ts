@@ -1,3 +1,4 @@
+import { debianArchitectures } from '../model/index.ts';
 import { engineArchitectures, engineTargets, type EngineArchitecture } from './architectures.ts';
 
 /** Static libraries that the host links, with their headers: the same for every architecture. */
@@ -21,7 +22,8 @@ export function toolchainPackages(architectures: readonly EngineArchitecture[]):
   const packages = new Set<string>(programs);
   const foreign = new Set<string>();
   for (const name of architectures) {
-    const { debianArchitecture, compilerPackage } = engineTargets[name];
+    const { compilerPackage } = engineTargets[name];
+    const debianArchitecture = debianArchitectures[name];
     const suffix = debianArchitecture === 'amd64' ? '' : `:${debianArchitecture}`;
     if (suffix) foreign.add(debianArchitecture);
     packages.add(compilerPackage);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,9 @@ const machine = 'qemuarm64';
 const minutes = 60_000;
 const home = process.cwd();
 const userCache = process.env['OSBUILD_CACHE_DIR'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'osbuild');
+
+/** Text that no earlier run has left in the cache, whose results outlive a run of the tests. */
+const unseen = (word: string): string => `${word} ${randomUUID()}\n`;
 
 let work: string;
 let project: string;
@@ -63,7 +67,7 @@ describe('an image', () => {
   test('is built without a network after a file of a recipe changed; `why` names that file', { timeout: 10 * minutes }, async (context) => {
     need(context, isRoot, 'a network namespace without interfaces wants root');
     const before = await artifacts(join(project, 'out', machine));
-    await writeFile(greeting, 'changed\n');
+    await writeFile(greeting, unseen('changed'));
     const why = await osbuild(['why', '--machine', machine, '-C', project]);
     expect(why.stdout).toContain('files/usr/share/hello/greeting changed');
     const result = await execa('unshare', ['--net', join(home, 'osbuild'), 'image', '--machine', machine, '-C', project], { reject: false, all: true });
@@ -75,7 +79,7 @@ describe('an image', () => {
     await writeFile(greeting, 'one\n');
     expect((await build()).exitCode).toBe(0);
     const one = await artifacts(join(project, 'out', machine));
-    await writeFile(greeting, 'two\n');
+    await writeFile(greeting, unseen('two'));
     expect((await build()).exitCode).toBe(0);
     await writeFile(greeting, 'one\n');
     const again = await build({}, '--json');
@@ -86,7 +90,7 @@ describe('an image', () => {
   test('survives a Ctrl-C in the middle: the next build continues and ends with the same bytes', { timeout: 15 * minutes }, async () => {
     const before = await artifacts(join(project, 'out', machine));
     const text = await readFile(greeting, 'utf8');
-    await writeFile(greeting, 'interrupted\n');
+    await writeFile(greeting, unseen('interrupted'));
     const running = execa(join(home, 'osbuild'), ['image', '--machine', machine, '-C', project], { reject: false, all: true });
     running.all.on('data', (chunk: Buffer) => {
       if (chunk.toString().includes('▶')) setTimeout(() => running.kill('SIGINT'), 700);
@@ -117,7 +121,7 @@ describe('an image', () => {
   });
 
   test('two builds at once do not harm each other', { timeout: 20 * minutes }, async () => {
-    await writeFile(greeting, 'both\n');
+    await writeFile(greeting, unseen('both'));
     const other = join(work, 'other');
     await cp(project, other, { recursive: true });
     await rm(join(other, 'out'), { recursive: true });

@@ -1,7 +1,7 @@
-import { engineTargets, toolchainPackages } from '../../engine-binary/index.ts';
+import { toolchainPackages } from '../../engine-binary/index.ts';
 import { busyboxPackages, emulationPackages } from '../../device/index.ts';
 import { imageTools as imageToolPackages } from '../../image/index.ts';
-import type { AnyTask, Arch, DebianArchitecture } from '../../model/index.ts';
+import { debianArchitectures, type AnyTask, type Arch, type DebianArchitecture } from '../../model/index.ts';
 import { finishTools, planTree, sortRequest } from '../../providers/debian/index.ts';
 import type { Invocation } from '../command.ts';
 import { defaultComponents, defaultSuite, lockFor, treeLockFile, type DebianWorld } from './debian.ts';
@@ -33,7 +33,7 @@ export function busybox(arch: Arch): TreeSpec {
 
 /** The toolchain of an architecture; those with the same Debian architecture share one. */
 export function toolchain(arch: Arch): TreeSpec {
-  const { debianArchitecture } = engineTargets[arch];
+  const debianArchitecture = debianArchitectures[arch];
   return toolchainSpec(`toolchain-${debianArchitecture}`, `toolchain for ${debianArchitecture}`, [arch]);
 }
 

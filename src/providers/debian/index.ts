@@ -10,4 +10,4 @@ export { formatLock, readLock } from './lock/file.ts';
 export { createHostRun } from './host-run.ts';
 export { ensureLock, resolveNow, type EnsuredLock, type LockPorts, type LockWish } from './lock/ensure.ts';
 export { finishTools, planRoot, planTree, type ImagePlanOptions } from './plan.ts';
-export { debianArchitectures, machineRequest } from './request.ts';
+export { machineRequest } from './request.ts';

@@ -1,6 +1,5 @@
-import type { AnyTask, DebianLock, ImageRequest, Input, LockedPackage, OutputRef, ProvidedRoot, RecipeSource, SourceFile } from '../../model/index.ts';
+import { debianArchitectures, type AnyTask, type DebianLock, type ImageRequest, type Input, type LockedPackage, type OutputRef, type ProvidedRoot, type RecipeSource, type SourceFile } from '../../model/index.ts';
 import { mainSet, packagesOfSet } from './apt/resolve.ts';
-import { debianArchitectures } from './request.ts';
 
 export interface ImagePlanOptions {
   /** Task of the tools tree that has the programs of `finishTools`. */

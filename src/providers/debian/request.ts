@@ -1,15 +1,5 @@
-import type { Arch, DebianArchitecture, DebianRequest, DebianSetRequest, MachineSource, RecipeSource } from '../../model/index.ts';
+import { debianArchitectures, type DebianArchitecture, type DebianRequest, type DebianSetRequest, type MachineSource, type RecipeSource } from '../../model/index.ts';
 import { sortRequest } from './apt/resolve.ts';
-
-/** Debian's architecture for each of ours. */
-export const debianArchitectures: Record<Arch, DebianArchitecture> = {
-  armv5e: 'armel',
-  armv6l: 'armel',
-  armv7hf: 'armhf',
-  aarch64: 'arm64',
-  i386: 'i386',
-  amd64: 'amd64',
-};
 
 type Modes = 'development' | 'production';
 

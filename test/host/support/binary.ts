@@ -69,7 +69,8 @@ export function testPrograms(variant: Variant = {}): string {
   } catch {
     if (othersBuild(lock, wanted)) return join(wanted, arch);
   }
-  for (const old of readdirSync(all)) if (old.startsWith(`${label}-`) && /-[0-9a-f]{16}$/.test(old)) rmSync(join(all, old), { recursive: true });
+  // The label of one variant begins that of others ("amd64", "amd64-gc"): the rest must be a fingerprint and nothing else.
+  for (const old of readdirSync(all)) if (old.startsWith(`${label}-`) && /^[0-9a-f]{16}$/.test(old.slice(label.length + 1))) rmSync(join(all, old), { recursive: true });
   const fresh = mkdtempSync(join(all, 'building-'));
   const argv = ['test/support/build-engine.mjs', '--arch', arch, '--out', fresh, '--entry', 'test/host/programs/main.ts'];
   if (variant.sanitize) argv.push('--sanitize');
