@@ -59,10 +59,10 @@ export interface BoardLink {
   drop(): void;
 }
 
-export function openLink(target: SshTarget, key: SshKey, signal: AbortSignal, isAlive: () => boolean): BoardLink {
+export function openLink(target: SshTarget, key: SshKey, signal: AbortSignal, whyGone: () => string | null): BoardLink {
   let current: SshSession | null = null;
   const session = async (timeoutMs: number): Promise<SshSession> => {
-    current ??= await waitForSsh(target, { privateKey: key.privateKey }, { timeoutMs, signal, isAlive });
+    current ??= await waitForSsh(target, { privateKey: key.privateKey }, { timeoutMs, signal, whyGone });
     return current;
   };
   const drop = (): void => {

@@ -131,7 +131,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
     return emulator;
   };
   const target = { host: '127.0.0.1', port: ports.ssh, username: 'root' };
-  const link = openLink(target, key, signal, () => emulator?.isRunning() ?? false);
+  const link = openLink(target, key, signal, () => (emulator ? emulator.ending() : 'no board is running'));
   const board: Board = {
     machineName,
     arch: machine.arch,

@@ -11,6 +11,8 @@ export interface Emulator {
   /** Settles when QEMU has ended. */
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   isRunning(): boolean;
+  /** How QEMU ended and what it complained of; null while it runs. */
+  ending(): string | null;
   /** CPU time that QEMU used so far, in seconds; the last known value once it has ended. */
   cpuSeconds(): Promise<number>;
   /** Takes the power away: no flush, no goodbye. */
@@ -35,22 +37,22 @@ export async function startEmulator({ tree, command, consoleLog, signal }: Emula
   stderr.on('data', (chunk: Buffer) => complaints.push(chunk.toString('utf8')));
   const console = openConsole({ input: stdin, output: stdout, log: consoleLog, signal });
   const cpu = meterCpu(child);
+  let ending: string | null = null;
 
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('error', (error) => {
-      complaints.push(error.message);
-      console.close(`QEMU could not be started: ${error.message}`);
+      ending = `QEMU could not be started: ${error.message}`;
+      console.close(ending);
       resolve({ code: null, signal: null });
     });
     child.once('close', (code, killedBy) => {
       const words = complaints.join('').trim();
-      console.close(`QEMU ended with ${killedBy === null ? `exit status ${code}` : `signal ${killedBy}`}${words ? `: ${words}` : ''}`);
+      ending ??= `QEMU ended with ${killedBy === null ? `exit status ${code}` : `signal ${killedBy}`}${words ? `: ${words}` : ''}`;
+      console.close(ending);
       resolve({ code, signal: killedBy });
     });
   });
-  let running = true;
-  const isRunning = (): boolean => running;
-  void ended.then(() => (running = false));
+  const isRunning = (): boolean => ending === null;
   const kill = (): void => void child.kill('SIGKILL');
   signal.addEventListener('abort', kill, { once: true });
   void ended.then(() => signal.removeEventListener('abort', kill));
@@ -64,6 +66,7 @@ export async function startEmulator({ tree, command, consoleLog, signal }: Emula
     console,
     ended,
     isRunning,
+    ending: () => ending,
     cpuSeconds: () => cpu.read(),
     cutPower,
     waitForEnd: async (timeoutMs, what) => {

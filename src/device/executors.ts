@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { DeviceSteps, Executors, RecipeSource } from '../model/index.ts';
 import { OsbuildError } from '../model/index.ts';
-import { bootTest } from './boot-test.ts';
+import { bootTest, type BootTestReport } from './boot-test.ts';
 
 /** Emulation without hardware support is this much slower than what time-outs are written for. */
 const emulationScale = 3;
@@ -33,10 +33,16 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
         log: context.log,
       });
       if (report.outcome === 'failed') {
-        const failed = report.checks.filter((check) => check.outcome === 'failed').map((check) => check.name);
-        throw new OsbuildError('OSB_BOOT_TEST_FAILED', `${failed.length} checks failed: ${failed.join('; ')}`, { hint: `consoles and the report are in ${work}` });
+        throw new OsbuildError('OSB_BOOT_TEST_FAILED', failures(report), { hint: `consoles and the report are in ${work}` });
       }
       await writeFile(context.output('report.json'), `${JSON.stringify(report, null, 2)}\n`);
     },
   },
 };
+
+/** One line: how many checks failed, and the names of the first few. */
+function failures({ checks }: BootTestReport): string {
+  const failed = checks.filter(({ outcome }) => outcome === 'failed').map(({ name }) => name);
+  const more = failed.length > 3 ? ` and ${failed.length - 3} more` : '';
+  return `${failed.length} of ${checks.length} checks failed: ${failed.slice(0, 3).join('; ')}${more}`;
+}

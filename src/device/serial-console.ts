@@ -24,6 +24,7 @@ export interface SerialConsole {
   openShell(timeoutMs: number): Promise<void>;
   /** Runs one command in the shell; kernel messages in between do no harm. */
   run(command: string, timeoutMs?: number): Promise<CommandResult>;
+  /** Nothing comes any more; the reason is the log's last line. */
   close(reason: string): void;
 }
 
@@ -154,6 +155,7 @@ export function openConsole({ input, output, log, signal, repeatMs = defaultRepe
     close: (reason) => {
       closed ??= reason;
       if (pendingLine) file.write(`${plain(pendingLine)}\n`);
+      file.write(`${reason}\n`);
       pendingLine = '';
       file.end();
       for (const wake of waiting) wake();

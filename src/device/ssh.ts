@@ -77,13 +77,14 @@ export function isRefused(error: unknown): boolean {
 /** A loaded host emulates a key exchange in more than a minute. */
 const attemptMs = 240_000;
 
-/** Tries to log in until it works or the time is over. */
-export async function waitForSsh(target: SshTarget, login: SshLogin, options: { timeoutMs: number; signal: AbortSignal; isAlive?(): boolean }): Promise<SshSession> {
+/** Tries to log in until it works, the time is over, or `whyGone` says what ended the board. */
+export async function waitForSsh(target: SshTarget, login: SshLogin, options: { timeoutMs: number; signal: AbortSignal; whyGone?(): string | null }): Promise<SshSession> {
   const deadline = Date.now() + options.timeoutMs;
   let last: unknown;
   do {
     if (options.signal.aborted) throw new OsbuildError('OSB_CANCELLED', 'cancelled');
-    if (options.isAlive && !options.isAlive()) break;
+    const gone = options.whyGone?.() ?? null;
+    if (gone !== null) throw new OsbuildError('OSB_BOOT_TEST_FAILED', `no login over SSH on port ${target.port}: ${gone}`, { cause: last });
     try {
       return await connectSsh(target, login, Math.min(attemptMs, Math.max(deadline - Date.now(), 1000)));
     } catch (error) {

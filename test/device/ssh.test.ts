@@ -64,7 +64,7 @@ describe('SSH', () => {
   test('waiting ends when the board is gone, and when the time is over', async () => {
     const signal = new AbortController().signal;
     const dead = { ...target, port: 1 };
-    await expect(waitForSsh(dead, { password: '' }, { timeoutMs: 60_000, signal, isAlive: () => false })).rejects.toThrow(/no login over SSH on port 1/);
+    await expect(waitForSsh(dead, { password: '' }, { timeoutMs: 60_000, signal, whyGone: () => 'it fell asleep' })).rejects.toThrow(/no login over SSH on port 1: it fell asleep/);
     await expect(waitForSsh(dead, { password: '' }, { timeoutMs: 100, signal })).rejects.toThrow(/within 0 s/);
   });
 });
