@@ -64,7 +64,7 @@ describe('a shell on a serial console', () => {
     });
   });
 
-  test('a board that ends wakes whoever waits, and the log keeps the last line', async () => {
+  test('a board that ends wakes whoever waits, and the log keeps its last words and says how it ended', async () => {
     const output = new PassThrough();
     const log = await logFile();
     const console = openConsole({ input: new PassThrough(), output, log, signal: new AbortController().signal });
@@ -74,7 +74,7 @@ describe('a shell on a serial console', () => {
     console.close('QEMU ended with signal SIGKILL');
     await expect(waiting).rejects.toThrow(/QEMU ended with signal SIGKILL/);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect((await readFile(log, 'utf8')).split('\n').map((line) => line.trim().replace(/^[\d.]+ /, ''))).toEqual(['line one', 'Kernel panic', '']);
+    expect((await readFile(log, 'utf8')).split('\n').map((line) => line.trim().replace(/^[\d.]+ /, ''))).toEqual(['line one', 'Kernel panic', 'QEMU ended with signal SIGKILL', '']);
   });
 });
 
