@@ -66,7 +66,6 @@ export function diskSize(shippedBytes: number, machine: Machine): number {
 
 /** Puts settings into config.json on the boot partition, keeping what it says otherwise. */
 export async function configureDisk(disk: DiskCopy, config: DeviceConfig, tree: ToolsTree): Promise<DeviceConfig> {
-  const folder = dirname(disk.path);
   const present = await readBootFile(disk, 'config.json', tree, { optional: true });
   let before: DeviceConfig = {};
   try {
@@ -75,13 +74,33 @@ export async function configureDisk(disk: DiskCopy, config: DeviceConfig, tree: 
     throw new OsbuildError('OSB_BOOT_TEST_FAILED', 'config.json of the image is not JSON', { cause });
   }
   const after = { ...before, ...config, os: { ...before.os, ...config.os } };
-  await writeFile(join(folder, 'config.json'), `${JSON.stringify(after, null, 2)}\n`);
-  await tree.run({
-    argv: ['mcopy', '-D', 'o', '-n', '-o', '-i', `/disk/disk.img@@${disk.partitions.boot.startBytes}`, '/disk/config.json', '::config.json'],
-    mounts: { '/disk': { path: folder, rw: true } },
-    name: 'configure',
-  });
+  await writeBootFile(disk, 'config.json', `${JSON.stringify(after, null, 2)}\n`, tree);
   return after;
+}
+
+/** Adds kernel parameters to those of extra_uEnv.txt on the boot partition, where U-Boot's script takes them from. */
+export async function addKernelParameters(disk: DiskCopy, words: readonly string[], tree: ToolsTree): Promise<void> {
+  const present = await readBootFile(disk, 'extra_uEnv.txt', tree, { optional: true });
+  await writeBootFile(disk, 'extra_uEnv.txt', withKernelParameters(present?.toString('utf8') ?? '', words), tree);
+}
+
+/** Text of extra_uEnv.txt with the words in it, once each; other lines stay as they are. */
+export function withKernelParameters(text: string, words: readonly string[]): string {
+  const name = 'extra_os_cmdline=';
+  const lines = text.split(/\r?\n/).filter(Boolean);
+  const present = lines.findLast((line) => line.startsWith(name))?.slice(name.length).split(' ').filter(Boolean) ?? [];
+  const others = lines.filter((line) => !line.startsWith(name));
+  return [...others, `${name}${[...new Set([...present, ...words])].join(' ')}`, ''].join('\n');
+}
+
+async function writeBootFile(disk: DiskCopy, name: string, content: string, tree: ToolsTree): Promise<void> {
+  const folder = dirname(disk.path);
+  await writeFile(join(folder, name), content);
+  await tree.run({
+    argv: ['mcopy', '-D', 'o', '-n', '-o', '-i', `/disk/disk.img@@${disk.partitions.boot.startBytes}`, `/disk/${name}`, `::${name}`],
+    mounts: { '/disk': { path: folder, rw: true } },
+    name: 'write-boot',
+  });
 }
 
 /** Reads a file of the boot partition. */

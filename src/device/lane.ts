@@ -2,7 +2,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { OsbuildError, type Machine } from '../model/index.ts';
-import { readBootFile, type DiskCopy } from './disk-copy.ts';
+import { addKernelParameters, readBootFile, type DiskCopy } from './disk-copy.ts';
 import { qemuCommand, type QemuFiles, type QemuOptions } from './qemu-command.ts';
 import type { ToolsTree, TreeCommand } from './tools-tree.ts';
 
@@ -23,6 +23,7 @@ export interface Lane {
 /** Takes what the lane needs beside the disk: UEFI variables of its own, or the U-Boot that stands on the boot partition. */
 export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsTree): Promise<Lane> {
   const folder = dirname(disk.path);
+  await passKernelParameters(machine, disk, tree);
   const files: QemuFiles = { disk: '/disk/disk.img', ...(await bootFiles(machine, disk, tree, folder)) };
   return {
     machine,
@@ -33,6 +34,14 @@ export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsT
       mounts: { '/disk': { path: folder, rw: true }, ...(options.accelerator === 'kvm' ? { '/dev/kvm': { path: '/dev/kvm', rw: true } } : {}) },
     }),
   };
+}
+
+/** Parameters that only the emulation needs go the way of the owner's own; with boot: kernel QEMU hands them over itself. */
+async function passKernelParameters({ description, qemu }: Machine, disk: DiskCopy, tree: ToolsTree): Promise<void> {
+  const words = qemu?.extraCommandLine ?? [];
+  if (words.length === 0 || qemu?.boot === 'kernel') return;
+  if (qemu?.boot === 'uefi') throw new OsbuildError('OSB_CONFIG_INVALID', `${description}: qemu.extraCommandLine does not reach a kernel that is booted by UEFI`, { hint: 'use kernel.commandLine of the machine' });
+  await addKernelParameters(disk, words, tree);
 }
 
 async function bootFiles(machine: Machine, disk: DiskCopy, tree: ToolsTree, folder: string): Promise<Partial<QemuFiles>> {

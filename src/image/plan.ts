@@ -9,7 +9,7 @@ export interface PlannedImage {
 }
 
 /** Measured against zstd in docs/decisions: less CPU at every boot for a somewhat larger slot. */
-const rootCompression = 'lz4hc';
+const rootCompression = 'lz4hc,level=6';
 const initrdFolder = 'initrd/';
 /** systemd-boot leaves word of the disk it started from in an EFI variable. */
 const loaderModules: Record<Machine['boot']['method'], string[]> = { 'systemd-boot': ['efivarfs'], 'u-boot': [] };

@@ -6,7 +6,8 @@ type Addresses = NonNullable<Extract<Machine['boot'], { method: 'u-boot' }>['add
 
 /**
  * Source of boot.scr. It reads the slot from minke/slot.env, starts that slot's kernel, device tree and initrd, and takes
- * the other slot when files of the first cannot be read. U-Boot's bootstd sets devtype, devnum and distro_bootpart.
+ * the other slot when files of the first cannot be read. `extra_os_cmdline` of the owner's extra_uEnv.txt (the names that
+ * balenaOS has for it) adds kernel parameters; no other variable is taken from that file. U-Boot's bootstd sets devtype, devnum and distro_bootpart.
  */
 export function ubootScript(options: { addresses: Addresses; commandLine: readonly string[]; bootCommand: 'booti' | 'bootz'; deviceTrees: boolean }): string {
   const { addresses, commandLine, bootCommand, deviceTrees } = options;
@@ -16,7 +17,7 @@ export function ubootScript(options: { addresses: Addresses; commandLine: readon
   // The board's own tree (from its firmware, or QEMU's) serves where the slot brings none for this board.
   const tree = deviceTrees ? `if load ${from} \${fdt_addr_r} \${slot}/dtb/\${fdtfile}; then setenv tree \${fdt_addr_r}; fi; ` : '';
   const start = [
-    `setenv bootargs "${commandLine.join(' ')} minke.slot=\${slot} minke.boot=PARTUUID=\${boot_uuid}"`,
+    `setenv bootargs "${commandLine.join(' ')} \${extra_os_cmdline} minke.slot=\${slot} minke.boot=PARTUUID=\${boot_uuid}"`,
     `if load ${from} \${kernel_addr_r} \${slot}/kernel && load ${from} \${ramdisk_addr_r} \${slot}/initrd; then ` +
       `setenv initrd \${ramdisk_addr_r}:\${filesize}; ${tree}usb stop; ${bootCommand} \${kernel_addr_r} \${initrd} \${tree}; fi`,
   ].join('; ');
@@ -25,6 +26,7 @@ export function ubootScript(options: { addresses: Addresses; commandLine: readon
     ...set.flatMap(([name, value]) => (value === undefined ? [] : [`setenv ${name} ${value}`])),
     'setenv slot A',
     `if load ${from} \${ramdisk_addr_r} minke/slot.env; then env import -t \${ramdisk_addr_r} \${filesize} slot; fi`,
+    `if load ${from} \${ramdisk_addr_r} extra_uEnv.txt; then env import -t \${ramdisk_addr_r} \${filesize} extra_os_cmdline; fi`,
     `part uuid ${from} boot_uuid`,
     'setenv tree ${fdt_addr}',
     'if test -z "${tree}"; then setenv tree ${fdtcontroladdr}; fi',

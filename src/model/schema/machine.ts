@@ -145,7 +145,7 @@ export interface Machine {
     console: number;
     extraArguments?: string[];
     /**
-     * Kernel parameters that only the emulation needs.
+     * Kernel parameters that only the emulation needs; with boot: u-boot they go through extra_uEnv.txt of the disk's copy. Not with boot: uefi.
      */
     extraCommandLine?: string[];
   };
