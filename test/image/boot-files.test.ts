@@ -36,7 +36,7 @@ describe('the boot partition', () => {
     const files = bootFiles({ ...common, machine: pc }, pcSources);
     expect(files.map(({ path }) => path)).toEqual(['A/initrd', 'A/kernel', 'EFI/BOOT/BOOTX64.EFI', 'config.json', 'loader/entries/minke-a.conf', 'loader/loader.conf']);
     expect(text(files, 'loader/entries/minke-a.conf')).toBe(
-      'title    Minke OS (A)\nversion  1.2.3\nlinux    /A/kernel\ninitrd   /A/initrd\noptions  console=ttyS0 panic=10 ${extra_os_cmdline} minke.slot=A\n',
+      'title    Minke OS (A)\nversion  1.2.3\nlinux    /A/kernel\ninitrd   /A/initrd\noptions  console=ttyS0 panic=10 minke.slot=A\n',
     );
     expect(text(files, 'loader/loader.conf')).toContain('default minke-a.conf\ntimeout 0\n');
     expect(JSON.parse(text(files, 'config.json'))).toEqual({ hostname: 'here' });
