@@ -7,7 +7,7 @@ export type Sha256 = (text: string) => string;
 /** What a key is made of, kept beside every result so that `osbuild why` can name the difference. */
 export interface KeyIngredients {
   kind: StepKind;
-  version: number;
+  version: string;
   epoch: number;
   args: string;
   /** Input name → digest of what it stands for. Source folders list every file. */
@@ -21,7 +21,7 @@ export interface TaskKey {
 
 export interface KeyOptions {
   epoch: number;
-  versions: Record<StepKind, number>;
+  versions: Record<StepKind, string>;
   sha256: Sha256;
 }
 

@@ -3,7 +3,7 @@ import type { KeyIngredients } from './key.ts';
 /** Why a task's key differs from its last one, in lines for people. Empty when nothing differs. */
 export function whyDifferent(before: KeyIngredients, now: KeyIngredients): string[] {
   const reasons: string[] = [];
-  if (before.version !== now.version) reasons.push(`the step ${now.kind} itself changed (version ${before.version} → ${now.version})`);
+  if (before.version !== now.version) reasons.push(`osbuild's own code for the step ${now.kind} changed (${before.version} → ${now.version})`);
   if (before.epoch !== now.epoch) reasons.push(`epoch ${before.epoch} → ${now.epoch}`);
   if (before.args !== now.args) reasons.push(...argumentChanges(JSON.parse(before.args), JSON.parse(now.args), 'argument '));
   for (const name of new Set([...Object.keys(before.inputs), ...Object.keys(now.inputs)])) {

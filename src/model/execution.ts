@@ -63,5 +63,5 @@ export interface Partial {
 
 export type Executor<K extends StepKind> = (context: StepContext<K>) => Promise<void>;
 
-/** An executor and its version: raise the version when the same arguments and inputs give other bytes than before. */
+/** An executor and its version: raised when the same arguments and inputs give other bytes than before for a reason that its sources do not show. */
 export type Executors = { [K in StepKind]: { version: number; run: Executor<K> } };

@@ -6,7 +6,7 @@ import { buildGraph, canonicalJson, taskKeys, whyDifferent, type KeyOptions } fr
 import type { AnyTask, StepKind } from '../../src/model/index.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-const options = (epoch = 1): KeyOptions => ({ epoch, versions: new Proxy({}, { get: () => 1 }) as Record<StepKind, number>, sha256 });
+const options = (epoch = 1): KeyOptions => ({ epoch, versions: new Proxy({}, { get: () => '1' }) as Record<StepKind, string>, sha256 });
 
 function chain(digest: string): AnyTask[] {
   return [

@@ -49,7 +49,7 @@ function options(a: Run = first, b: Run = second, signal = new AbortController()
 
 async function build(text: string, use: RunnerOptions = options()): Promise<string> {
   const graph = buildGraph(tasks(text), ['b']);
-  const keys = taskKeys(graph, { epoch: 0, versions: new Proxy({}, { get: () => 1 }) as Record<StepKind, number>, sha256: (data) => createHash('sha256').update(data).digest('hex') });
+  const keys = taskKeys(graph, { epoch: 0, versions: new Proxy({}, { get: () => '1' }) as Record<StepKind, string>, sha256: (data) => createHash('sha256').update(data).digest('hex') });
   const results = await runGraph(graph, keys, ['b'], use, null);
   return readFile(use.blobs.path(results.get('b')?.files['y']?.sha256 ?? ''), 'utf8');
 }
@@ -96,7 +96,7 @@ test('a flipped byte in a stored input is found before a task reads it', async (
   };
   const use = options(first, changedB);
   const graph = buildGraph(tasks('1'), ['b']);
-  const versions = new Proxy({}, { get: (_target, kind) => (kind === 'engine/compile' ? 2 : 1) }) as Record<StepKind, number>;
+  const versions = new Proxy({}, { get: (_target, kind) => (kind === 'engine/compile' ? 2 : 1) }) as Record<StepKind, string>;
   const keys = taskKeys(graph, { epoch: 0, versions, sha256: (data) => createHash('sha256').update(data).digest('hex') });
   const results = await runGraph(graph, keys, ['b'], use, null);
   expect(await readFile(use.blobs.path(results.get('b')?.files['y']?.sha256 ?? ''), 'utf8')).toBe('made from 1, anew');
@@ -128,6 +128,6 @@ test('a result whose blob is gone does not count', async () => {
   await build('1', use);
   await rm(join(folder, 'cas'), { recursive: true });
   const graph = buildGraph(tasks('1'), ['b']);
-  const keys = taskKeys(graph, { epoch: 0, versions: new Proxy({}, { get: () => 1 }) as Record<StepKind, number>, sha256: (data) => createHash('sha256').update(data).digest('hex') });
+  const keys = taskKeys(graph, { epoch: 0, versions: new Proxy({}, { get: () => '1' }) as Record<StepKind, string>, sha256: (data) => createHash('sha256').update(data).digest('hex') });
   expect((await findWork(graph, keys, ['b'], use.results)).missing).toEqual(['a', 'b']);
 });

@@ -44,7 +44,7 @@ export function providerBuild(cacheFolder: string, { epoch = 1793491200, apt, ex
     ports: { run: hostRun, apt: readApt, cacheFolder, keyring, emit, signal: new AbortController().signal, has: async (sha256) => (await blobs.size(sha256)) !== null },
     async run(tasks, targets, signal = new AbortController().signal) {
       const graph = buildGraph(tasks, targets);
-      const versions = new Proxy({} as Record<StepKind, number>, { get: (_, kind: StepKind) => executors[kind].version });
+      const versions = new Proxy({} as Record<StepKind, string>, { get: (_, kind: StepKind) => String(executors[kind].version) });
       const keys = taskKeys(graph, { epoch, versions, sha256: (text) => createHash('sha256').update(text).digest('hex') });
       const hostEnvironment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LC_ALL: 'C.UTF-8' };
       const made = await runGraph(graph, keys, targets, { layout, blobs, results, executors, project: 'test', epoch, hostEnvironment, concurrency: 2, emit, signal }, null);

@@ -1,13 +1,10 @@
-import { join } from 'node:path';
-
-import { scanSources } from '../../config/index.ts';
 import { OsbuildError, type AnyTask, type OutputRef } from '../../model/index.ts';
 import type { Invocation } from '../command.ts';
 import type { ComposedImage } from './compose.ts';
 import type { DebianWorld } from './debian.ts';
 import { busybox, emulation, planToolsTree } from './trees.ts';
 
-/** The boot test of a composed image, as a task: it is cached by the image's key and the checks' sources. */
+/** The boot test of a composed image, as a task: it is cached by the image's key and, like every step, the sources of what carries it out. */
 export async function planBootTest(built: ComposedImage, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
   const { machine, request } = built;
   if (!machine.machine.qemu) {
@@ -27,7 +24,6 @@ export async function planBootTest(built: ComposedImage, invocation: Invocation,
       image: { from: 'task', ...image.ref },
       emulation: { from: 'tree', task: qemu.tree },
       busybox: { from: 'tree', task: shell.tree },
-      sources: { from: 'sources', root: join(invocation.home, 'src/device'), files: await scanSources(join(invocation.home, 'src/device')) },
     },
     result: 'files',
   };

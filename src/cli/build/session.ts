@@ -4,11 +4,12 @@ import { availableParallelism } from 'node:os';
 import { BlobStore, ResultStore, type TaskResult } from '../../cache/index.ts';
 import type { Project } from '../../config/index.ts';
 import { buildGraph, taskKeys, type Graph, type TaskKey } from '../../graph/index.ts';
-import { OsbuildError, type AnyTask, type Executors, type StepKind } from '../../model/index.ts';
+import { OsbuildError, type AnyTask, type Executors } from '../../model/index.ts';
 import { findWork, runGraph, type RunnerOptions } from '../../runner/index.ts';
 import type { Invocation } from '../command.ts';
 import { debianWorld, type DebianWorld } from './debian.ts';
 import { makeExecutors } from './executors.ts';
+import { stepVersions } from './step-versions.ts';
 
 /** Tasks and which of them are wanted. */
 export interface Plan {
@@ -44,9 +45,9 @@ export class Session {
     this.executors = makeExecutors(this.world.apt);
   }
 
-  key(plan: Plan): KeyedPlan {
+  async key(plan: Plan): Promise<KeyedPlan> {
     const graph = buildGraph(plan.tasks, plan.targets);
-    const versions = Object.fromEntries(Object.entries(this.executors).map(([kind, { version }]) => [kind, version])) as Record<StepKind, number>;
+    const versions = await stepVersions(this.invocation.home, this.executors);
     const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
     return { graph, keys: taskKeys(graph, { epoch: plan.epoch, versions, sha256 }), targets: plan.targets, epoch: plan.epoch };
   }

@@ -30,7 +30,7 @@ export const engine: Command = {
       for (const arch of wanted) planned.set(arch, await planEngine(arch, sources, invocation, session.world, flags.on('locked')));
       const all = [...planned.values()];
       const tasks: AnyTask[] = all.flatMap((one) => one.tasks);
-      const keyed = session.key({ tasks, targets: all.flatMap((one) => [one.binary.task, one.map.task]), epoch: project.build.epoch ?? 0 });
+      const keyed = await session.key({ tasks, targets: all.flatMap((one) => [one.binary.task, one.map.task]), epoch: project.build.epoch ?? 0 });
       const results = await session.run(keyed, null);
       for (const [arch, { binary, debug, map }] of planned) {
         const artifacts = [

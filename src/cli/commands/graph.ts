@@ -17,7 +17,7 @@ export const graph: Command = {
     const project = await openProject(invocation);
     const session = new Session(invocation, project);
     const { plan } = await composeImages(invocation, project, machineNames(invocation, project), session.world);
-    const keyed = session.key(plan);
+    const keyed = await session.key(plan);
     const missing = new Set(await session.missing(keyed));
     const rows = [...keyed.graph.tasks].map(([id, task]) => ({
       id,

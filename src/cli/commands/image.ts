@@ -31,7 +31,7 @@ export const image: Command = {
     const session = new Session(invocation, project);
     return session.attended(async () => {
       const composed = await composeImages(invocation, project, names, session.world);
-      const keyed = session.key(composed.plan);
+      const keyed = await session.key(composed.plan);
       if (invocation.flags.on('dry-run')) return dryRun(invocation, session, keyed);
       for (const one of composed.images) await buildImage(invocation, session, keyed, one);
       return 0;

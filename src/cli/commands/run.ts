@@ -39,7 +39,7 @@ export const runCommand: Command = {
     const [built] = composed.images;
     if (!built) throw new Error('no image was composed');
     const tree = await planToolsTree(emulation, invocation, session.world, { locked: flags.on('locked') });
-    const keyed = session.key({ ...composed.plan, tasks: [...composed.plan.tasks, ...tree.tasks], targets: [...built.targets, tree.tree] });
+    const keyed = await session.key({ ...composed.plan, tasks: [...composed.plan.tasks, ...tree.tasks], targets: [...built.targets, tree.tree] });
     const folder = await buildImage(invocation, session, keyed, built);
     await session.run({ ...keyed, targets: [tree.tree] }, null);
     const name = built.artifacts.find(({ fileName }) => fileName.endsWith('.img.zst'))?.fileName ?? '';

@@ -23,7 +23,7 @@ export const size: Command = {
     const project = await openProject(invocation);
     const session = new Session(invocation, project);
     const { plan, images } = await composeImages(invocation, project, machineNames(invocation, project), session.world);
-    const keyed = session.key(plan);
+    const keyed = await session.key(plan);
     for (const built of images) {
       const manifest = built.artifacts.find(({ fileName }) => fileName === 'manifest.json');
       if (!manifest) throw new Error('the image has no manifest');

@@ -27,7 +27,7 @@ export const test: Command = {
       let failures = 0;
       for (const built of images) {
         const boot = await planBootTest(built, invocation, session.world);
-        const keyed = session.key({ ...plan, tasks: [...plan.tasks, ...boot.tasks], targets: [...built.targets, boot.report.task] });
+        const keyed = await session.key({ ...plan, tasks: [...plan.tasks, ...boot.tasks], targets: [...built.targets, boot.report.task] });
         const folder = await buildImage(invocation, session, keyed, built);
         const before = (await session.missing({ ...keyed, targets: [boot.report.task] })).length === 0;
         try {

@@ -37,7 +37,7 @@ export const tools: Command = {
     const project = await openProject(invocation);
     const session = new Session(invocation, project);
     const { tasks, tree } = await planToolsTree(spec, invocation, session.world, { locked: flags.on('locked') });
-    const keyed = session.key({ tasks, targets: [tree], epoch: project.build.epoch ?? 0 });
+    const keyed = await session.key({ tasks, targets: [tree], epoch: project.build.epoch ?? 0 });
     await session.run(keyed, null);
     out(`${layout.tree(keyed.keys.get(tree)?.key ?? '')}\n`);
     return 0;

@@ -20,7 +20,7 @@ export const why: Command = {
     const project = await openProject(invocation);
     const session = new Session(invocation, project);
     const { plan } = await composeImages(invocation, project, machineNames(invocation, project), session.world);
-    const keyed = session.key(plan);
+    const keyed = await session.key(plan);
     const missing = new Set(await session.missing(keyed));
     const [asked] = words;
     if (asked !== undefined && !keyed.graph.tasks.has(asked)) {
