@@ -96,7 +96,7 @@ test('a flipped byte in a stored input is found before a task reads it', async (
   };
   const use = options(first, changedB);
   const graph = buildGraph(tasks('1'), ['b']);
-  const versions = new Proxy({}, { get: (_target, kind) => (kind === 'engine/compile' ? 2 : 1) }) as Record<StepKind, string>;
+  const versions = new Proxy({}, { get: (_target, kind) => (kind === 'engine/compile' ? '2' : '1') }) as Record<StepKind, string>;
   const keys = taskKeys(graph, { epoch: 0, versions, sha256: (data) => createHash('sha256').update(data).digest('hex') });
   const results = await runGraph(graph, keys, ['b'], use, null);
   expect(await readFile(use.blobs.path(results.get('b')?.files['y']?.sha256 ?? ''), 'utf8')).toBe('made from 1, anew');
