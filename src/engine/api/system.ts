@@ -96,7 +96,7 @@ export async function info({ containers, settings, engineId }: ApiContext, reque
     ContainerdCommit: { ID: '', Expected: '' },
     RuncCommit: { ID: '', Expected: '' },
     InitCommit: { ID: '', Expected: '' },
-    SecurityOptions: [],
+    SecurityOptions: [...(containers.seccomp ? ['name=seccomp,profile=builtin'] : []), ...(containers.cgroupVersion === 2 ? ['name=cgroupns'] : [])],
     DefaultAddressPools: bridge === undefined ? [] : [{ Base: bridge.subnet, Size: bridge.prefixLength }],
     Warnings: [],
   });

@@ -24,6 +24,8 @@ export interface ContainerContext {
   execs: Map<string, ExecSession>;
   dns: DnsSettings;
   cgroupVersion: 1 | 2;
+  /** Whether the kernel can filter system calls. */
+  seccomp: boolean;
   /** Bounding set of the daemon itself. */
   capabilities: bigint;
   /** What follows from an end or a failed start; apart, because it starts and removes containers in its turn. */

@@ -1,5 +1,6 @@
 import { EngineError } from '../error.ts';
 import type { OciDevice, OciDeviceRule, OciMount, OciNamespace, OciProcess, OciResources, OciSpec } from '../runtime/index.ts';
+import { DEFAULT_PROFILE, parseProfile, resolveProfile, type SeccompProfile } from '../seccomp/index.ts';
 import type { HostConfig } from './config.ts';
 import type { ContainerRecord, MountPoint } from './record.ts';
 import type { ResolvedUser } from './users.ts';
@@ -17,6 +18,8 @@ export interface SpecInput {
   join: { network?: string; pid?: string; ipc?: string };
   devices: readonly { device: OciDevice; access: string }[];
   cgroupVersion: 1 | 2;
+  /** What filters of system calls depend on; undefined where the kernel has none. */
+  seccomp: { architecture: string; kernelVersion: string } | undefined;
 }
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -43,6 +46,7 @@ export function containerSpec(input: SpecInput): OciSpec {
   const security = securityOptions(hostConfig);
   const hostUts = hostConfig.UTSMode === 'host';
   const sysctl = namespacedSysctls(record);
+  const seccomp = seccompProfile(security, hostConfig.Privileged);
   return {
     ociVersion: '1.0.2',
     process: containerProcess(input, security.noNewPrivileges),
@@ -58,6 +62,7 @@ export function containerSpec(input: SpecInput): OciSpec {
       readonlyPaths: hostConfig.Privileged || security.openPaths ? [] : (hostConfig.ReadonlyPaths ?? READ_ONLY),
       ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
       ...(propagates(record.mounts) ? { rootfsPropagation: 'rslave' } : {}),
+      ...(seccomp === undefined || input.seccomp === undefined ? {} : { seccomp: resolveProfile(seccomp, { ...input.seccomp, capabilities: input.capabilities }) }),
     },
   };
 }
@@ -105,16 +110,25 @@ export function environment(own: readonly string[], tty: boolean, hostname: stri
 export interface SecurityOptions {
   noNewPrivileges: boolean;
   openPaths: boolean;
+  /** 'default' when nothing was asked for: of a privileged container then nothing is filtered. */
+  seccomp: 'default' | 'unconfined' | SeccompProfile;
+}
+
+function seccompProfile({ seccomp }: SecurityOptions, privileged: boolean): SeccompProfile | undefined {
+  if (seccomp === 'unconfined') return undefined;
+  if (seccomp === 'default') return privileged ? undefined : DEFAULT_PROFILE;
+  return seccomp;
 }
 
 /** Throws 'not-implemented' for what would silently be less safe than asked. */
 export function securityOptions(host: HostConfig): SecurityOptions {
-  const options: SecurityOptions = { noNewPrivileges: false, openPaths: false };
+  const options: SecurityOptions = { noNewPrivileges: false, openPaths: false, seccomp: 'default' };
   for (const option of host.SecurityOpt ?? []) {
     const [name = '', value = ''] = splitOnce(option);
     if (name === 'no-new-privileges') options.noNewPrivileges = value !== 'false';
     else if (name === 'systempaths' && value === 'unconfined') options.openPaths = true;
-    else if ((name === 'seccomp' || name === 'apparmor') && value === 'unconfined') continue;
+    else if (name === 'seccomp') options.seccomp = value === 'unconfined' ? 'unconfined' : value === 'builtin' ? DEFAULT_PROFILE : parseProfile(value);
+    else if (name === 'apparmor' && value === 'unconfined') continue;
     else if (name === 'label') continue;
     else throw new EngineError('not-implemented', 'SECURITY_OPTION', `security option ${JSON.stringify(option.slice(0, 60))} is not supported`);
   }

@@ -118,6 +118,7 @@ function writeSpec(context: ContainerContext, container: Container, rootfsPath: 
     join: joinedNamespaces(context, container),
     devices: resolveDevices(system.files, hostConfig),
     cgroupVersion: context.cgroupVersion,
+    seccomp: context.seccomp ? { architecture: system.machine.architecture, kernelVersion: system.machine.kernelVersion() } : undefined,
   });
   system.files.writeText(`${bundleFolder(context, id)}/config.json`, JSON.stringify(spec), 0o600);
 }

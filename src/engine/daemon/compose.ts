@@ -56,6 +56,7 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
     execs: new Map(),
     dns: { servers: settings.dns, search: settings.dnsSearch, options: settings.dnsOptions },
     cgroupVersion: files.exists('/sys/fs/cgroup/cgroup.controllers') ? 2 : 1,
+    seccomp: files.exists('/proc/sys/kernel/seccomp/actions_avail'),
     capabilities: parseBoundingSet(files.readText('/proc/self/status')),
     life: containerLife(() => containers),
     stopping: () => stopping,

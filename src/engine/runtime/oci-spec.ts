@@ -50,6 +50,27 @@ export interface OciResources {
   blockIO?: { weight: number };
 }
 
+export interface OciSeccompArgument {
+  index: number;
+  value: number;
+  valueTwo?: number;
+  op: string;
+}
+
+export interface OciSeccompCall {
+  names: string[];
+  action: string;
+  errnoRet?: number;
+  args?: OciSeccompArgument[];
+}
+
+export interface OciSeccomp {
+  defaultAction: string;
+  defaultErrnoRet?: number;
+  architectures: string[];
+  syscalls: OciSeccompCall[];
+}
+
 export interface OciSpec {
   ociVersion: '1.0.2';
   process: OciProcess;
@@ -65,5 +86,6 @@ export interface OciSpec {
     readonlyPaths: string[];
     sysctl?: Record<string, string>;
     rootfsPropagation?: string;
+    seccomp?: OciSeccomp;
   };
 }

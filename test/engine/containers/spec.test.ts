@@ -11,7 +11,7 @@ function input(body: object, changes: Partial<SpecInput> = {}): SpecInput {
     mounts: planMounts(hostConfig, []), endpoint: { network: 'bridge', address: '', mac: '', ports: [] },
   };
   return {
-    record, rootfs: '/rootfs', user: { uid: 0, gid: 0, groups: [0], home: '/root' }, capabilities: ['CAP_CHOWN'], hostname: 'box', join: {}, devices: [], cgroupVersion: 2,
+    record, rootfs: '/rootfs', user: { uid: 0, gid: 0, groups: [0], home: '/root' }, capabilities: ['CAP_CHOWN'], hostname: 'box', join: {}, devices: [], cgroupVersion: 2, seccomp: undefined,
     etc: { hosts: '/e/hosts', hostname: '/e/hostname', resolvConf: '/e/resolv.conf' }, ...changes,
   };
 }
@@ -54,7 +54,19 @@ describe('the OCI specification', () => {
     expect(spec.mounts.filter(({ destination }) => destination === '/dev/shm')).toEqual([{ destination: '/dev/shm', type: 'bind', source: '/h', options: ['rbind', 'rprivate', 'rw'] }]);
   });
 
-  it.each(['seccomp={"defaultAction":1}', 'apparmor=custom', 'nonsense'])('is not made with %s', (option) => {
+  it('filters system calls, of a privileged container only by a profile of its own', () => {
+    const profileOf = (HostConfig: object): string | undefined =>
+      containerSpec(input({ HostConfig }, { seccomp: { architecture: 'arm64', kernelVersion: '6.1.0' } })).linux.seccomp?.defaultAction;
+    const own = 'seccomp={"defaultAction":"SCMP_ACT_LOG"}';
+    expect(profileOf({})).toBe('SCMP_ACT_ERRNO');
+    expect(profileOf({ SecurityOpt: ['seccomp=unconfined'] })).toBeUndefined();
+    expect(profileOf({ SecurityOpt: ['seccomp=builtin'] })).toBe('SCMP_ACT_ERRNO');
+    expect(profileOf({ SecurityOpt: [own] })).toBe('SCMP_ACT_LOG');
+    expect(profileOf({ Privileged: true })).toBeUndefined();
+    expect(profileOf({ Privileged: true, SecurityOpt: [own] })).toBe('SCMP_ACT_LOG');
+  });
+
+  it.each(['apparmor=custom', 'nonsense'])('is not made with %s', (option) => {
     expect(() => containerSpec(input({ HostConfig: { SecurityOpt: [option] } }))).toThrow('is not supported');
   });
 
