@@ -43,7 +43,7 @@ function matchesOne(context: ContainerContext, record: ContainerRecord, name: st
     case 'expose':
       return record.config.ExposedPorts?.[port] !== undefined;
     case 'health':
-      return value === 'none';
+      return (record.state.health?.status ?? 'none') === value;
     case 'is-task':
       return value === 'false' || value === '0';
     case 'isolation':

@@ -1,4 +1,4 @@
-import { isLive, logPath, type ContainerRecord } from '../containers/index.ts';
+import { isLive, logPath, type ContainerRecord, type HealthState } from '../containers/index.ts';
 import { networkId } from './networks.ts';
 import type { ApiContext } from './context.ts';
 
@@ -7,7 +7,7 @@ export function statusText({ state }: ContainerRecord, nowMs: number): string {
   const since = (iso: string): string => humanDuration(nowMs - Date.parse(iso));
   switch (state.status) {
     case 'running':
-      return `Up ${since(state.startedAt)}`;
+      return `Up ${since(state.startedAt)}${state.health === undefined ? '' : ` (${state.health.status === 'starting' ? 'health: starting' : state.health.status})`}`;
     case 'paused':
       return `Up ${since(state.startedAt)} (Paused)`;
     case 'restarting':
@@ -39,6 +39,10 @@ export function humanDuration(durationMs: number): string {
   if (hours < 24 * 30 * 2) return `${Math.floor(hours / 24 / 7)} weeks`;
   if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
   return `${Math.floor(hours / 24 / 365)} years`;
+}
+
+function healthView({ status, failingStreak, log }: HealthState): Record<string, unknown> {
+  return { Status: status, FailingStreak: failingStreak, Log: log.map(({ start, end, exitCode, output }) => ({ Start: start, End: end, ExitCode: exitCode, Output: output })) };
 }
 
 function portList(record: ContainerRecord): Record<string, unknown>[] {
@@ -131,6 +135,7 @@ export async function containerInspect(context: ApiContext, record: ContainerRec
     State: {
       Status: state.status, Running: live || state.status === 'restarting', Paused: state.status === 'paused', Restarting: state.status === 'restarting', OOMKilled: state.oomKilled,
       Dead: state.status === 'dead', Pid: state.pid, ExitCode: state.exitCode, Error: state.error, StartedAt: state.startedAt, FinishedAt: state.finishedAt,
+      ...(state.health === undefined ? {} : { Health: healthView(state.health) }),
     },
     Image: record.imageId,
     ResolvConfPath: `${folder}/resolv.conf`,

@@ -23,6 +23,8 @@ export interface Container {
   stopWatching: (() => void) | undefined;
   cancelRestart: (() => void) | undefined;
   restartDelayMs: number;
+  /** Ends the health checks. */
+  cancelHealth: (() => void) | undefined;
 }
 
 export interface ContainerCollection {
@@ -48,7 +50,7 @@ export function openCollection(files: Files, paths: Paths, onDamage: OnDamage): 
   const enter = (record: ContainerRecord): Container => {
     const container: Container = {
       id: record.id, record, queue: createQueue(), pendingAttach: new Set(), onExit: new Set(), onRemoved: new Set(), execIds: new Set(),
-      stopWatching: undefined, cancelRestart: undefined, restartDelayMs: 0,
+      stopWatching: undefined, cancelRestart: undefined, restartDelayMs: 0, cancelHealth: undefined,
     };
     byId.set(record.id, container);
     names.set(record.name, record.id);

@@ -68,12 +68,11 @@ export async function createContainer(context: ContainerContext, wantedName: str
   return { id, warnings: [] };
 }
 
-function refuseUnsupported({ config, hostConfig }: CreateRequest): void {
+function refuseUnsupported({ hostConfig }: CreateRequest): void {
   const no = (what: string): EngineError => new EngineError('not-implemented', 'OPTION_UNSUPPORTED', `${what} is not supported yet`);
   if (hostConfig.Init === true) throw no('an init process (--init)');
   if (hostConfig.VolumesFrom !== null && hostConfig.VolumesFrom.length > 0) throw no('--volumes-from');
   if (hostConfig.UsernsMode !== '' && hostConfig.UsernsMode !== 'host') throw no('a user namespace mode');
-  if (config.Healthcheck?.Test !== undefined && config.Healthcheck.Test.length > 0 && config.Healthcheck.Test[0] !== 'NONE') return;
 }
 
 function checkSources(context: ContainerContext, mounts: readonly PlannedMount[]): void {

@@ -6,7 +6,7 @@ import type { Container } from './collection.ts';
 import { bundleFolder, emit, type ContainerContext, type ExecConfig, type ExecSession } from './context.ts';
 import { isLive } from './record.ts';
 import { containerProcess } from './spec.ts';
-import { userOf } from './start.ts';
+import { userOf } from './users.ts';
 
 /** Ended sessions stay until there are this many in a container: clients ask for the exit code after the end. */
 const KEPT_SESSIONS = 64;

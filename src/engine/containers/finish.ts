@@ -1,6 +1,7 @@
 import { messageOf, systemErrorCode } from '../error.ts';
 import type { Container } from './collection.ts';
 import { bundleFolder, emit, nowIso, type ContainerContext, type ContainerLife } from './context.ts';
+import { unwatchHealth } from './health-monitor.ts';
 import { removeRecord } from './remove.ts';
 import { nextRestartDelayMs, shouldRestart } from './restart-policy.ts';
 import { startContainer } from './start.ts';
@@ -43,6 +44,9 @@ export async function finishContainer(context: ContainerContext, container: Cont
     const { state } = record;
     container.stopWatching?.();
     container.stopWatching = undefined;
+    unwatchHealth(container);
+    // As Docker: what does not run is not healthy.
+    if (state.health !== undefined) state.health.status = 'unhealthy';
     const ranMs = context.system.clock.now() - Date.parse(state.startedAt);
     const exitCode = readExitCode(context, id) ?? UNKNOWN_EXIT;
     const oomKilled = context.system.files.exists(`${bundleFolder(context, id)}/oom`);

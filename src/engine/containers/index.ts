@@ -13,6 +13,7 @@ export { createExec, execFolder, findExec, startExec } from './exec.ts';
 export { createFields, type Fields } from './fields.ts';
 export { containerLife } from './finish.ts';
 export { logBound } from './log-lines.ts';
+export type { HealthState } from './health.ts';
 export { writeLogs, type LogRequest } from './logs.ts';
 export { checkContainerName } from './names.ts';
 export { parseCreateRequest } from './parse-create.ts';

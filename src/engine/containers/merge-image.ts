@@ -1,6 +1,7 @@
 import { EngineError } from '../error.ts';
 import type { ImageRunConfig } from '../images/index.ts';
 import type { ContainerConfig } from './config.ts';
+import { mergeHealthcheck } from './health.ts';
 
 /** The container's configuration over the image's, by Docker's rules. */
 export function mergeImage(config: ContainerConfig, image: ImageRunConfig): ContainerConfig {
@@ -21,7 +22,8 @@ export function mergeImage(config: ContainerConfig, image: ImageRunConfig): Cont
   const exposed = { ...emptyObjects(image.ExposedPorts), ...config.ExposedPorts };
   if (Object.keys(exposed).length > 0) merged.ExposedPorts = exposed;
   if (merged.StopSignal === undefined && image.StopSignal !== undefined && image.StopSignal !== '') merged.StopSignal = image.StopSignal;
-  if (merged.Healthcheck === undefined && image.Healthcheck != null) merged.Healthcheck = image.Healthcheck;
+  const healthcheck = mergeHealthcheck(config.Healthcheck, image.Healthcheck);
+  if (healthcheck !== undefined) merged.Healthcheck = healthcheck;
   if (merged.Shell === undefined && image.Shell != null) merged.Shell = image.Shell;
   return merged;
 }

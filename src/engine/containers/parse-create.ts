@@ -2,6 +2,7 @@ import { EngineError } from '../error.ts';
 import { parseContainerPort, type PortMap } from '../network/index.ts';
 import type { ContainerConfig, CreateRequest, DeviceMapping, EndpointRequest, HostConfig, MountRequest, RestartPolicy } from './config.ts';
 import { createFields, type Fields } from './fields.ts';
+import { checkHealthcheck } from './health.ts';
 import { parseSize } from './sizes.ts';
 
 export const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
@@ -58,6 +59,7 @@ function parseConfig(fields: Fields): ContainerConfig {
       ...(test === null ? {} : { Test: test }),
       ...healthcheck.numbers(['Interval', 'Timeout', 'StartPeriod', 'StartInterval', 'Retries']),
     };
+    checkHealthcheck(config.Healthcheck);
   }
   if (config.WorkingDir !== '' && !config.WorkingDir.startsWith('/')) {
     throw invalid(`the working directory ${JSON.stringify(config.WorkingDir)} is invalid, it needs to be an absolute path`);

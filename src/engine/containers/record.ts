@@ -1,4 +1,5 @@
 import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
+import type { HealthState } from './health.ts';
 import type { PortLease } from '../network/index.ts';
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
@@ -17,6 +18,8 @@ export interface ContainerState {
   restartCount: number;
   /** Stopped by a user: 'unless-stopped' and the back-off leave it alone. */
   stoppedByUser: boolean;
+  /** Missing without a health check. Its log is written when the status changes, not at every check. */
+  health?: HealthState;
 }
 
 export interface MountPoint {

@@ -3,6 +3,7 @@ import { CONMON_PID_FILE, PID_FILE } from '../runtime/index.ts';
 import type { Container } from './collection.ts';
 import { bundleFolder, nowIso, type ContainerContext } from './context.ts';
 import { finishContainer, readExitCode, releaseContainer } from './finish.ts';
+import { watchHealth } from './health-monitor.ts';
 import { isLive } from './record.ts';
 import { removeRecord } from './remove.ts';
 import { startsWithDaemon } from './restart-policy.ts';
@@ -61,6 +62,7 @@ async function recoverOne(context: ContainerContext, container: Container): Prom
       await bridge.publish(id, record.endpoint);
     }
     watchContainer(context, container);
+    if (status === 'running') watchHealth(context, container, 'recovery');
     await collection.save(container);
     return;
   }

@@ -5,10 +5,11 @@ import { containerCapabilities } from './capabilities.ts';
 import type { Container } from './collection.ts';
 import { bundleFolder, emit, nowIso, type ContainerContext } from './context.ts';
 import { resolveDevices } from './devices.ts';
+import { watchHealth } from './health-monitor.ts';
 import { isLive } from './record.ts';
 import { containerSpec } from './spec.ts';
 import { parseSize } from './sizes.ts';
-import { resolveUser, type ResolvedUser } from './users.ts';
+import { userOf, type ResolvedUser } from './users.ts';
 import { watchContainer } from './watch.ts';
 
 const LOG_FILE = 'container.log';
@@ -78,6 +79,7 @@ async function launch(context: ContainerContext, container: Container): Promise<
   const { state } = record;
   Object.assign(state, { status: 'running', pid, conmonPid, exitCode: 0, oomKilled: false, error: '', startedAt: nowIso(context) });
   watchContainer(context, container);
+  watchHealth(context, container, 'start');
   await collection.save(container);
 }
 
@@ -121,18 +123,6 @@ function writeSpec(context: ContainerContext, container: Container, rootfsPath: 
     seccomp: context.seccomp ? { architecture: system.machine.architecture, kernelVersion: system.machine.kernelVersion() } : undefined,
   });
   system.files.writeText(`${bundleFolder(context, id)}/config.json`, JSON.stringify(spec), 0o600);
-}
-
-/** A user by the container's own passwd and group files, which come from an image and may be missing. */
-export function userOf(root: Root, wanted: string, groups: readonly string[]): ResolvedUser {
-  const read = (path: string): string => {
-    try {
-      return root.readText(path, 4 * 1024 * 1024);
-    } catch {
-      return '';
-    }
-  };
-  return resolveUser(wanted, groups, read('/etc/passwd'), read('/etc/group'));
 }
 
 function makeWorkingDirectory(root: Root, path: string): void {

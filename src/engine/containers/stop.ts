@@ -1,6 +1,7 @@
 import { EngineError } from '../error.ts';
 import type { Container } from './collection.ts';
 import { emit, nowIso, type ContainerContext } from './context.ts';
+import { unwatchHealth, watchHealth } from './health-monitor.ts';
 import { isLive } from './record.ts';
 import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
 import { startContainer } from './start.ts';
@@ -114,6 +115,7 @@ export async function pauseContainer(context: ContainerContext, container: Conta
     if (state.status !== 'running') throw new EngineError('conflict', 'NOT_RUNNING', `container ${container.id} is not running`);
     await context.runtime.pause(container.id);
     state.status = 'paused';
+    unwatchHealth(container);
     await context.collection.save(container);
   });
   emit(context, container, 'pause');
@@ -125,6 +127,7 @@ export async function unpauseContainer(context: ContainerContext, container: Con
     if (state.status !== 'paused') throw new EngineError('conflict', 'NOT_PAUSED', `container ${container.id} is not paused`);
     await context.runtime.resume(container.id);
     state.status = 'running';
+    watchHealth(context, container, 'recovery');
     await context.collection.save(container);
   });
   emit(context, container, 'unpause');

@@ -1,4 +1,5 @@
 import { EngineError } from '../error.ts';
+import type { Root } from '../ports/index.ts';
 
 export interface ResolvedUser {
   uid: number;
@@ -54,4 +55,16 @@ function parseGroups(text: string): { name: string; gid: number; members: string
 
 function parseId(text: string): number | undefined {
   return /^\d{1,10}$/.test(text) && Number(text) <= ID_LIMIT ? Number(text) : undefined;
+}
+
+/** A user by the container's own passwd and group files, which come from an image and may be missing. */
+export function userOf(root: Root, wanted: string, groups: readonly string[]): ResolvedUser {
+  const read = (path: string): string => {
+    try {
+      return root.readText(path, 4 * 1024 * 1024);
+    } catch {
+      return '';
+    }
+  };
+  return resolveUser(wanted, groups, read('/etc/passwd'), read('/etc/group'));
 }
