@@ -176,7 +176,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
       const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', ...(index === 0 ? { capture: 'first.pcap' } : {}) });
       log(`${stage.name}: ${command.argv.join(' ')}`);
       const started = Date.now();
-      emulator = await startEmulator({ tree, command, consoleLog, signal });
+      emulator = await startEmulator({ tree, command, hotPlug: lane.hotPlug, consoleLog, signal });
       reachable = await runStage(stage, { board, link, recorder, report, started });
       link.drop();
       if (running().isRunning()) await running().cutPower();

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 
 import type { StartedProgram } from '../exec/index.ts';
 import { OsbuildError } from '../model/index.ts';
+import { plugAtKernelStart, type HotPlug } from './hot-plug.ts';
 import { openConsole, type SerialConsole } from './serial-console.ts';
 import type { ToolsTree, TreeCommand } from './tools-tree.ts';
 
@@ -24,18 +25,23 @@ export interface Emulator {
 export interface EmulatorOptions {
   tree: ToolsTree;
   command: TreeCommand;
+  hotPlug: HotPlug | null;
   /** File that takes every line of the console, with seconds since the start. */
   consoleLog: string;
   signal: AbortSignal;
 }
 
-export async function startEmulator({ tree, command, consoleLog, signal }: EmulatorOptions): Promise<Emulator> {
+export async function startEmulator({ tree, command, hotPlug, consoleLog, signal }: EmulatorOptions): Promise<Emulator> {
   const child = await tree.start({ ...command, stdio: 'pipe' });
   const { stdin, stdout, stderr } = child;
   if (!stdin || !stdout || !stderr) throw new Error('QEMU was started without pipes');
   const complaints: string[] = [];
   stderr.on('data', (chunk: Buffer) => complaints.push(chunk.toString('utf8')));
   const console = openConsole({ input: stdin, output: stdout, log: consoleLog, signal });
+  if (hotPlug) {
+    const feed = plugAtKernelStart(hotPlug, (message) => complaints.push(`${message}\n`));
+    stdout.on('data', (chunk: Buffer | string) => feed(chunk.toString()));
+  }
   const cpu = meterCpu(child);
   let ending: string | null = null;
 

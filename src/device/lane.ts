@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 
 import { OsbuildError, type Machine } from '../model/index.ts';
 import { addKernelParameters, readBootFile, type DiskCopy } from './disk-copy.ts';
+import type { HotPlug } from './hot-plug.ts';
 import { qemuCommand, type QemuFiles, type QemuOptions } from './qemu-command.ts';
 import type { ToolsTree, TreeCommand } from './tools-tree.ts';
 
@@ -12,12 +13,16 @@ const uefi: Record<string, { code: string; variables: string }> = {
   aarch64: { code: '/usr/share/AAVMF/AAVMF_CODE.no-secboot.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
 };
 
+const controlSocket = 'qmp.sock';
+
 /** A machine made ready to be emulated: its files stand beside its disk, and starting it twice is starting it again. */
 export interface Lane {
   machine: Machine;
   disk: DiskCopy;
+  /** What has to be plugged in while the board starts; null for most. */
+  hotPlug: HotPlug | null;
   /** The command for the tools tree's sandbox, where the disk's folder is /disk. */
-  command(name: string, options: Omit<QemuOptions, 'capture'> & { capture?: string }): TreeCommand;
+  command(name: string, options: Omit<QemuOptions, 'capture' | 'control'> & { capture?: string }): TreeCommand;
 }
 
 /** Takes what the lane needs beside the disk: UEFI variables of its own, or the U-Boot that stands on the boot partition. */
@@ -25,12 +30,14 @@ export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsT
   const folder = dirname(disk.path);
   await passKernelParameters(machine, disk, tree);
   const files: QemuFiles = { disk: '/disk/disk.img', ...(await bootFiles(machine, disk, tree, folder)) };
+  const late = machine.qemu?.network === 'usb-late';
   return {
     machine,
     disk,
+    hotPlug: late ? { socket: join(folder, controlSocket), device: { driver: 'usb-net', netdev: 'net', id: 'adapter' } } : null,
     command: (name, { capture, ...options }) => ({
       name,
-      argv: qemuCommand(machine, files, { ...options, ...(capture === undefined ? {} : { capture: `/disk/${capture}` }) }),
+      argv: qemuCommand(machine, files, { ...options, ...(late ? { control: `/disk/${controlSocket}` } : {}), ...(capture === undefined ? {} : { capture: `/disk/${capture}` }) }),
       mounts: { '/disk': { path: folder, rw: true }, ...(options.accelerator === 'kvm' ? { '/dev/kvm': { path: '/dev/kvm', rw: true } } : {}) },
     }),
   };

@@ -19,6 +19,8 @@ export interface QemuOptions {
   forward: { host: number; guest: number }[];
   /** The console: alone on standard input and output, or with QEMU's monitor behind Ctrl-A. */
   console: 'plain' | 'monitor';
+  /** Control socket, for what is plugged in later. */
+  control?: string;
   /** Where every network packet is written (pcap). */
   capture?: string;
   /** A reset ends QEMU instead of starting the board again. */
@@ -110,12 +112,13 @@ function diskWords(qemu: Qemu, disk: string): string[] {
 
 function networkWords(qemu: Qemu, options: QemuOptions): string[] {
   const forwards = options.forward.map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`).join('');
-  const device = { virtio: 'virtio-net-pci,netdev=net,romfile=', usb: 'usb-net,netdev=net', e1000e: 'e1000e,netdev=net,romfile=' }[qemu.network ?? 'virtio'];
+  const devices = { virtio: ['virtio-net-pci,netdev=net,romfile='], usb: ['usb-net,netdev=net'], 'usb-late': [], e1000e: ['e1000e,netdev=net,romfile='] };
+  const control = options.control === undefined ? [] : ['-qmp', `unix:${options.control},server=on,wait=off`];
   const capture = options.capture === undefined ? [] : ['-object', `filter-dump,id=capture,netdev=net,file=${options.capture}`];
-  return ['-netdev', `user,id=net${forwards}`, '-device', device, ...capture];
+  return ['-netdev', `user,id=net${forwards}`, ...devices[qemu.network ?? 'virtio'].flatMap((device) => ['-device', device]), ...control, ...capture];
 }
 
-const onPci = (qemu: Qemu): boolean => (qemu.network ?? 'virtio') !== 'usb';
+const onPci = (qemu: Qemu): boolean => !(qemu.network ?? 'virtio').startsWith('usb');
 
 function needed(path: string | undefined, what: string): string {
   if (path === undefined) throw new OsbuildError('OSB_CONFIG_INVALID', `the emulation lane needs a ${what}`, { hint: 'see `qemu` in the machine file' });

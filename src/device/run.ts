@@ -6,6 +6,7 @@ import { start } from '../exec/index.ts';
 import type { Emit, Machine } from '../model/index.ts';
 import { copyDisk, configureDisk, keptDisk } from './disk-copy.ts';
 import { freePort } from './free-port.ts';
+import { plugAtKernelStart } from './hot-plug.ts';
 import { prepareLane } from './lane.ts';
 import type { SshKey } from './ssh.ts';
 import { openToolsTree } from './tools-tree.ts';
@@ -29,7 +30,7 @@ export interface InteractiveOptions {
   emit: Emit;
   /** Where text for the person goes. */
   say(line: string): void;
-  streams: { stdin: NodeJS.ReadStream; stdout: NodeJS.WriteStream };
+  streams: { stdin: NodeJS.ReadStream; stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
 }
 
 /** Runs a machine with its console on the caller's terminal until it ends or Ctrl-A X. Returns QEMU's exit code. */
@@ -51,7 +52,8 @@ export async function runInteractively(options: InteractiveOptions): Promise<num
   const words = await tree.words(lane.command('qemu', { forward, console: 'monitor', endOnReset: false, accelerator: options.accelerator }));
   for (const { host, guest } of forward) say(`port ${guest} of the board is 127.0.0.1:${host}${guest === 22222 ? ` (ssh -p ${host} root@127.0.0.1)` : ''}`);
   say('Ctrl-A X ends it, Ctrl-A C is the monitor of QEMU');
-  return attach(words, options);
+  const feed = lane.hotPlug ? plugAtKernelStart(lane.hotPlug, say) : () => undefined;
+  return attach(words, feed, options);
 }
 
 interface Terminal {
@@ -75,14 +77,15 @@ function loadTerminal(): SpawnTerminal | null {
   return null;
 }
 
-async function attach(words: string[], options: InteractiveOptions): Promise<number> {
+/** `feed` gets the console's text beside the person. */
+async function attach(words: string[], feed: (text: string) => void, options: InteractiveOptions): Promise<number> {
   const { stdin, stdout } = options.streams;
   const spawnTerminal = stdin.isTTY && stdout.isTTY ? loadTerminal() : null;
   if (!spawnTerminal) {
     if (stdin.isTTY) {
-      options.emit({ type: 'notice', level: 'info', code: 'NO_PSEUDO_TERMINAL', message: 'node-pty is not available: the console shares this terminal as it is' });
+      options.emit({ type: 'notice', level: 'info', code: 'NO_PSEUDO_TERMINAL', message: 'node-pty is not available: the console goes through pipes, without the size of this terminal' });
     }
-    return attachPlainly(words, options);
+    return attachPlainly(words, feed, options);
   }
   const [program = 'unshare', ...rest] = words;
   const size = (): [number, number] => [stdout.columns || 80, stdout.rows || 24];
@@ -98,7 +101,10 @@ async function attach(words: string[], options: InteractiveOptions): Promise<num
   options.signal.addEventListener('abort', onAbort, { once: true });
   try {
     return await new Promise<number>((resolve) => {
-      terminal.onData((text) => void stdout.write(text));
+      terminal.onData((text) => {
+        stdout.write(text);
+        feed(text);
+      });
       terminal.onExit(({ exitCode }) => resolve(exitCode));
     });
   } finally {
@@ -110,14 +116,25 @@ async function attach(words: string[], options: InteractiveOptions): Promise<num
   }
 }
 
-function attachPlainly(words: string[], { hostEnvironment, signal }: InteractiveOptions): Promise<number> {
-  const child = start(words, { env: hostEnvironment, stdio: 'inherit' });
+function attachPlainly(words: string[], feed: (text: string) => void, { hostEnvironment, signal, streams }: InteractiveOptions): Promise<number> {
+  const child = start(words, { env: hostEnvironment, stdio: 'pipe' });
+  if (child.stdin) streams.stdin.pipe(child.stdin).on('error', () => undefined); // QEMU may end while text is on its way to it
+  child.stdout?.on('data', (chunk: Buffer) => {
+    streams.stdout.write(chunk);
+    feed(chunk.toString('utf8'));
+  });
+  child.stderr?.pipe(streams.stderr);
+  // What is typed goes to the board as it is typed; the board echoes it.
+  const raw = (on: boolean): void => void (streams.stdin.isTTY && streams.stdin.setRawMode(on));
+  raw(true);
   const onAbort = (): void => void child.kill('SIGKILL');
   signal.addEventListener('abort', onAbort, { once: true });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => {
       signal.removeEventListener('abort', onAbort);
+      raw(false);
+      streams.stdin.pause();
       resolve(code ?? 1);
     });
   });

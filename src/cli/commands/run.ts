@@ -63,7 +63,7 @@ export const runCommand: Command = {
         signal,
         emit,
         say: (line) => err(`${line}\n`),
-        streams: { stdin: process.stdin, stdout: process.stdout },
+        streams: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
       });
     } finally {
       if (kept === undefined) await rm(work, { recursive: true, force: true });

@@ -138,7 +138,10 @@ export interface Machine {
      */
     deviceTree?: string;
     disk?: 'virtio' | 'sd' | 'nvme' | 'sata';
-    network?: 'virtio' | 'usb' | 'e1000e';
+    /**
+     * usb-late: the adapter is plugged in when U-Boot starts the kernel, for emulated controllers that do not come back after U-Boot has used them.
+     */
+    network?: 'virtio' | 'usb' | 'usb-late' | 'e1000e';
     /**
      * Which serial port of the emulated board carries the console.
      */
