@@ -6,7 +6,11 @@ import { packUbootScript, ubootScript } from './uboot-script.ts';
 /** A file of the boot partition: bytes made here, or copied from what a step has at hand. */
 export interface BootFile {
   path: string;
-  content: Buffer | { from: 'kernel' | 'initrd' } | { from: 'deviceTrees' | 'bootLoader'; member: string };
+  content:
+    | Buffer
+    | { from: 'kernel' | 'initrd'; compression?: 'gzip' }
+    | { from: 'deviceTrees' | 'bootLoader'; member: string }
+    | { from: 'bootLoader'; environmentOf: string; sizeBytes: number };
 }
 
 /** Paths of the members that tars of a step hold: device trees below their vendor folders, boot loaders below their package. */
@@ -33,13 +37,22 @@ export interface BootOptions {
 export function bootFiles(options: BootOptions, sources: BootSources): BootFile[] {
   const { machine, config } = options;
   const files: BootFile[] = [
-    { path: 'A/kernel', content: { from: 'kernel' } },
+    { path: 'A/kernel', content: { from: 'kernel', ...kernelCompression(machine) } },
     { path: 'A/initrd', content: { from: 'initrd' } },
     { path: 'config.json', content: Buffer.from(`${JSON.stringify(config, null, 2)}\n`) },
     ...deviceTrees(sources, 'A/dtb/'),
     ...(machine.boot.method === 'systemd-boot' ? systemdBoot(options, machine.boot, sources) : uboot(options, machine.boot, sources)),
   ];
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function kernelCompression({ boot, kernel }: BootOptions['machine']): { compression?: 'gzip' } {
+  if (boot.method !== 'u-boot' || boot.kernelCompression === undefined) return {};
+  // Of U-Boot's commands booti alone unpacks, and it does not guess where to.
+  if (kernel.debian.architecture !== 'arm64' || boot.addresses?.decompressed === undefined) {
+    throw new OsbuildError('OSB_CONFIG_INVALID', 'boot.kernelCompression needs an arm64 kernel and boot.addresses.decompressed.', { hint: 'Leave kernelCompression out of the machine file, or say where U-Boot is to unpack the kernel.' });
+  }
+  return { compression: boot.kernelCompression };
 }
 
 /** All that the step was handed: the provider has chosen them by the machine's globs. */
@@ -74,6 +87,10 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
     { path: 'minke/slot.env', content: Buffer.from('slot=A\n') },
   ];
   if (boot.target !== undefined) files.push({ path: boot.target, content: { from: 'bootLoader', member: packaged(sources, boot.package.package, boot.file) } });
+  if (boot.environment !== undefined) {
+    const { file, sizeBytes } = boot.environment;
+    files.push({ path: file, content: { from: 'bootLoader', environmentOf: packaged(sources, boot.package.package, boot.file), sizeBytes } });
+  }
   const { firmware } = boot;
   if (firmware === undefined) return files;
   files.push({ path: 'config.txt', content: Buffer.from(firmware.config) });

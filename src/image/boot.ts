@@ -1,4 +1,4 @@
-import { mkdir, open, stat, writeFile, copyFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { StepContext } from '../model/index.ts';
 import { bootFiles, type BootFile } from './boot-files.ts';
@@ -6,6 +6,7 @@ import { bootRoom } from './boot-room.ts';
 import { makeFat } from './fat.ts';
 import { factoryIdentity } from './identity.ts';
 import { checkFit, partition, planPartitions } from './partition-table.ts';
+import { ubootEnvironment } from './uboot-environment.ts';
 import { openTarRoot, type TarRoot } from './tar-root.ts';
 
 /** Makes the boot partition: its files are laid out in a folder, checked for room, and put into a FAT file system. */
@@ -41,5 +42,13 @@ export async function buildBoot(context: StepContext<'image/boot'>): Promise<voi
 async function place(file: BootFile, path: string, context: StepContext<'image/boot'>, tars: { deviceTrees: TarRoot; bootLoader: TarRoot }): Promise<void> {
   if (Buffer.isBuffer(file.content)) await writeFile(path, file.content);
   else if ('member' in file.content) await writeFile(path, tars[file.content.from].read(file.content.member));
-  else await copyFile(context.input(file.content.from), path);
+  else if ('environmentOf' in file.content) {
+    const { environmentOf, sizeBytes } = file.content;
+    // -2: start at once, whatever comes over the serial line.
+    await writeFile(path, ubootEnvironment(tars.bootLoader.read(environmentOf), { bootdelay: '-2' }, sizeBytes, environmentOf));
+  } else {
+    const input = context.input(file.content.from);
+    if (file.content.compression === undefined) await copyFile(input, path);
+    else await context.tool({ argv: ['gzip', '-n', '-9'], stdin: input, stdout: path });
+  }
 }

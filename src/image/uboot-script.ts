@@ -11,14 +11,15 @@ type Addresses = NonNullable<Extract<Machine['boot'], { method: 'u-boot' }>['add
  */
 export function ubootScript(options: { addresses: Addresses; commandLine: readonly string[]; bootCommand: 'booti' | 'bootz'; deviceTrees: boolean }): string {
   const { addresses, commandLine, bootCommand, deviceTrees } = options;
-  const set = Object.entries({ kernel_addr_r: addresses.kernel, fdt_addr_r: addresses.deviceTree, ramdisk_addr_r: addresses.initrd });
+  const set = Object.entries({ kernel_addr_r: addresses.kernel, fdt_addr_r: addresses.deviceTree, ramdisk_addr_r: addresses.initrd, kernel_comp_addr_r: addresses.decompressed });
   const from = '${devtype} ${devnum}:${distro_bootpart}';
   // A USB controller that U-Boot leaves running does not tell Linux of what is plugged in (seen with dwc2 of QEMU).
   // The board's own tree (from its firmware, or QEMU's) serves where the slot brings none for this board.
   const tree = deviceTrees ? `if load ${from} \${fdt_addr_r} \${slot}/dtb/\${fdtfile}; then setenv tree \${fdt_addr_r}; fi; ` : '';
   const start = [
     `setenv bootargs "${commandLine.join(' ')} \${extra_os_cmdline} minke.slot=\${slot} minke.boot=PARTUUID=\${boot_uuid}"`,
-    `if load ${from} \${kernel_addr_r} \${slot}/kernel && load ${from} \${ramdisk_addr_r} \${slot}/initrd; then ` +
+    // booti looks at the size only where it finds a compressed kernel.
+    `if load ${from} \${kernel_addr_r} \${slot}/kernel && setenv kernel_comp_size \${filesize} && load ${from} \${ramdisk_addr_r} \${slot}/initrd; then ` +
       `setenv initrd \${ramdisk_addr_r}:\${filesize}; ${tree}usb stop; ${bootCommand} \${kernel_addr_r} \${initrd} \${tree}; fi`,
   ].join('; ');
   return [

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootFiles, type BootFile, type BootOptions } from '../../src/image/boot-files.ts';
 import { bootRoom } from '../../src/image/boot-room.ts';
+import { ubootEnvironment } from '../../src/image/uboot-environment.ts';
 import { packUbootScript } from '../../src/image/uboot-script.ts';
 import { crc32 } from 'node:zlib';
 
@@ -63,6 +64,18 @@ describe('the boot partition', () => {
     expect(script).toContain('booti ${kernel_addr_r} ${initrd} ${tree}');
   });
 
+  test('has a compressed kernel where the machine says so, and the script says how long it is and where to unpack it', () => {
+    const boot = pi.boot.method === 'u-boot' ? { ...pi.boot, kernelCompression: 'gzip' as const } : pi.boot;
+    const machine = { ...pi, boot: { ...boot, addresses: { kernel: '0x08000000', decompressed: '0x10000000' } } };
+    const files = bootFiles({ ...common, machine }, piSources);
+    expect(files.find(({ path }) => path === 'A/kernel')?.content).toEqual({ from: 'kernel', compression: 'gzip' });
+    const script = text(files, 'boot.scr').slice(72);
+    expect(script).toContain('setenv kernel_comp_addr_r 0x10000000\n');
+    expect(script).toContain('${slot}/kernel && setenv kernel_comp_size ${filesize} && load');
+    expect(() => bootFiles({ ...common, machine: { ...pi, boot } }, piSources)).toThrow(expect.objectContaining({ code: 'OSB_CONFIG_INVALID' }));
+    expect(() => bootFiles({ ...common, machine: { ...machine, kernel: { debian: { package: 'linux-image-armmp', architecture: 'armhf' } } } }, piSources)).toThrow(/arm64 kernel/);
+  });
+
   test('has the message of a file that a package lacks, with what is there', () => {
     expect(() => bootFiles({ ...common, machine: pc }, { deviceTrees: [], bootLoader: ['systemd-boot-efi/usr/lib/systemd/boot/efi/systemd-bootaa64.efi'] })).toThrow(
       expect.objectContaining({ code: 'OSB_PACKAGE_MISSING', hint: expect.stringContaining('systemd-bootaa64.efi') }),
@@ -87,4 +100,22 @@ test('a boot partition needs room for both slots and for a new copy of its large
   const { needBytes } = bootRoom(sizes);
   expect(needBytes).toBeGreaterThan((2 * 35 + 4 + 3) * MiB);
   expect(needBytes).toBeLessThan((2 * 35 + 4 + 3) * MiB * 1.02);
+});
+
+describe('an environment of U-Boot', () => {
+  const defaults = ['bootcmd=bootflow scan', 'bootdelay=2', 'usb_ignorelist=0x1050:*,', 'stdin=serial,usbkbd'];
+  const program = (texts: string[]): Buffer => Buffer.from(`code\0eth%dmacskip\0\x01\x02${'\0'}${texts.join('\0')}\0\0more=text\0`, 'latin1');
+
+  test('holds the defaults of the program with one changed, its sum first, in its full size', () => {
+    const file = ubootEnvironment(program(defaults), { bootdelay: '-2' }, 1024, 'u-boot.bin');
+    expect(file.length).toBe(1024);
+    expect(file.readUInt32LE(0)).toBe(crc32(file.subarray(4)));
+    expect(file.toString('latin1', 4).replace(/\0+$/, '').split('\0')).toEqual([defaults[0], 'bootdelay=-2', ...defaults.slice(2)]);
+  });
+
+  test('is refused where the program has no defaults, or more than fit', () => {
+    expect(() => ubootEnvironment(program(['hello=1']), {}, 1024, 'u-boot.bin')).toThrow(/u-boot\.bin/);
+    expect(() => ubootEnvironment(program(['bootdelay=2']), {}, 1024, 'u-boot.bin')).toThrow(/cannot be read/);
+    expect(() => ubootEnvironment(program([...defaults, `long=${'x'.repeat(1024)}`]), {}, 1024, 'u-boot.bin')).toThrow(/more than the 1024/);
+  });
 });

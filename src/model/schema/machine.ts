@@ -93,6 +93,27 @@ export interface Machine {
           deviceTree?: string;
           initrd?: string;
           script?: string;
+          /**
+           * Where booti unpacks a compressed kernel before it is moved to its place: room for the whole kernel, clear of the other addresses.
+           */
+          decompressed?: string;
+        };
+        /**
+         * Compress the kernel on the boot partition, for U-Boot to unpack (arm64 only; needs addresses.decompressed). Boards that read their card slowly start sooner.
+         */
+        kernelCompression?: 'gzip';
+        /**
+         * For a U-Boot that reads its environment from a file of the boot partition: its own defaults, with a start that noise on the serial line cannot stop.
+         */
+        environment?: {
+          /**
+           * CONFIG_ENV_FAT_FILE of that U-Boot.
+           */
+          file: string;
+          /**
+           * CONFIG_ENV_SIZE of that U-Boot.
+           */
+          sizeBytes: number;
         };
       };
   disk: {
