@@ -1,7 +1,7 @@
 // Set-up that must run before any dependency exists, hence plain JavaScript without imports from npm.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -41,9 +41,19 @@ function newest(folder) {
   return latest;
 }
 
+function writable(folder) {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function bundle() {
   const out = join(home, 'dist', 'osbuild.mjs');
-  if (existsSync(out) && statSync(out).mtimeMs > newest(join(home, 'src'))) return out;
+  // A package from npm brings its bundle along; who cannot write to its folder has not changed its sources either.
+  if (existsSync(out) && (!writable(home) || statSync(out).mtimeMs > newest(join(home, 'src')))) return out;
   const esbuild = createRequire(join(home, 'package.json'))('esbuild');
   mkdirSync(join(home, 'dist'), { recursive: true });
   const fresh = `${out}.${process.pid}`;
