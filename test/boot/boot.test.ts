@@ -9,7 +9,7 @@ import { bootCheckNames } from '../../src/device/index.ts';
 
 const home = fileURLToPath(new URL('../..', import.meta.url));
 /** A machine joins the default when all its checks have passed; others are named in the environment. */
-const machines = (process.env['OSBUILD_BOOT_MACHINES'] ?? 'qemuarm64').split(',').filter(Boolean);
+const machines = (process.env['OSBUILD_BOOT_MACHINES'] ?? 'qemuarm64,genericx86-64,raspberrypi3-64').split(',').filter(Boolean);
 const wanted = process.env['OSBUILD_TEST_IMAGES'] === '1';
 
 /** Three boots of a board that is emulated without hardware support, on a busy machine. */
