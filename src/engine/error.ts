@@ -5,6 +5,7 @@ export type ErrorKind =
   | 'conflict'
   | 'not-modified'
   | 'forbidden'
+  | 'unauthorized'
   | 'not-implemented'
   | 'unavailable'
   | 'internal';

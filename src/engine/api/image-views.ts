@@ -74,7 +74,7 @@ export function imageHistory({ containers }: ApiContext, image: Image): Record<s
   return lines.toReversed();
 }
 
-function tagsOf(image: Image): string[] {
+export function tagsOf(image: Image): string[] {
   return image.names.map(parseReference).filter(({ tag }) => tag !== undefined).map((reference) => familiarName({ ...reference, digest: undefined }));
 }
 

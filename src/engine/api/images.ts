@@ -4,7 +4,8 @@ import {
   canonicalName, familiarName, importRootfs, loadArchive, parseReference, withDefaultTag, type Image, type ImageRunConfig,
 } from '../images/index.ts';
 import type { ApiContext } from './context.ts';
-import { imageHistory, imageInspect, imageSummary } from './image-views.ts';
+import { imageHistory, imageInspect, imageSummary, tagsOf } from './image-views.ts';
+import { pullImage } from './pull.ts';
 import { param, parseFilters, sendEmpty, sendJson, type ApiRequest } from './request.ts';
 
 const LIST_FILTERS = ['before', 'dangling', 'label', 'reference', 'since', 'until'];
@@ -21,7 +22,7 @@ export async function list(context: ApiContext, request: ApiRequest): Promise<vo
   const references = filters.get('reference') ?? [];
   const dangling = filters.get('dangling')?.[0];
   const images = context.containers.images.all().filter((image) => {
-    if (dangling !== undefined && (image.names.length === 0) !== (dangling === 'true' || dangling === '1')) return false;
+    if (dangling !== undefined && (tagsOf(image).length === 0) !== (dangling === 'true' || dangling === '1')) return false;
     if (references.length > 0 && !references.some((pattern) => image.names.some((name) => matchesReference(name, pattern)))) return false;
     if (labels.length === 0) return true;
     const own = context.containers.images.config(image.id).config?.Labels ?? {};
@@ -67,13 +68,16 @@ function progress(text: string): string {
   return `${JSON.stringify({ stream: text })}\r\n`;
 }
 
-/** POST /images/create: import of an archive in the body. Pulls are an issue of their own. */
-export async function create({ containers }: ApiContext, request: ApiRequest): Promise<void> {
+/** POST /images/create: a pull, or the import of an archive in the body. */
+export async function create(context: ApiContext, request: ApiRequest): Promise<void> {
+  const { containers } = context;
   const { query, exchange } = request;
+  if (query.get('fromImage')) return pullImage(context, request);
   const { layers, images, system, events } = containers;
   const from = query.get('fromSrc');
   if (from !== '-') {
-    throw new EngineError('not-implemented', 'PULL_UNSUPPORTED', `${from === undefined ? 'pulling images' : 'importing from an address'} is not supported by this version of the engine`, { hint: 'bring the image with docker load or docker import -' });
+    if (from === undefined) throw new EngineError('invalid', 'IMAGE_SOURCE', 'neither fromImage nor fromSrc says where the image comes from');
+    throw new EngineError('not-implemented', 'IMPORT_UNSUPPORTED', 'importing from an address is not supported by this version of the engine', { hint: 'fetch the archive and use docker import -' });
   }
   const created = new Date(system.clock.now()).toISOString();
   const repository = query.get('repo') ?? '';
@@ -162,7 +166,6 @@ export async function remove(context: ApiContext, request: ApiRequest): Promise<
 
 async function removeImage(context: ApiContext, image: Image, asked: string, force: boolean): Promise<Record<string, string>[]> {
   const { images, collection, events } = context.containers;
-  const byId = image.id === asked || image.id.replace('sha256:', '').startsWith(asked.replace('sha256:', ''));
   const named = image.names.find((name) => matchesName(name, asked));
   const untag = async (name: string): Promise<Record<string, string>> => {
     await images.unname(name);
@@ -170,11 +173,11 @@ async function removeImage(context: ApiContext, image: Image, asked: string, for
     events.emit('image', 'untag', image.id, { name: shown });
     return { Untagged: shown };
   };
-  if (!byId || named !== undefined) {
-    if (named !== undefined && image.names.length > 1) return [await untag(named)];
-  } else if (image.names.length > 1 && !force) {
-    throw new EngineError('conflict', 'IMAGE_HAS_NAMES', `conflict: unable to delete ${image.id.slice(7, 19)} (must be forced) - image is referenced in multiple repositories`);
-  }
+  if (named === undefined) {
+    if (!isSingle(image) && image.names.length > 0 && !force) {
+      throw new EngineError('conflict', 'IMAGE_HAS_NAMES', `conflict: unable to delete ${image.id.slice(7, 19)} (must be forced) - image is referenced in multiple repositories`);
+    }
+  } else if (!isSingle(image) || (named.includes('@') && image.names.length > 1)) return untagOne(image, named, untag);
   const users = collection.all().filter(({ record }) => record.imageId === image.id);
   const running = users.find(({ record }) => record.state.pid > 0);
   const short = named === undefined ? image.id.slice(7, 19) : familiarName(parseReference(named));
@@ -193,6 +196,22 @@ async function removeImage(context: ApiContext, image: Image, asked: string, for
   return steps;
 }
 
+/** One repository, one tag at most: who removes that name means the image. */
+function isSingle(image: Image): boolean {
+  const references = image.names.map(parseReference);
+  return new Set(references.map(({ domain, path }) => `${domain}/${path}`)).size === 1 && references.filter(({ tag }) => tag !== undefined).length <= 1;
+}
+
+/** The digests under which a repository gave the image go with its last tag. */
+async function untagOne(image: Image, name: string, untag: (name: string) => Promise<Record<string, string>>): Promise<Record<string, string>[]> {
+  const { domain, path, tag } = parseReference(name);
+  const siblings = image.names.filter((other) => other !== name).map((other) => ({ other, reference: parseReference(other) })).filter(({ reference }) => reference.domain === domain && reference.path === path);
+  const steps = [await untag(name)];
+  if (tag === undefined || siblings.some(({ reference }) => reference.tag !== undefined)) return steps;
+  for (const { other } of siblings) steps.push(await untag(other));
+  return steps;
+}
+
 function matchesName(canonical: string, asked: string): boolean {
   try {
     return canonicalName(withDefaultTag(parseReference(asked))) === canonical;
@@ -205,11 +224,13 @@ export async function prune(context: ApiContext, request: ApiRequest): Promise<v
   const filters = parseFilters(request, ['dangling', 'label', 'label!', 'until']);
   const onlyDangling = !['false', '0'].includes(filters.get('dangling')?.[0] ?? 'true');
   const { images, collection } = context.containers;
+  const atFirst = layerBytes(context);
+  await context.puller.forgetBroken();
+  let reclaimed = atFirst - layerBytes(context);
   const used = new Set(collection.all().map(({ record }) => record.imageId));
   const deleted: Record<string, string>[] = [];
-  let reclaimed = 0;
   for (const image of images.all()) {
-    if (used.has(image.id) || (onlyDangling && image.names.length > 0)) continue;
+    if (used.has(image.id) || (onlyDangling && tagsOf(image).length > 0)) continue;
     const before = layerBytes(context);
     deleted.push(...(await removeImage(context, image, image.id, true)));
     reclaimed += before - layerBytes(context);

@@ -4,6 +4,7 @@ import type { ApiContext } from './context.ts';
 import * as exec from './exec.ts';
 import * as images from './images.ts';
 import * as networks from './networks.ts';
+import { login } from './pull.ts';
 import type { Route } from './router.ts';
 import { stats } from './stats.ts';
 import * as streams from './streams.ts';
@@ -17,7 +18,7 @@ export const ROUTES: readonly Route<ApiContext>[] = [
   ['GET', '/info', system.info],
   ['GET', '/events', system.events],
   ['GET', '/system/df', system.diskUsage],
-  ['POST', '/auth', system.auth],
+  ['POST', '/auth', login],
 
   ['GET', '/containers/json', containers.list],
   ['POST', '/containers/create', containers.create],

@@ -2,6 +2,7 @@ import { EngineError, messageOf, systemErrorCode, type ErrorKind } from '../erro
 
 const STATUS: Record<ErrorKind, number> = {
   invalid: 400,
+  unauthorized: 401,
   forbidden: 403,
   'not-found': 404,
   conflict: 409,

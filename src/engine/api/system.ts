@@ -176,10 +176,6 @@ function references({ containers }: ApiContext, volume: string): number {
   return containers.collection.all().filter(({ record }) => record.mounts.some(({ type, name }) => type === 'volume' && name === volume)).length;
 }
 
-export async function auth(_: ApiContext, request: ApiRequest): Promise<void> {
-  await sendJson(request, 501, { message: 'registry logins are not supported by this version of the engine' });
-}
-
 export async function pruneBuilds(_: ApiContext, request: ApiRequest): Promise<void> {
   await sendJson(request, 200, { CachesDeleted: null, SpaceReclaimed: 0 });
 }

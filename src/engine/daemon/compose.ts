@@ -1,10 +1,11 @@
 import type { ApiContext } from '../api/index.ts';
-import { containerLife, createRootfsStore, openCollection, parseBoundingSet, recoverContainers, startByPolicy, type ContainerContext } from '../containers/index.ts';
+import { containerLife, createRootfsStore, openCollection, parseBoundingSet, recoverContainers, startByPolicy, usedLayers, type ContainerContext } from '../containers/index.ts';
 import { EngineError, messageOf } from '../error.ts';
 import { createEventBus } from '../events/index.ts';
 import { openImageStore, openLayerStore } from '../images/index.ts';
 import { createBridgeNetwork } from '../network/index.ts';
 import type { Files, Processes, System } from '../ports/index.ts';
+import { createPuller, HOLD_MS } from '../pull/index.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { enginePaths, openDataRoot, readDocument, writeDocument } from '../store/index.ts';
 import { openVolumeStore } from '../volumes/index.ts';
@@ -63,10 +64,18 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
   };
   await bridge?.restore();
   const wanted = await recoverContainers(containers);
+  const now = system.clock.now();
+  await images.release((_, heldSinceMs) => now - heldSinceMs > HOLD_MS || heldSinceMs > now + HOLD_MS);
   await removeOrphans(containers);
+  const puller = createPuller({
+    system, settings, images, layers,
+    events: containers.events,
+    dataRoot: paths.dataRoot,
+    collect: () => images.collect(usedLayers(containers)),
+  });
   return {
     containers,
-    api: { containers, settings, engineId: await engineId(files, paths.dataRoot, system) },
+    api: { containers, puller, settings, engineId: await engineId(files, paths.dataRoot, system) },
     startContainers: () => startByPolicy(containers, wanted),
     goDown() {
       stopping = true;

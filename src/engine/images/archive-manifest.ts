@@ -1,4 +1,5 @@
 import { EngineError } from '../error.ts';
+import { choosePlatform, formatPlatform, type Platform } from './platform.ts';
 
 /** One image in an archive: where its parts lie in it. */
 export interface ArchivedImage {
@@ -7,11 +8,6 @@ export interface ArchivedImage {
   layerPaths: string[];
   /** Names as written, such as 'busybox:latest'. */
   names: string[];
-}
-
-export interface Platform {
-  architecture: string;
-  variant: string;
 }
 
 interface Descriptor {
@@ -49,7 +45,7 @@ export function readOciIndex(indexText: string, blob: (path: string) => string |
     if (Array.isArray(document['manifests'])) {
       if (depth >= INDEX_DEPTH_LIMIT) throw invalid('indexes are nested too deeply');
       const choice = choosePlatform(document['manifests'].map(toDescriptor), platform);
-      if (choice === undefined) throw invalid(`there is no image for linux/${platform.architecture}${platform.variant === '' ? '' : `/${platform.variant}`}`);
+      if (choice === undefined) throw invalid(`there is no image for ${formatPlatform(platform)}`);
       visit(choice, name, depth + 1);
       return;
     }
@@ -68,19 +64,6 @@ export function readOciIndex(indexText: string, blob: (path: string) => string |
     visit(descriptor, notes['io.containerd.image.name'] ?? notes['org.opencontainers.image.ref.name'], 0);
   }
   return images;
-}
-
-/** The closest match: same architecture, the highest variant that is not above ours. */
-export function choosePlatform(descriptors: readonly Descriptor[], platform: Platform): Descriptor | undefined {
-  const rank = (descriptor: Descriptor): number => {
-    const { architecture, os, variant } = descriptor.platform ?? {};
-    if (os !== 'linux' || architecture !== platform.architecture) return -1;
-    if (variant === undefined || variant === '' || platform.variant === '') return 1;
-    return variant <= platform.variant ? 1 + Number(variant.replace(/\D/g, '')) : -1;
-  };
-  const ranked = descriptors.filter((descriptor) => rank(descriptor) > 0).sort((a, b) => rank(b) - rank(a));
-  if (ranked.length > 0) return ranked[0];
-  return descriptors.length === 1 && descriptors[0]?.platform === undefined ? descriptors[0] : undefined;
 }
 
 /** The digest that a blob's name promises; undefined for other names. */

@@ -2,6 +2,7 @@ import { sha256 } from 'host:crypto';
 import { EngineError } from '../error.ts';
 import type { Files } from '../ports/index.ts';
 import { createQueue, readDocument, setAside, writeDocument, type OnDamage, type Paths } from '../store/index.ts';
+import { openHolds, type Holds } from './holds.ts';
 import { parseImageConfig, type ImageConfig } from './image-config.ts';
 import type { LayerStore, StagedLayer } from './layer-store.ts';
 import { canonicalName, parseReference, withDefaultTag } from './reference.ts';
@@ -31,12 +32,16 @@ export interface ImageStore {
   find(text: string): Image | undefined;
   /** Adds a configuration together with those of its layers that are not in the store yet. Returns the id. */
   add(configText: string, staged: readonly StagedLayer[]): Promise<string>;
-  /** Points a name at an image; returns the id that it pointed at before. */
-  name(canonical: string, id: string, now: string): Promise<string | undefined>;
+  /** Points a name at an image; returns the id that it pointed at before. `also`: more names for it, in the same step. */
+  name(canonical: string, id: string, now: string, also?: readonly string[]): Promise<string | undefined>;
   unname(canonical: string): Promise<void>;
   /** Removes the configuration and its names; layers go by `collect`. */
   remove(id: string): Promise<void>;
-  /** Removes layers that no image has and that are not in `used`. Returns their number. */
+  /** Keeps layers that no image has yet from `collect`, over restarts too, until they are released. */
+  hold(key: string, diffIds: readonly string[], nowMs: number): Promise<void>;
+  /** Ends holds: `over` is asked for each. */
+  release(over: (key: string, heldSinceMs: number) => boolean): Promise<void>;
+  /** Removes layers that no image has and that are neither held nor in `used`. Returns their number. */
   collect(used: ReadonlySet<string>): Promise<number>;
 }
 
@@ -45,6 +50,7 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
   const document = readNames(files, paths, namesFile, onDamage);
   const images = new Map<string, readonly string[]>();
   const queue = createQueue();
+  const holds = readHolds(files, paths, onDamage);
   const configFile = (id: string): string => `${paths.images}/${id.slice('sha256:'.length)}.json`;
 
   for (const { name } of files.readdir(paths.images)) {
@@ -108,10 +114,10 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
         }
         return id;
       }),
-    name: (canonical, id, now) =>
+    name: (canonical, id, now, also = []) =>
       queue(async () => {
         const before = document.names[canonical];
-        document.names[canonical] = id;
+        for (const name of [canonical, ...also]) document.names[name] = id;
         document.taggedAt[id] = now;
         await saveNames();
         return before === id ? undefined : before;
@@ -130,15 +136,28 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
         files.unlink(configFile(id));
         await files.syncDirectory(paths.images);
       }),
+    hold: (key, diffIds, nowMs) => queue(() => holds.put(key, diffIds, nowMs)),
+    release: (over) => queue(() => holds.end(over)),
     collect: (used) =>
       queue(async () => {
-        const wanted = new Set(used);
+        const wanted = new Set([...used, ...holds.layers()]);
         for (const diffIds of images.values()) for (const diffId of diffIds) wanted.add(diffId);
         const orphans = layers.all().filter((layer) => !wanted.has(layer.diffId));
         for (const orphan of orphans) await layers.remove(orphan.diffId);
         return orphans.length;
       }),
   };
+}
+
+function readHolds(files: Files, paths: Paths, onDamage: OnDamage): Holds {
+  const path = `${paths.images}/holds.json`;
+  try {
+    return openHolds(files, path);
+  } catch (error) {
+    onDamage(path, error);
+    setAside(files, paths.dataRoot, path);
+    return openHolds(files, path);
+  }
 }
 
 function readNames(files: Files, paths: Paths, path: string, onDamage: OnDamage): NamesDocument {

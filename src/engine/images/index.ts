@@ -1,10 +1,12 @@
 // Purpose: images and their layers: names, configurations, archives, extraction, storage.
 // Owns: layers/ and images/ below the data root.
 // Must not: know HTTP, containers, or where an archive comes from.
+export { parseImageConfig } from './image-config.ts';
 export type { HealthcheckConfig, ImageConfig, ImageHistory, ImageRunConfig } from './image-config.ts';
 export { openImageStore, type Image, type ImageStore } from './image-store.ts';
 export { importRootfs } from './import.ts';
 export { extractInto } from './layer-extract.ts';
-export { openLayerStore, type Layer, type LayerStore } from './layer-store.ts';
+export { openLayerStore, type Layer, type LayerStore, type StagedLayer } from './layer-store.ts';
 export { loadArchive, type LoadedImage } from './load.ts';
+export { choosePlatform, formatPlatform, parsePlatform, suits, type NamedPlatform, type Platform } from './platform.ts';
 export { canonicalName, familiarName, familiarRepository, parseReference, withDefaultTag, type Reference } from './reference.ts';

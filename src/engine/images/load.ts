@@ -5,11 +5,12 @@ import { parseTarHeader } from '../archive/tar-header.ts';
 import { EngineError } from '../error.ts';
 import { collect } from '../http/body.ts';
 import type { ByteSource } from '../ports/index.ts';
-import { parseDockerManifest, promisedDigest, readOciIndex, type ArchivedImage, type Platform } from './archive-manifest.ts';
+import { parseDockerManifest, promisedDigest, readOciIndex, type ArchivedImage } from './archive-manifest.ts';
 import { entryPath, parentPath } from './entry-path.ts';
 import { parseImageConfig } from './image-config.ts';
 import type { ImageStore } from './image-store.ts';
 import type { LayerStore, StagedLayer } from './layer-store.ts';
+import type { Platform } from './platform.ts';
 import { canonicalName, familiarName, parseReference, withDefaultTag } from './reference.ts';
 
 export interface LoadedImage {

@@ -9,11 +9,39 @@ export interface Listener {
   close(): void;
 }
 
+/** Certificates to trust, parsed once. */
+export interface TrustStore {
+  readonly certificateCount: number;
+}
+
+export interface TlsRequest {
+  trust: TrustStore;
+  /** Any certificate will do. */
+  insecure: boolean;
+  /** Client certificate and its key, PEM. */
+  client?: { certificate: string; key: string };
+}
+
+export interface DialRequest {
+  /** Name or numeric address, without brackets. */
+  host: string;
+  port: number;
+  /** For the connection and for the TLS handshake, each. */
+  timeoutMs: number;
+  tls?: TlsRequest;
+}
+
 export interface Sockets {
   listen(address: ListenAddress, onConnection: (connection: Connection) => void): Listener;
   connectUnix(path: string): Promise<Connection>;
   /** SOCK_SEQPACKET, as conmon's attach socket. */
   connectRecords(path: string): Promise<Connection>;
+  /** To another machine: tries each address of the host. Throws what the last one did ('ECONNREFUSED', 'DNS_NOT_FOUND', 'TLS_VERIFY' …). */
+  dial(request: DialRequest): Promise<Connection>;
+  /** Numeric addresses of a host. */
+  resolve(host: string): Promise<string[]>;
+  /** From PEM files; missing ones are skipped. */
+  trust(files: readonly string[]): TrustStore;
   /** Holds a TCP address so that nobody else takes it; throws EADDRINUSE. */
   reserve(address: string, port: number): { close(): void };
 }

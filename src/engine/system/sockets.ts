@@ -1,7 +1,8 @@
-import { connect, listen, listenFd, type Address, type Listener as HostListener } from 'host:net';
+import { resolve } from 'host:dns';
+import { connect, listen, listenFd, startTls, trustStore, type Address, type Listener as HostListener } from 'host:net';
 import { unlink } from 'host:fs';
 import { EngineError, systemErrorCode } from '../error.ts';
-import type { Connection, ListenAddress, Listener, Sockets } from '../ports/index.ts';
+import type { Connection, DialRequest, ListenAddress, Listener, Sockets } from '../ports/index.ts';
 
 export const hostSockets: Sockets = {
   listen(address, onConnection) {
@@ -11,8 +12,29 @@ export const hostSockets: Sockets = {
   },
   connectUnix: (path) => connect({ unix: path }),
   connectRecords: (path) => connect({ unix: path }, { records: true }),
+  dial,
+  resolve: async (host) => (await resolve(host)).map(({ address }) => address),
+  trust: (files) => trustStore({ paths: files }),
   reserve: (address, port) => listen({ address, port }, { backlog: 1 }),
 };
+
+async function dial({ host, port, timeoutMs, tls }: DialRequest): Promise<Connection> {
+  let failure: unknown = new Error(`${host} has no address`);
+  for (const { address } of await resolve(host)) {
+    try {
+      const stream = await connect({ address, port }, { timeoutMs });
+      if (tls === undefined) return stream;
+      const client = tls.client === undefined ? {} : { certificate: tls.client.certificate, key: tls.client.key };
+      await startTls(stream, { serverName: host, trust: tls.trust, insecure: tls.insecure, alpn: ['http/1.1'], timeoutMs, ...client });
+      return stream;
+    } catch (error) {
+      failure = error;
+      // Another address of the same name would not have another certificate.
+      if (systemErrorCode(error) === 'TLS_VERIFY') break;
+    }
+  }
+  throw failure;
+}
 
 function open(address: ListenAddress): HostListener {
   if (address.kind === 'fd') return listenFd(address.fd);

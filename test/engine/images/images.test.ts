@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { choosePlatform, parseDockerManifest, promisedDigest, readOciIndex } from '../../../src/engine/images/archive-manifest.ts';
+import { parseDockerManifest, promisedDigest, readOciIndex } from '../../../src/engine/images/archive-manifest.ts';
+import { choosePlatform } from '../../../src/engine/images/platform.ts';
 import { entryPath } from '../../../src/engine/images/entry-path.ts';
 import { parseImageConfig } from '../../../src/engine/images/image-config.ts';
 import { canonicalName, familiarName, parseReference, withDefaultTag } from '../../../src/engine/images/index.ts';

@@ -59,3 +59,8 @@ export function putText(bytes: Uint8Array, from: number, to: number, value: stri
 export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
 }
+
+export function fromBase64(value: string): Uint8Array {
+  if (!/^[\w+/\s-]*={0,2}\s*$/.test(value)) throw Object.assign(new Error('not base64'), { code: 'EINVAL' });
+  return new Uint8Array(Buffer.from(value, 'base64'));
+}

@@ -1,0 +1,198 @@
+import { text } from 'host:bytes';
+import { sha256 } from 'host:crypto';
+import { EngineError, messageOf } from '../error.ts';
+import type { EventBus } from '../events/index.ts';
+import {
+  canonicalName, choosePlatform, familiarName, familiarRepository, formatPlatform, parseImageConfig, suits, type ImageConfig, type ImageStore, type LayerStore, type Platform, type Reference,
+} from '../images/index.ts';
+import { createCancellation, type Cancellation, type CancellationSource, type System } from '../ports/index.ts';
+import { login, openBlob, openRepository, RegistryError, type Credentials, type Descriptor, type ImageManifest, type ManifestDocument, type RegistryContext, type RegistrySettings, type Repository } from '../registry/index.ts';
+import { ENGINE_VERSION } from '../version.ts';
+import { pullFailure, worthKeeping } from './failure.ts';
+import { createLayerTransfers } from './layer-transfers.ts';
+import { layerId, type Report } from './messages.ts';
+
+export interface PullRequest {
+  /** Without tag and digest: all tags. */
+  reference: Reference;
+  /** Undefined: what this machine runs. */
+  platform: Platform | undefined;
+  credentials: Credentials;
+}
+
+export interface Puller {
+  /** Throws EngineError in Docker's words. */
+  pull(request: PullRequest, report: Report, cancellation: Cancellation): Promise<void>;
+  login(serverAddress: string, credentials: Credentials, cancellation: Cancellation): Promise<void>;
+  /** Gives up what pulls that broke off have left, but not those that are under way. */
+  forgetBroken(): Promise<void>;
+}
+
+export interface PullerOptions {
+  system: System;
+  settings: RegistrySettings;
+  images: ImageStore;
+  layers: LayerStore;
+  events: EventBus;
+  /** Where layers will lie. */
+  dataRoot: string;
+  /** Removes layers that nothing wants. */
+  collect(): Promise<unknown>;
+}
+
+const CONFIG_LIMIT_BYTES = 4 * 1024 * 1024;
+const INDEX_DEPTH_LIMIT = 3;
+/** What a broken pull has brought is kept so long for the next. */
+export const HOLD_MS = 7 * 24 * 3600 * 1000;
+
+export function createPuller({ system, settings, images, layers, events, dataRoot, collect }: PullerOptions): Puller {
+  const registry: RegistryContext = { system, settings, userAgent: `minke/${ENGINE_VERSION}` };
+  const transfers = createLayerTransfers(layers, system.clock, system.reporter);
+  const under = new Map<string, number>();
+
+  /** Holds the layers while `action` runs, and afterwards when a later pull can use them. */
+  const holding = async (key: string, diffIds: readonly string[], action: () => Promise<void>): Promise<void> => {
+    under.set(key, (under.get(key) ?? 0) + 1);
+    let keep = false;
+    try {
+      await images.hold(key, diffIds, system.clock.now());
+      await action();
+    } catch (error) {
+      keep = worthKeeping(error);
+      throw error;
+    } finally {
+      const others = (under.get(key) ?? 1) - 1;
+      if (others > 0) under.set(key, others);
+      else under.delete(key);
+      if (others === 0 && !keep) {
+        await images.release((candidate) => candidate === key && !under.has(key));
+        await collect();
+      }
+    }
+  };
+
+  const bringLayers = async (repository: Repository, { layers: blobs }: ImageManifest, config: ImageConfig, report: Report, cancellation: CancellationSource): Promise<void> => {
+    const { diff_ids: diffIds } = config.rootfs;
+    const wanted = new Map<string, Descriptor>();
+    for (const [index, blob] of blobs.entries()) {
+      const diffId = diffIds[index] ?? '';
+      const present = layers.get(diffId) !== undefined;
+      report({ status: present ? 'Already exists' : 'Pulling fs layer', id: layerId(blob.digest), progressDetail: {} });
+      if (!present) wanted.set(diffId, wanted.get(diffId) ?? blob);
+    }
+    checkSpace(system, dataRoot, [...wanted.values()]);
+    let failure: unknown;
+    await Promise.all(
+      [...wanted].map(async ([diffId, blob]) => {
+        try {
+          await transfers.fetch({ blob, diffId, repository, cancellation, report });
+        } catch (error) {
+          // The first one tells what is wrong; the others end because of it.
+          failure ??= error;
+          cancellation.cancel();
+        }
+      }),
+    );
+    if (failure !== undefined) throw failure;
+  };
+
+  const pullOne = async (repository: Repository, reference: Reference, platform: Platform | undefined, report: Report, cancellation: CancellationSource): Promise<void> => {
+    const name = familiarName(reference);
+    const ours: Platform = platform ?? { architecture: system.machine.architecture, variant: system.machine.architectureVariant };
+    const top = await repository.manifest(reference.digest ?? reference.tag ?? '');
+    report({ status: `Pulling from ${reference.path}`, id: reference.digest ?? reference.tag ?? '' });
+    const manifest = await resolveManifest(repository, top.document, ours, 0);
+    const configText = await fetchDocument(repository, manifest.config, system, cancellation);
+    const config = parseImageConfig(configText);
+    if (config.os !== 'linux') throw new EngineError('invalid', 'OS_UNSUPPORTED', `image operating system "${config.os}" cannot be used on this platform`);
+    if (config.rootfs.diff_ids.length !== manifest.layers.length) {
+      throw new EngineError('invalid', 'MANIFEST_INVALID', `the image has ${config.rootfs.diff_ids.length} diffIDs but ${manifest.layers.length} layers`);
+    }
+    const id = `sha256:${sha256(configText)}`;
+    const named = canonicalName(reference.digest === undefined ? reference : { ...reference, tag: undefined });
+    const news = images.find(named)?.id !== id;
+    if (images.get(id) === undefined) {
+      await holding(`${named} ${formatPlatform(ours)}`, config.rootfs.diff_ids, async () => {
+        await bringLayers(repository, manifest, config, report, cancellation);
+        await images.add(configText, []);
+      });
+    }
+    const byDigest = canonicalName({ ...reference, tag: undefined, digest: top.digest });
+    await images.name(named, id, new Date(system.clock.now()).toISOString(), [byDigest]);
+    report({ status: `Digest: ${top.digest}` });
+    const actual: Platform = { architecture: config.architecture, variant: config.variant ?? '' };
+    if (platform !== undefined && !suits(actual, platform)) {
+      report({ status: `WARNING: image with reference ${name} was found but its platform (${formatPlatform(actual)}) does not match the specified platform (${formatPlatform(platform)})` });
+    }
+    report({ status: `Status: ${news ? 'Downloaded newer image' : 'Image is up to date'} for ${name}` });
+    events.emit('image', 'pull', name, { ...config.config?.Labels, name: familiarRepository(reference) });
+  };
+
+  return {
+    async pull({ reference, platform, credentials }, report, cancellation) {
+      const own = createCancellation();
+      const forget = cancellation.onCancel(() => own.cancel());
+      let repository: Repository | undefined;
+      try {
+        repository = await openRepository(registry, reference, credentials, own);
+        const all = reference.tag === undefined && reference.digest === undefined;
+        const tags = all ? await repository.tags() : [reference.tag];
+        for (const tag of tags) await pullOne(repository, { ...reference, tag }, platform, report, own);
+      } catch (error) {
+        system.reporter.log('info', 'a pull failed', { image: familiarName(reference), error: messageOf(error) });
+        throw pullFailure(error, reference);
+      } finally {
+        forget();
+        repository?.close();
+      }
+    },
+    async login(serverAddress, credentials, cancellation) {
+      try {
+        await login(registry, serverAddress, credentials, cancellation);
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+        throw new EngineError(error.status === 401 || error.status === 403 ? 'unauthorized' : 'internal', 'LOGIN_FAILED', error.message, { cause: error });
+      }
+    },
+    async forgetBroken() {
+      await images.release((key) => !under.has(key));
+      await collect();
+    },
+  };
+}
+
+async function resolveManifest(repository: Repository, document: ManifestDocument, platform: Platform, depth: number): Promise<ImageManifest> {
+  if (document.kind === 'image') return document;
+  if (depth >= INDEX_DEPTH_LIMIT) throw new EngineError('invalid', 'MANIFEST_INVALID', 'the registry’s indexes are nested too deeply');
+  const choice = choosePlatform(document.manifests, platform);
+  if (choice === undefined) throw new EngineError('not-found', 'PLATFORM_MISSING', `no matching manifest for ${formatPlatform(platform)} in the manifest list entries`);
+  return resolveManifest(repository, (await repository.manifest(choice.digest)).document, platform, depth + 1);
+}
+
+/** A small blob as text, checked against its hash. */
+async function fetchDocument(repository: Repository, descriptor: Descriptor, system: System, cancellation: Cancellation): Promise<string> {
+  if (descriptor.sizeBytes > CONFIG_LIMIT_BYTES) throw new EngineError('invalid', 'MANIFEST_INVALID', `the image's configuration is larger than ${CONFIG_LIMIT_BYTES} bytes`);
+  const source = openBlob(repository, descriptor, { clock: system.clock, cancellation, progress: { received: () => undefined, retrying: () => undefined } });
+  try {
+    const bytes = new Uint8Array(descriptor.sizeBytes);
+    let have = 0;
+    for (let part = await source.read(); part !== null; part = await source.read()) {
+      bytes.set(part, have);
+      have += part.length;
+    }
+    if (`sha256:${sha256(bytes)}` !== descriptor.digest) throw new EngineError('invalid', 'DIGEST_MISMATCH', `image config verification failed for digest ${descriptor.digest}`);
+    return text(bytes);
+  } finally {
+    source.close();
+  }
+}
+
+/** Layers grow when they are unpacked: what does not fit compressed will not fit at all. */
+function checkSpace({ files }: System, dataRoot: string, blobs: readonly Descriptor[]): void {
+  const neededBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const { availableBytes } = files.space(dataRoot);
+  if (neededBytes <= availableBytes) return;
+  throw new EngineError('internal', 'DISK_FULL', `no space left on device: the image has ${Math.ceil(neededBytes / 1e6)} MB compressed, and ${dataRoot} has ${Math.floor(availableBytes / 1e6)} MB free`, {
+    hint: 'remove images or containers that are not needed (docker system prune)',
+  });
+}

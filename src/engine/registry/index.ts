@@ -1,0 +1,10 @@
+// Purpose: the client's side of the registry protocol: manifests, blobs, tags and logins over HTTP(S).
+// Owns: challenges and tokens, endpoints and mirrors, redirects, retries, downloads that go on where they broke off.
+// Must not: know the image store, or Docker's API.
+export { decodeAuthHeader, NO_CREDENTIALS, type Credentials } from './credentials.ts';
+export { planEndpoints, type Endpoint, type RegistrySettings } from './endpoints.ts';
+export { isTransient, RegistryError } from './registry-error.ts';
+export { parseManifest, type Descriptor, type ImageManifest, type ManifestDocument, type ManifestIndex } from './manifest.ts';
+export { openBlob, type BlobProgress } from './blob-source.ts';
+export { login } from './login.ts';
+export { openRepository, type FetchedManifest, type Repository, type RegistryContext } from './repository.ts';

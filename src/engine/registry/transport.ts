@@ -1,0 +1,167 @@
+import { concat, encode, text } from 'host:bytes';
+import { createHttpClient, type ClientConnection, type HttpClient } from '../http/client.ts';
+import type { ByteSource, Cancellation, Clock, Connection, Sockets, TlsRequest } from '../ports/index.ts';
+import { describeFailure, RegistryError } from './registry-error.ts';
+import { authority, follow, formatUrl, origin, type Url } from './url.ts';
+
+export interface TransportOptions {
+  sockets: Sockets;
+  clock: Clock;
+  userAgent: string;
+  timeouts: Timeouts;
+  tls(url: Url): TlsRequest;
+  cancellation: Cancellation;
+}
+
+export interface Timeouts {
+  connectMs: number;
+  /** Without a byte from the other side, after which a connection is given up. */
+  stallMs: number;
+}
+
+export interface Reply {
+  status: number;
+  headers: ReadonlyMap<string, string>;
+  /** Where it came from, after redirects. */
+  url: Url;
+  redirected: boolean;
+  body: ByteSource;
+  /** All of a body that must not be long. */
+  bytes(limitBytes: number): Promise<Uint8Array>;
+  /** Gives the rest of the body up. */
+  close(): void;
+}
+
+export interface Request {
+  method?: 'GET' | 'HEAD' | 'POST';
+  headers: Readonly<Record<string, string>>;
+  body?: string;
+}
+
+/** HTTP connections of one pull, to any number of hosts. */
+export interface Transport {
+  /** Follows redirects of GET and HEAD; what identifies the user goes to the first host alone. */
+  send(url: Url, request: Request): Promise<Reply>;
+  close(): void;
+}
+
+const REDIRECT_LIMIT = 10;
+const DISCARD_LIMIT_BYTES = 64 * 1024;
+
+export function createTransport(options: TransportOptions): Transport {
+  const clients = new Map<string, HttpClient>();
+  const tls = new Map<string, TlsRequest>();
+  const open = new Set<Connection>();
+
+  const dial = async (url: Url): Promise<ClientConnection> => {
+    const key = authority(url);
+    const request = { host: url.host, port: url.port, timeoutMs: options.timeouts.connectMs };
+    let secured: TlsRequest | undefined;
+    if (url.secure) tls.set(key, (secured = tls.get(key) ?? options.tls(url)));
+    const connection = await options.sockets.dial(secured === undefined ? request : { ...request, tls: secured });
+    if (options.cancellation.cancelled) {
+      connection.close();
+      throw new RegistryError('CANCELLED', 'context canceled');
+    }
+    open.add(connection);
+    return guard(connection, options, () => open.delete(connection));
+  };
+  const clientFor = (url: Url): HttpClient => {
+    const key = origin(url);
+    const known = clients.get(key);
+    if (known !== undefined) return known;
+    const client = createHttpClient({ dial: () => dial(url), codec: { decode: (bytes) => text(bytes), encode }, host: authority(url), userAgent: options.userAgent });
+    clients.set(key, client);
+    return client;
+  };
+  const closeAll = (): void => {
+    for (const connection of open) connection.close();
+    open.clear();
+    clients.clear();
+  };
+  const forget = options.cancellation.onCancel(closeAll);
+
+  return {
+    async send(first, request) {
+      const { method = 'GET', body } = request;
+      let url = first;
+      let headers = request.headers;
+      for (let hops = 0; ; hops += 1) {
+        const reply = await exchange(clientFor(url), url, method, headers, body, hops > 0);
+        const location = reply.headers.get('location');
+        if (method === 'POST' || ![301, 302, 303, 307, 308].includes(reply.status) || location === undefined) return reply;
+        await discard(reply);
+        const next = follow(url, location);
+        if (next === undefined) throw new RegistryError('REDIRECT_INVALID', `${formatUrl(url)} redirects to ${JSON.stringify(location.slice(0, 200))}, which is no HTTP address`);
+        if (hops >= REDIRECT_LIMIT) throw new RegistryError('REDIRECT_LOOP', `Get "${formatUrl(first)}": stopped after ${REDIRECT_LIMIT} redirects`);
+        if (origin(next) !== origin(url)) headers = Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'));
+        url = next;
+      }
+    },
+    close() {
+      forget();
+      closeAll();
+    },
+  };
+}
+
+async function exchange(client: HttpClient, url: Url, method: string, headers: Request['headers'], body: string | undefined, redirected: boolean): Promise<Reply> {
+  try {
+    const answer = await client.send({ method, target: url.target, headers, ...(body === undefined ? {} : { body }) });
+    return {
+      status: answer.status, headers: answer.headers, url, redirected, body: answer.body,
+      close: () => answer.close(),
+      async bytes(limitBytes) {
+        const parts: Uint8Array[] = [];
+        let sizeBytes = 0;
+        for (let part = await answer.body.read(); part !== null; part = await answer.body.read()) {
+          sizeBytes += part.length;
+          if (sizeBytes > limitBytes) {
+            answer.close();
+            throw new RegistryError('ANSWER_TOO_LARGE', `Get "${formatUrl(url)}": the answer is longer than ${limitBytes} bytes`);
+          }
+          parts.push(part);
+        }
+        return concat(parts);
+      },
+    };
+  } catch (error) {
+    throw describeFailure(error, formatUrl(url), `${url.host}:${url.port}`);
+  }
+}
+
+/** Reads a body of no interest, so that its connection can serve again; closes it when that would take long. */
+export async function discard(reply: Reply): Promise<void> {
+  try {
+    await reply.bytes(DISCARD_LIMIT_BYTES);
+  } catch {
+    reply.close();
+  }
+}
+
+/** A connection that does not wait for ever. */
+function guard(connection: Connection, { clock, timeouts }: TransportOptions, onClose: () => void): ClientConnection {
+  const limited = async <T>(operation: Promise<T>): Promise<T> => {
+    let late = false;
+    const stop = clock.after(timeouts.stallMs, () => {
+      late = true;
+      connection.close();
+    });
+    try {
+      return await operation;
+    } catch (error) {
+      throw late ? new RegistryError('STALLED', `nothing came for ${timeouts.stallMs / 1000} s`, { cause: error }) : error;
+    } finally {
+      stop();
+    }
+  };
+  return {
+    read: () => limited(connection.read()),
+    write: (data) => limited(connection.write(data)),
+    shutdown: () => connection.shutdown(),
+    close() {
+      onClose();
+      connection.close();
+    },
+  };
+}

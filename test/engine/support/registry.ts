@@ -1,0 +1,234 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { imageConfig, sha256 } from './docker-archive.ts';
+
+/** What goes wrong, and for how long: the function is asked for each request to a blob and may change its mind. */
+export interface Fault {
+  /** Closes the connection after so many bytes of the body. */
+  cutAfterBytes?: number;
+  /** Sends nothing more after so many bytes. */
+  stallAfterBytes?: number;
+  /** Flips a bit of this byte. */
+  corruptByte?: number;
+  status?: number;
+  /** Sends the whole in spite of a Range. */
+  ignoreRange?: boolean;
+  redirect?: string;
+  /** Pauses between pieces of 64 KiB. */
+  delayMs?: number;
+}
+
+export interface SeenRequest {
+  method: string;
+  url: string;
+  authorization: string | undefined;
+  range: string | undefined;
+  host: string | undefined;
+}
+
+export interface TestRegistry {
+  /** Where the server listens: '127.0.0.1:port', or the unix socket's path. */
+  readonly address: string;
+  readonly requests: SeenRequest[];
+  /** Asked for every request; undefined lets it through. */
+  fault: (request: SeenRequest) => Fault | undefined;
+  putBlob(data: Buffer): Descriptor;
+  /** Stores a document as manifest, under its digest and the tag (or a digest that is not its own); returns its digest. */
+  putManifest(repository: string, tag: string | undefined, document: object): string;
+  /** An image of layers; blobs are what is sent for them. */
+  putImage(repository: string, tag: string | undefined, layers: readonly ImageLayer[], options?: ImageOptions): PutImage;
+  blobRequests(): SeenRequest[];
+  close(): Promise<void>;
+}
+
+export interface Descriptor {
+  digest: string;
+  size: number;
+}
+
+export interface ImageLayer {
+  tar: Buffer;
+  blob?: Buffer;
+  mediaType?: string;
+}
+
+interface ImageOptions {
+  docker?: boolean;
+  config?: string;
+}
+
+interface PutImage {
+  digest: string;
+  sizeBytes: number;
+  mediaType: string;
+  configDigest: string;
+  layerDigests: string[];
+}
+
+interface RegistryOptions {
+  /** A unix socket's path in place of a port on loopback. */
+  socket?: string;
+  /** Tokens for those who show this user, or for everyone when it is null. */
+  auth?: { kind: 'basic' | 'token'; user: string; password: string; anonymousPull?: boolean };
+  /** Address by which clients reach it, for the token realm. */
+  publicAddress?: string;
+}
+
+/** A registry for reading: the parts of the distribution specification that a pull uses, and whatever can go wrong with them. */
+export async function openRegistry(options: RegistryOptions = {}): Promise<TestRegistry> {
+  const blobs = new Map<string, Buffer>();
+  const manifests = new Map<string, { data: Buffer; mediaType: string }>();
+  const tags = new Map<string, string[]>();
+  const requests: SeenRequest[] = [];
+  const sockets = new Set<Socket>();
+  const tokens = new Set<string>();
+  const server = createServer((request, response) => {
+    void answer(request, response).catch(() => request.socket.destroy());
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.on('clientError', (_, socket) => socket.destroy());
+  await new Promise<void>((resolve) => (options.socket === undefined ? server.listen(0, '127.0.0.1', resolve) : server.listen(options.socket, resolve)));
+  const address = options.socket ?? `127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const registry: TestRegistry = {
+    address, requests,
+    fault: () => undefined,
+    putBlob(data) {
+      const digest = `sha256:${sha256(data)}`;
+      blobs.set(digest, data);
+      return { digest, size: data.length };
+    },
+    putManifest(repository, tag, document) {
+      const data = Buffer.from(JSON.stringify(document));
+      const digest = `sha256:${sha256(data)}`;
+      const mediaType = (document as { mediaType?: string }).mediaType ?? 'application/vnd.oci.image.manifest.v1+json';
+      for (const name of tag === undefined ? [digest] : [digest, tag]) manifests.set(`${repository} ${name}`, { data, mediaType });
+      if (tag !== undefined) tags.set(repository, [...new Set([...(tags.get(repository) ?? []), tag])]);
+      return digest;
+    },
+    putImage(repository, tag, layers, { docker = false, config = imageConfig(layers.map(({ tar }) => tar)) } = {}) {
+      const mediaType = docker ? 'application/vnd.docker.distribution.manifest.v2+json' : 'application/vnd.oci.image.manifest.v1+json';
+      const configBlob = registry.putBlob(Buffer.from(config));
+      const layerType = docker ? 'application/vnd.docker.image.rootfs.diff.tar.gzip' : 'application/vnd.oci.image.layer.v1.tar';
+      const layerBlobs = layers.map(({ tar, blob, mediaType: own }) => ({ mediaType: own ?? layerType, ...registry.putBlob(blob ?? tar) }));
+      const document = {
+        schemaVersion: 2, mediaType,
+        config: { mediaType: docker ? 'application/vnd.docker.container.image.v1+json' : 'application/vnd.oci.image.config.v1+json', ...configBlob },
+        layers: layerBlobs,
+      };
+      const digest = registry.putManifest(repository, tag, document);
+      return { digest, sizeBytes: JSON.stringify(document).length, mediaType, configDigest: configBlob.digest, layerDigests: layerBlobs.map((layer) => layer.digest) };
+    },
+    blobRequests: () => requests.filter(({ url }) => url.includes('/blobs/')),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+
+  const refuse = (response: ServerResponse, status: number, code: string, message: string): void => {
+    response.writeHead(status, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify({ errors: [{ code, message }] }));
+  };
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url = '', headers } = request;
+    const seen: SeenRequest = { method, url, authorization: headers.authorization, range: headers.range, host: headers.host };
+    requests.push(seen);
+    const fault = registry.fault(seen) ?? {};
+    if (fault.status !== undefined) return refuse(response, fault.status, 'UNKNOWN', 'as the test wants it');
+    if (fault.redirect !== undefined) {
+      response.writeHead(307, { Location: fault.redirect });
+      response.end();
+      return;
+    }
+    if (url.startsWith('/token')) return giveToken(request, response);
+    if (!isAllowed(request)) return challenge(response, url);
+    if (url === '/v2/') {
+      response.writeHead(200, { 'Content-Length': 2 });
+      response.end('{}');
+      return;
+    }
+    const match = /^\/v2\/(.+)\/(manifests|blobs|tags)\/([^/?]+)/.exec(url);
+    const [, repository = '', kind, name = ''] = match ?? [];
+    if (kind === 'tags') {
+      const names = tags.get(repository);
+      if (names === undefined) return refuse(response, 404, 'NAME_UNKNOWN', 'repository name not known to registry');
+      // One a page, so that clients have to follow the links.
+      const last = /[?&]last=([^&]*)/.exec(url)?.[1];
+      const at = last === undefined ? 0 : names.indexOf(last) + 1;
+      const page = names.slice(at, at + 1);
+      response.writeHead(200, { 'Content-Type': 'application/json', ...(at + 1 < names.length ? { Link: `</v2/${repository}/tags/list?last=${page[0] ?? ''}&n=1>; rel="next"` } : {}) });
+      response.end(JSON.stringify({ name: repository, tags: page }));
+      return;
+    }
+    if (kind === 'manifests') {
+      const manifest = manifests.get(`${repository} ${name}`);
+      if (manifest === undefined) return refuse(response, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
+      response.writeHead(200, { 'Content-Type': manifest.mediaType, 'Content-Length': manifest.data.length, 'Docker-Content-Digest': `sha256:${sha256(manifest.data)}` });
+      response.end(manifest.data);
+      return;
+    }
+    const blob = kind === 'blobs' ? blobs.get(name) : undefined;
+    if (blob === undefined) return refuse(response, 404, 'BLOB_UNKNOWN', 'blob unknown to registry');
+    await sendBlob(seen, response, blob, fault);
+  }
+
+  async function sendBlob(seen: SeenRequest, response: ServerResponse, blob: Buffer, fault: Fault): Promise<void> {
+    const from = fault.ignoreRange === true ? 0 : Number(/^bytes=(\d+)-$/.exec(seen.range ?? '')?.[1] ?? 0);
+    if (from > 0) response.writeHead(206, { 'Content-Length': blob.length - from, 'Content-Range': `bytes ${from}-${blob.length - 1}/${blob.length}` });
+    else response.writeHead(200, { 'Content-Length': blob.length });
+    const data = Buffer.from(blob.subarray(from));
+    if (fault.corruptByte !== undefined && fault.corruptByte >= from) data[fault.corruptByte - from] = (data[fault.corruptByte - from] ?? 0) ^ 1;
+    const stop = Math.min(data.length, fault.cutAfterBytes ?? Number.POSITIVE_INFINITY, fault.stallAfterBytes ?? Number.POSITIVE_INFINITY);
+    for (let at = 0; at < stop; at += 65536) {
+      const part = data.subarray(at, Math.min(stop, at + 65536));
+      if (response.destroyed) return;
+      await new Promise<void>((resolve) => {
+        response.once('close', resolve);
+        response.write(part, () => {
+          response.off('close', resolve);
+          resolve();
+        });
+      });
+      if (fault.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
+    }
+    if (stop === data.length) response.end();
+    else if (fault.cutAfterBytes !== undefined) response.socket?.destroy();
+  }
+
+  function isAllowed(request: IncomingMessage): boolean {
+    const { auth } = options;
+    if (auth === undefined) return true;
+    const given = request.headers.authorization ?? '';
+    if (auth.kind === 'basic') return given === basic(auth.user, auth.password);
+    return tokens.has(given.replace('Bearer ', ''));
+  }
+
+  function challenge(response: ServerResponse, url: string): void {
+    const scope = /^\/v2\/(.+)\/(?:manifests|blobs|tags)\//.exec(url)?.[1];
+    const realm = `http://${options.publicAddress ?? address}/token`;
+    const header = options.auth?.kind === 'basic' ? 'Basic realm="test"' : `Bearer realm="${realm}",service="test"${scope === undefined ? '' : `,scope="repository:${scope}:pull"`}`;
+    response.writeHead(401, { 'WWW-Authenticate': header, 'Content-Type': 'application/json' });
+    response.end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
+  }
+
+  function giveToken(request: IncomingMessage, response: ServerResponse): void {
+    const { auth } = options;
+    const good = auth !== undefined && (request.headers.authorization === basic(auth.user, auth.password) || (auth.anonymousPull === true && request.headers.authorization === undefined));
+    if (!good) return refuse(response, 401, 'UNAUTHORIZED', 'authentication required');
+    const token = sha256(`${tokens.size} ${Math.random()}`);
+    tokens.add(token);
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify({ token, expires_in: 60 }));
+  }
+  return registry;
+}
+
+export function basic(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+}
