@@ -49,6 +49,6 @@ async function place(file: BootFile, path: string, context: StepContext<'image/b
   } else {
     const input = context.input(file.content.from);
     if (file.content.compression === undefined) await copyFile(input, path);
-    else await context.tool({ argv: ['gzip', '-n', '-9'], stdin: input, stdout: path });
+    else await context.tool({ argv: ['gzip', '-n', '-6'], stdin: input, stdout: path });
   }
 }

@@ -46,7 +46,7 @@ export async function buildInitrd(context: StepContext<'image/initrd'>): Promise
     const archive = packCpio([...entries.values()], epoch);
     await writeFile(join(context.scratch, 'initrd.cpio'), archive);
     await context.tool({
-      argv: ['zstd', '-q', '-19', '--single-thread', '/scratch/initrd.cpio', '-o', '/out/initrd.img'],
+      argv: ['zstd', '-q', '-9', '--single-thread', '/scratch/initrd.cpio', '-o', '/out/initrd.img'],
       mounts: { '/scratch': { path: context.scratch } },
     });
     const report: InitrdReport = {
