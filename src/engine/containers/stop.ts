@@ -37,6 +37,8 @@ export async function restartContainer(context: ContainerContext, container: Con
 /** Sends `signal`, then SIGKILL after the patience, and resolves when the end has been dealt with. */
 export async function endContainer(context: ContainerContext, container: Container, signal: number, patienceMs: number): Promise<void> {
   if (container.record.state.status === 'restarting' && (await cancelRestart(context, container))) return;
+  // It came to its end by itself meanwhile.
+  if (!isLive(container.record.state)) return;
   const { clock } = context.system;
   const ended = exitOf(container);
   const timers: (() => void)[] = [];
@@ -102,6 +104,9 @@ async function cancelRestart(context: ContainerContext, container: Container): P
   state.stoppedByUser = true;
   return container.queue(async () => {
     if (isLive(state)) return false;
+    // An end that was being dealt with has planned a restart since.
+    container.cancelRestart?.();
+    container.cancelRestart = undefined;
     Object.assign(state, { status: 'exited', finishedAt: nowIso(context) });
     await context.collection.save(container);
     return true;
