@@ -43,7 +43,8 @@ describe.skipIf(obstacle !== undefined)(`health checks${obstacle === undefined ?
     await new Promise((resolve) => setTimeout(resolve, 500));
     lab.ok('unpause', 'slow');
     const running = lab.ok('exec', 'slow', 'sh', '-c', 'ps | grep "sleep 123[4]" | wc -l');
-    expect(Number(running)).toBeLessThanOrEqual(1);
+    // One check at most is under way: its shell, which has these words too, and what it started.
+    expect(Number(running)).toBeLessThanOrEqual(2);
     lab.ok('rm', '-f', 'slow');
   });
 
