@@ -185,6 +185,10 @@ int netlink_class(JSContext *ctx);
 HOST_FN(netlink_open);
 HOST_FN(netlink_in_netns);
 
+// --- datagram.c ---------------------------------------------------------------------------------------------------------------------------------
+int datagram_class(JSContext *ctx);
+HOST_FN(datagram_open);
+
 // --- child.c: from clone to exec, without JS and without malloc -----------------------------------------------------------------------------------
 typedef struct ChildPlan {
   const char *file; // absolute or with a slash

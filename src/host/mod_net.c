@@ -304,12 +304,13 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("startTls", 2, stream_start_tls),
     JS_CFUNC_DEF("netlink", 2, netlink_open),
     JS_CFUNC_DEF("inNetns", 2, netlink_in_netns),
+    JS_CFUNC_DEF("datagram", 1, datagram_open),
 };
 
 static int init(JSContext *ctx, JSModuleDef *m) { return JS_SetModuleExportList(ctx, m, functions, COUNT(functions)); }
 
 int mod_net(JSContext *ctx) {
-  if (stream_class(ctx) || netlink_class(ctx) || tls_module(ctx) || class_define(ctx, &listener_id, &listener_def, listener_methods, COUNT(listener_methods)))
+  if (stream_class(ctx) || netlink_class(ctx) || datagram_class(ctx) || tls_module(ctx) || class_define(ctx, &listener_id, &listener_def, listener_methods, COUNT(listener_methods)))
     return -1;
   return module_define(ctx, "host:net", functions, COUNT(functions), init, NULL, 0);
 }

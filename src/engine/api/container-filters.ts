@@ -37,7 +37,7 @@ function matchesOne(context: ContainerContext, record: ContainerRecord, name: st
     case 'volume':
       return record.mounts.some((mount) => mount.name === value || mount.destination === value || mount.source === value);
     case 'network':
-      return record.endpoint.network === value;
+      return record.endpoint.network === value || record.attachments.some(({ networkId }) => networkId.startsWith(value) || context.networks.byId(networkId)?.record.name === value);
     case 'publish':
       return record.endpoint.ports.some(({ hostPort, protocol }) => `${hostPort}/${protocol}` === port);
     case 'expose':

@@ -1,5 +1,6 @@
-import { isLive, logPath, type ContainerRecord, type HealthState } from '../containers/index.ts';
-import { networkId } from './networks.ts';
+import { isLive, logPath, namesOf, type ContainerRecord, type HealthState } from '../containers/index.ts';
+import { unmadeNetworkId } from './networks.ts';
+import { DEFAULT_BRIDGE_ID } from '../network/index.ts';
 import type { ApiContext } from './context.ts';
 
 /** Docker's human words: 'Up 2 minutes', 'Exited (0) 3 hours ago'. */
@@ -62,16 +63,51 @@ function networkMode(record: ContainerRecord): string {
 }
 
 function endpointViews({ containers }: ApiContext, record: ContainerRecord): Record<string, unknown> {
-  const { network, address, mac } = record.endpoint;
+  const live = isLive(record.state);
+  const { network } = record.endpoint;
   if (network.startsWith('container:')) return {};
-  const live = isLive(record.state) && network === 'bridge';
-  const { bridge } = containers;
+  if (network === 'host' || network === 'none') return { [network]: endpointView({ networkId: unmadeNetworkId(network), endpointId: live ? record.id : '' }) };
+  return Object.fromEntries(
+    record.attachments.map((attachment) => {
+      const known = containers.networks.byId(attachment.networkId);
+      const names = known === undefined || known.builtIn ? null : namesOf(record, attachment);
+      const wanted = attachment.wantedAddress === '' ? (known?.builtIn === false ? {} : null) : { IPv4Address: attachment.wantedAddress };
+      return [
+        known?.record.name ?? attachment.networkId,
+        endpointView({
+          networkId: known?.record.id ?? '', endpointId: live ? attachment.endpointId : '', ipam: wanted, aliases: known?.builtIn === false ? attachment.aliases : null, links: attachment.links ?? null, names,
+          ...(live && known !== undefined ? { gateway: known.bridge.options.internal ? '' : known.bridge.gateway, prefixLength: known.bridge.prefixLength, address: attachment.address, mac: attachment.mac } : {}),
+        }),
+      ];
+    }),
+  );
+}
+
+/** Docker's notation of links on the default bridge. */
+function linkViews({ name, hostConfig }: ContainerRecord): string[] | null {
+  return hostConfig.Links?.map((text) => {
+    const [container = '', alias = container] = text.split(':').map((part) => part.replace(/^\//, ''));
+    return `/${container}:/${name}/${alias}`;
+  }) ?? null;
+}
+
+interface EndpointFacts {
+  networkId: string;
+  endpointId: string;
+  ipam?: object | null;
+  aliases?: string[] | null;
+  links?: string[] | null;
+  names?: string[] | null;
+  gateway?: string;
+  prefixLength?: number;
+  address?: string;
+  mac?: string;
+}
+
+function endpointView({ networkId, endpointId, ipam = null, aliases = null, links = null, names = null, gateway = '', prefixLength = 0, address = '', mac = '' }: EndpointFacts): Record<string, unknown> {
   return {
-    [network]: {
-      IPAMConfig: null, Links: null, Aliases: null, MacAddress: live ? mac : '', DriverOpts: null, NetworkID: networkId(network), EndpointID: isLive(record.state) ? record.id : '',
-      Gateway: live ? (bridge?.gateway ?? '') : '', IPAddress: live ? address : '', IPPrefixLen: live ? (bridge?.prefixLength ?? 0) : 0,
-      IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0, DNSNames: null,
-    },
+    IPAMConfig: ipam, Links: links, Aliases: aliases, MacAddress: mac, DriverOpts: null, NetworkID: networkId, EndpointID: endpointId, Gateway: gateway, IPAddress: address, IPPrefixLen: prefixLength,
+    IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0, DNSNames: names,
   };
 }
 
@@ -119,7 +155,9 @@ export async function containerInspect(context: ApiContext, record: ContainerRec
   const { state, endpoint } = record;
   const live = isLive(state);
   const folder = containers.collection.folder(record.id);
-  const bridged = live && endpoint.network === 'bridge';
+  // The old fields speak of the default bridge alone.
+  const bridged = live ? record.attachments.find(({ networkId }) => networkId === DEFAULT_BRIDGE_ID) : undefined;
+  const bridge = containers.networks.byId(DEFAULT_BRIDGE_ID)?.bridge;
   const size = withSize ? (await containers.system.files.diskUsage(`${folder}/upper`)).sizeBytes : undefined;
   const ports: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
   if (live) for (const port of Object.keys(record.config.ExposedPorts ?? {})) ports[port] = null;
@@ -150,15 +188,15 @@ export async function containerInspect(context: ApiContext, record: ContainerRec
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: execIds.length === 0 ? null : execIds,
-    HostConfig: { ...record.hostConfig, NetworkMode: networkMode(record), Runtime: 'crun', ConsoleSize: [0, 0], Isolation: '', Cgroup: '', Links: null, PidsLimit: record.hostConfig.PidsLimit },
+    HostConfig: { ...record.hostConfig, NetworkMode: networkMode(record), Runtime: 'crun', ConsoleSize: [0, 0], Isolation: '', Cgroup: '', Links: linkViews(record), PidsLimit: record.hostConfig.PidsLimit },
     GraphDriver: { Name: 'overlay2', Data: { LowerDir: record.diffIds.toReversed().map((diffId) => `${containers.paths.layers}/${containers.layers.get(diffId)?.folder ?? ''}/diff`).join(':'), MergedDir: `${folder}/rootfs`, UpperDir: `${folder}/upper`, WorkDir: `${folder}/work` } },
     ...(size === undefined ? {} : { SizeRw: size, SizeRootFs: size + containers.images.sizeBytes(record.imageId) }),
     Mounts: mountViews(record),
     Config: { ...record.config, Image: record.imageName },
     NetworkSettings: {
       Bridge: '', SandboxID: live ? record.id : '', SandboxKey: live ? `/proc/${state.pid}/ns/net` : '', Ports: ports, HairpinMode: false, LinkLocalIPv6Address: '', LinkLocalIPv6PrefixLen: 0,
-      SecondaryIPAddresses: null, SecondaryIPv6Addresses: null, EndpointID: bridged ? record.id : '', Gateway: bridged ? (containers.bridge?.gateway ?? '') : '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0,
-      IPAddress: bridged ? endpoint.address : '', IPPrefixLen: bridged ? (containers.bridge?.prefixLength ?? 0) : 0, IPv6Gateway: '', MacAddress: bridged ? endpoint.mac : '', Networks: endpointViews(context, record),
+      SecondaryIPAddresses: null, SecondaryIPv6Addresses: null, EndpointID: bridged?.endpointId ?? '', Gateway: bridged === undefined ? '' : (bridge?.gateway ?? ''), GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0,
+      IPAddress: bridged?.address ?? '', IPPrefixLen: bridged === undefined ? 0 : (bridge?.prefixLength ?? 0), IPv6Gateway: '', MacAddress: bridged?.mac ?? '', Networks: endpointViews(context, record),
     },
   };
 }

@@ -67,6 +67,9 @@ export const ROUTES: readonly Route<ApiContext>[] = [
   ['POST', '/networks/create', networks.create],
   ['POST', '/networks/prune', networks.prune],
   ['GET', '/networks/{id}', networks.inspect],
+  ['DELETE', '/networks/{id}', networks.remove],
+  ['POST', '/networks/{id}/connect', networks.connect],
+  ['POST', '/networks/{id}/disconnect', networks.disconnect],
 
   // There is no build cache; `docker system prune` asks all the same.
   ['POST', '/build/prune', system.pruneBuilds],

@@ -1,5 +1,6 @@
 import { isLive } from '../containers/index.ts';
 import { matchesEvent, type EngineEvent } from '../events/index.ts';
+import { DEFAULT_BRIDGE_ID } from '../network/index.ts';
 import { API_VERSION, API_VERSION_MIN, ENGINE_VERSION } from '../version.ts';
 import type { ApiContext } from './context.ts';
 import { parseFilters, sendJson, type ApiRequest } from './request.ts';
@@ -35,7 +36,8 @@ export async function version({ containers }: ApiContext, request: ApiRequest): 
 }
 
 export async function info({ containers, settings, engineId }: ApiContext, request: ApiRequest): Promise<void> {
-  const { system, collection, images, cgroupVersion, bridge } = containers;
+  const { system, collection, images, cgroupVersion, networks } = containers;
+  const bridge = networks.byId(DEFAULT_BRIDGE_ID)?.bridge;
   const { machine } = system;
   const records = collection.all().map(({ record }) => record);
   const running = records.filter(({ state }) => isLive(state) && state.status !== 'paused').length;

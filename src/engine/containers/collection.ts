@@ -1,7 +1,7 @@
 import { EngineError } from '../error.ts';
 import type { Connection, Files } from '../ports/index.ts';
 import { createQueue, readDocument, setAside, writeDocument, type OnDamage, type Paths, type Queue } from '../store/index.ts';
-import type { ContainerRecord } from './record.ts';
+import { upgradeRecord, type ContainerRecord } from './record.ts';
 
 /** Somebody who attached before the container ran. */
 export interface PendingAttach {
@@ -23,6 +23,8 @@ export interface Container {
   stopWatching: (() => void) | undefined;
   cancelRestart: (() => void) | undefined;
   restartDelayMs: number;
+  /** Endpoints whose address is lent to it now. */
+  readonly leased: Set<string>;
   /** Ends the health checks. */
   cancelHealth: (() => void) | undefined;
 }
@@ -50,7 +52,7 @@ export function openCollection(files: Files, paths: Paths, onDamage: OnDamage): 
   const enter = (record: ContainerRecord): Container => {
     const container: Container = {
       id: record.id, record, queue: createQueue(), pendingAttach: new Set(), onExit: new Set(), onRemoved: new Set(), execIds: new Set(),
-      stopWatching: undefined, cancelRestart: undefined, restartDelayMs: 0, cancelHealth: undefined,
+      stopWatching: undefined, cancelRestart: undefined, restartDelayMs: 0, cancelHealth: undefined, leased: new Set(),
     };
     byId.set(record.id, container);
     names.set(record.name, record.id);
@@ -59,7 +61,7 @@ export function openCollection(files: Files, paths: Paths, onDamage: OnDamage): 
   for (const { name } of files.readdir(paths.containers)) {
     if (!files.exists(document(name))) continue;
     try {
-      enter(readDocument<ContainerRecord>(files, document(name)));
+      enter(upgradeRecord(readDocument<ContainerRecord>(files, document(name))));
     } catch (error) {
       onDamage(folder(name), error);
       setAside(files, paths.dataRoot, folder(name));

@@ -21,6 +21,7 @@ export interface ContainerConfig {
   WorkingDir: string;
   Entrypoint: string[] | null;
   NetworkDisabled?: boolean;
+  MacAddress?: string;
   OnBuild: string[] | null;
   Labels: Record<string, string>;
   StopSignal?: string;
@@ -67,6 +68,7 @@ export interface HostConfig {
   DnsOptions: string[];
   DnsSearch: string[];
   ExtraHosts: string[] | null;
+  Links: string[] | null;
   GroupAdd: string[] | null;
   IpcMode: string;
   OomScoreAdj: number;
@@ -104,7 +106,10 @@ export interface HostConfig {
 
 export interface EndpointRequest {
   Aliases?: string[] | null;
+  /** 'container:alias': names that this container alone resolves, while the other one runs. */
+  Links?: string[] | null;
   IPAMConfig?: { IPv4Address?: string } | null;
+  MacAddress?: string;
 }
 
 export interface CreateRequest {

@@ -1,6 +1,6 @@
 import type { EventBus } from '../events/index.ts';
 import type { ImageStore, LayerStore } from '../images/index.ts';
-import type { BridgeNetwork, DnsSettings } from '../network/index.ts';
+import type { NameServers, Networks, DnsSettings } from '../network/index.ts';
 import type { System } from '../ports/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Paths } from '../store/index.ts';
@@ -15,8 +15,8 @@ export interface ContainerContext {
   images: ImageStore;
   layers: LayerStore;
   volumes: VolumeStore;
-  /** Undefined when the daemon runs with --bridge=none. */
-  bridge: BridgeNetwork | undefined;
+  networks: Networks;
+  nameServers: NameServers;
   runtime: Runtime;
   events: EventBus;
   collection: ContainerCollection;

@@ -1,13 +1,14 @@
 import { EngineError } from '../error.ts';
-import { parseIpv4, planPorts } from '../network/index.ts';
-import type { CreateRequest } from './config.ts';
+import { DEFAULT_BRIDGE_ID, planPorts, type Network } from '../network/index.ts';
+import { freeInsideName, planAttachment } from './attachments.ts';
+import type { CreateRequest, EndpointRequest } from './config.ts';
 import type { Container } from './collection.ts';
 import { containerCapabilities } from './capabilities.ts';
 import { emit, nowIso, type ContainerContext } from './context.ts';
 import { commandLine, mergeImage } from './merge-image.ts';
 import { planMounts, type PlannedMount } from './mount-plan.ts';
 import { checkContainerName, inventName } from './names.ts';
-import { initialState, type ContainerRecord, type MountPoint } from './record.ts';
+import { initialState, type Attachment, type ContainerRecord, type MountPoint } from './record.ts';
 import { parseSignal } from './signals.ts';
 import { securityOptions } from './spec.ts';
 
@@ -34,6 +35,7 @@ export async function createContainer(context: ContainerContext, wantedName: str
   const mounts = planMounts(hostConfig, Object.keys(config.Volumes ?? {}));
   checkSources(context, mounts);
   const network = networkName(context, request);
+  const attachments = planAttachments(context, network, request);
 
   const id = system.machine.randomHex(32);
   const name = wantedName === '' ? inventName(collection.hasName, system.machine.randomHex) : checkContainerName(wantedName);
@@ -50,7 +52,8 @@ export async function createContainer(context: ContainerContext, wantedName: str
     endpoints: request.endpoints,
     mounts: [],
     argv,
-    endpoint: { network, address: '', mac: '', ports: [] },
+    endpoint: { network, ports: [] },
+    attachments,
     state: initialState(),
   };
   rootfs.prepare(id);
@@ -82,22 +85,45 @@ function checkSources(context: ContainerContext, mounts: readonly PlannedMount[]
   }
 }
 
-function networkName(context: ContainerContext, { hostConfig, config, endpoints }: CreateRequest): string {
+function networkName(context: ContainerContext, { hostConfig, config }: CreateRequest): string {
   const mode = config.NetworkDisabled === true ? 'none' : hostConfig.NetworkMode;
   if (mode === 'host' || mode === 'none') return mode;
-  if (mode.startsWith('container:')) {
-    context.collection.find(mode.slice('container:'.length));
-    return mode;
-  }
-  // Whether it exists is asked at the start, as Docker does: at a create, clients take "not found" for a missing image.
+  // Whether it is there is asked at the start: at a create, clients take "not found" for a missing image.
   if (mode !== 'default' && mode !== 'bridge') return mode;
-  if (context.bridge === undefined) throw new EngineError('invalid', 'BRIDGE_DISABLED', 'the daemon runs without a bridge network; use --network host or none');
-  for (const { IPAMConfig } of Object.values(endpoints)) {
-    if (IPAMConfig?.IPv4Address !== undefined && parseIpv4(IPAMConfig.IPv4Address) !== undefined) {
-      throw new EngineError('invalid', 'STATIC_ADDRESS', 'user specified IP address is supported on user defined networks only');
-    }
-  }
+  if (context.networks.byId(DEFAULT_BRIDGE_ID) === undefined) throw new EngineError('invalid', 'BRIDGE_DISABLED', 'the daemon runs without a bridge network; use --network host or none');
   return 'bridge';
+}
+
+/**
+ * The networks that a container is to be on: the one of its mode, then the others of its request. Whether they exist is asked at the start, as
+ * Docker does: at a create, clients take "not found" for a missing image.
+ */
+function planAttachments(context: ContainerContext, mode: string, { endpoints, config }: CreateRequest): Attachment[] {
+  if (mode === 'host' || mode === 'none' || mode.startsWith('container:')) return [];
+  const { networks, system } = context;
+  const named = new Map<string, EndpointRequest>([[mode, {}]]);
+  for (const [name, request] of Object.entries(endpoints)) {
+    const same = [...named.keys()].find((known) => known === (name === 'default' ? 'bridge' : name) || sameNetwork(networks.find(known), networks.find(name)));
+    named.set(same ?? name, request);
+  }
+  const attachments: Attachment[] = [];
+  for (const [name, request] of named) {
+    const network = networks.find(name);
+    const wanted = name === mode && request.MacAddress === undefined && config.MacAddress !== undefined ? { ...request, MacAddress: config.MacAddress } : request;
+    const endpointId = system.machine.randomHex(32);
+    const insideName = freeInsideName(attachments);
+    attachments.push(network === undefined ? unknownNetwork(name, wanted, insideName, endpointId) : planAttachment(network, wanted, insideName, endpointId));
+  }
+  return attachments;
+}
+
+function sameNetwork(one: Network | undefined, other: Network | undefined): boolean {
+  return one !== undefined && one === other;
+}
+
+/** It is looked up again by name when the container starts. */
+function unknownNetwork(name: string, request: EndpointRequest, insideName: string, endpointId: string): Attachment {
+  return { networkId: name, endpointId, insideName, wantedAddress: request.IPAMConfig?.IPv4Address ?? '', wantedMac: request.MacAddress ?? '', aliases: request.Aliases ?? [], links: request.Links ?? [], address: '', mac: '' };
 }
 
 async function makeMounts(context: ContainerContext, container: Container, plan: readonly PlannedMount[]): Promise<MountPoint[]> {

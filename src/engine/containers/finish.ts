@@ -1,4 +1,5 @@
 import { messageOf, systemErrorCode } from '../error.ts';
+import { releaseAttachments } from './attachments.ts';
 import type { Container } from './collection.ts';
 import { bundleFolder, emit, nowIso, type ContainerContext, type ContainerLife } from './context.ts';
 import { unwatchHealth } from './health-monitor.ts';
@@ -64,16 +65,16 @@ export async function finishContainer(context: ContainerContext, container: Cont
 }
 
 /** Gives back everything that a run held: cgroup, network, mounts, run-time files. Each step is tried whatever became of the others. */
-export async function releaseContainer(context: ContainerContext, { id, record }: Container): Promise<void> {
-  const { runtime, bridge, rootfs, system, paths } = context;
+export async function releaseContainer(context: ContainerContext, container: Container): Promise<void> {
+  const { runtime, rootfs, system, paths } = context;
+  const { id } = container;
   const steps: [string, () => Promise<void> | void][] = [
     ['runtime', () => runtime.remove(id)],
-    ['network', () => (record.endpoint.network === 'bridge' ? bridge?.release(id, record.endpoint) : undefined)],
+    ['network', () => releaseAttachments(context, container)],
     ['rootfs', () => rootfs.unmount(id)],
     ['bundle', () => system.files.removeTree(bundleFolder(context, id))],
     ['exit file', () => system.files.removeTree(`${paths.exits}/${id}`)],
   ];
-  record.endpoint.ports = [];
   for (const [what, step] of steps) {
     try {
       await step();

@@ -1,6 +1,7 @@
 import { EngineError } from '../error.ts';
 import { parseContainerPort, type PortMap } from '../network/index.ts';
 import type { ContainerConfig, CreateRequest, DeviceMapping, EndpointRequest, HostConfig, MountRequest, RestartPolicy } from './config.ts';
+import { parseEndpoint, parseLinkText } from './endpoint-request.ts';
 import { createFields, type Fields } from './fields.ts';
 import { checkHealthcheck } from './health.ts';
 import { parseSize } from './sizes.ts';
@@ -17,9 +18,14 @@ export function parseCreateRequest(body: unknown): CreateRequest {
   const config = parseConfig(root);
   const networking = root.record('NetworkingConfig')?.record('EndpointsConfig');
   const endpoints: Record<string, EndpointRequest> = {};
-  for (const name of networking?.names() ?? []) endpoints[name] = (networking?.raw(name) ?? {}) as EndpointRequest;
+  for (const name of networking?.names() ?? []) endpoints[name] = parseEndpoint(networking?.record(name));
   checkConsistency(config, hostConfig);
   return { config, hostConfig, endpoints };
+}
+
+function checkedLinks(links: string[] | null): string[] | null {
+  for (const link of links ?? []) parseLinkText(link);
+  return links;
 }
 
 function parseConfig(fields: Fields): ContainerConfig {
@@ -51,6 +57,8 @@ function parseConfig(fields: Fields): ContainerConfig {
   if (exposed.length > 0) config.ExposedPorts = Object.fromEntries(exposed.map((port) => [port.includes('/') ? port : `${port}/tcp`, {}]));
   if (stopSignal !== '') config.StopSignal = stopSignal;
   if (stopTimeout !== undefined) config.StopTimeout = stopTimeout;
+  const mac = fields.text('MacAddress');
+  if (mac !== '') config.MacAddress = mac;
   if (fields.flag('NetworkDisabled')) config.NetworkDisabled = true;
   if (shell !== null) config.Shell = shell;
   if (healthcheck !== undefined) {
@@ -92,6 +100,7 @@ function parseHostConfig(fields: Fields): HostConfig {
     DnsOptions: fields.texts('DnsOptions') ?? [],
     DnsSearch: fields.texts('DnsSearch') ?? [],
     ExtraHosts: fields.texts('ExtraHosts'),
+    Links: checkedLinks(fields.texts('Links')),
     GroupAdd: fields.texts('GroupAdd'),
     IpcMode: fields.text('IpcMode') || 'private',
     OomScoreAdj: fields.number('OomScoreAdj'),

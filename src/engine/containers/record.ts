@@ -1,6 +1,6 @@
 import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
 import type { HealthState } from './health.ts';
-import type { PortLease } from '../network/index.ts';
+import { DEFAULT_BRIDGE_ID, type PortLease } from '../network/index.ts';
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
 
@@ -38,11 +38,26 @@ export interface MountPoint {
 }
 
 export interface EndpointState {
+  /** 'bridge', 'host', 'none', 'container:…', or the name or id of a network. */
   network: string;
-  /** '' where there is none. */
+  ports: PortLease[];
+}
+
+/** A bridge network that the container is on whenever it runs. */
+export interface Attachment {
+  networkId: string;
+  endpointId: string;
+  /** Of the interface in the container: 'eth0'. */
+  insideName: string;
+  /** '' for any. */
+  wantedAddress: string;
+  wantedMac: string;
+  aliases: string[];
+  /** See EndpointRequest. */
+  links?: string[];
+  /** What it has, or had when it last ran; '' before. */
   address: string;
   mac: string;
-  ports: PortLease[];
 }
 
 /** Everything about a container that outlives the daemon: containers/<id>/container.json. */
@@ -62,6 +77,8 @@ export interface ContainerRecord {
   /** Path and arguments after entrypoint and command were put together. */
   argv: string[];
   endpoint: EndpointState;
+  /** The one that the network mode names first. */
+  attachments: Attachment[];
   state: ContainerState;
 }
 
@@ -76,4 +93,15 @@ export function initialState(): ContainerState {
 
 export function isLive(state: ContainerState): boolean {
   return state.status === 'running' || state.status === 'paused';
+}
+
+/** Records of engines that knew one network only name their address elsewhere. */
+export function upgradeRecord(record: ContainerRecord): ContainerRecord {
+  if ((record.attachments as Attachment[] | undefined) !== undefined) return record;
+  const old = record.endpoint as EndpointState & { address?: string; mac?: string };
+  const bridged = old.network === 'bridge';
+  const attachment: Attachment = {
+    networkId: DEFAULT_BRIDGE_ID, endpointId: record.id, insideName: 'eth0', wantedAddress: '', wantedMac: '', aliases: [], address: old.address ?? '', mac: old.mac ?? '',
+  };
+  return { ...record, endpoint: { network: old.network, ports: old.ports }, attachments: bridged ? [attachment] : [] };
 }

@@ -1,5 +1,6 @@
 import { messageOf } from '../error.ts';
 import { CONMON_PID_FILE, PID_FILE } from '../runtime/index.ts';
+import { adoptAttachments } from './attachments.ts';
 import type { Container } from './collection.ts';
 import { bundleFolder, nowIso, type ContainerContext } from './context.ts';
 import { finishContainer, readExitCode, releaseContainer } from './finish.ts';
@@ -42,7 +43,7 @@ export async function recoverContainers(context: ContainerContext): Promise<Cont
 }
 
 async function recoverOne(context: ContainerContext, container: Container): Promise<void> {
-  const { runtime, system, collection, bridge } = context;
+  const { runtime, system, collection } = context;
   const { id, record } = container;
   const { state } = record;
   const bundle = bundleFolder(context, id);
@@ -57,10 +58,7 @@ async function recoverOne(context: ContainerContext, container: Container): Prom
   const alive = conmonAlive(context, id);
   if (alive !== undefined && (status === 'running' || status === 'paused') && readExitCode(context, id) === undefined) {
     Object.assign(state, { status, pid: readPid(context, `${bundle}/${PID_FILE}`), conmonPid: alive });
-    if (record.endpoint.network === 'bridge' && bridge !== undefined) {
-      bridge.adopt(id, record.endpoint);
-      await bridge.publish(id, record.endpoint);
-    }
+    await adoptAttachments(context, container);
     watchContainer(context, container);
     if (status === 'running') watchHealth(context, container, 'recovery');
     await collection.save(container);
@@ -91,13 +89,12 @@ function readPid({ system }: ContainerContext, path: string): number {
 
 /** Folders, mounts and runtime state that no record owns. */
 async function removeStrays(context: ContainerContext): Promise<void> {
-  const { collection, system, paths, rootfs, runtime, bridge } = context;
+  const { collection, system, paths, rootfs, runtime } = context;
   const known = new Set(collection.all().map(({ id }) => id));
   const live = new Set(collection.all().filter(({ record }) => isLive(record.state)).map(({ id }) => id));
   for (const { name } of system.files.readdir(paths.bundles)) {
     if (live.has(name)) continue;
     await runtime.remove(name);
-    await bridge?.release(name, { address: '', mac: '', ports: [] });
     await system.files.removeTree(`${paths.bundles}/${name}`);
   }
   for (const id of rootfs.mounted()) if (!live.has(id)) rootfs.unmount(id);

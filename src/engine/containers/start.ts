@@ -1,10 +1,12 @@
 import { EngineError, messageOf } from '../error.ts';
-import { formatHosts, formatResolvConf, parseExtraHost, planPorts, raiseLoopback, type EndpointLease } from '../network/index.ts';
+import { raiseLoopback } from '../network/index.ts';
 import type { Root } from '../ports/index.ts';
+import { connectAttachments, leaseAttachments, releaseAttachments } from './attachments.ts';
 import { containerCapabilities } from './capabilities.ts';
 import type { Container } from './collection.ts';
 import { bundleFolder, emit, nowIso, type ContainerContext } from './context.ts';
 import { resolveDevices } from './devices.ts';
+import { etcFiles, hostnameOf, writeEtc } from './etc-files.ts';
 import { watchHealth } from './health-monitor.ts';
 import { isLive } from './record.ts';
 import { containerSpec } from './spec.ts';
@@ -41,7 +43,7 @@ export function startContainer(context: ContainerContext, container: Container, 
 }
 
 async function launch(context: ContainerContext, container: Container): Promise<void> {
-  const { runtime, rootfs, system, bridge, collection } = context;
+  const { runtime, rootfs, system, collection } = context;
   const { id, record } = container;
   const bundle = bundleFolder(context, id);
   await runtime.remove(id);
@@ -50,8 +52,9 @@ async function launch(context: ContainerContext, container: Container): Promise<
   system.files.mkdirs(bundle, 0o700);
 
   const rootfsPath = rootfs.mount(id, record.diffIds);
-  const lease = leaseEndpoint(context, container);
-  writeSpec(context, container, rootfsPath, lease);
+  findLateNetworks(context, container);
+  leaseAttachments(context, container);
+  writeSpec(context, container, rootfsPath);
 
   const { pid, conmonPid } = await runtime.create({
     containerId: id,
@@ -67,10 +70,7 @@ async function launch(context: ContainerContext, container: Container): Promise<
     exec: undefined,
   });
   if (record.endpoint.network === 'none') raiseLoopback(system.netlink, pid);
-  if (lease !== undefined && bridge !== undefined) {
-    bridge.connect(id, lease, pid);
-    await bridge.publish(id, lease);
-  }
+  await connectAttachments(context, container, pid);
   for (const pending of container.pendingAttach) {
     container.pendingAttach.delete(pending);
     pending.connected(await runtime.attach(bundle));
@@ -83,25 +83,22 @@ async function launch(context: ContainerContext, container: Container): Promise<
   await collection.save(container);
 }
 
-function leaseEndpoint({ bridge }: ContainerContext, { id, record }: Container): EndpointLease | undefined {
-  const { network } = record.endpoint;
-  if (network === 'host' || network === 'none' || network.startsWith('container:')) return undefined;
-  if (network !== 'bridge' || bridge === undefined) throw new EngineError('not-found', 'NETWORK_UNKNOWN', `network ${network} not found`);
-  const { hostConfig, config } = record;
-  const ports = planPorts(hostConfig.PortBindings, Object.keys(config.ExposedPorts ?? {}), hostConfig.PublishAllPorts);
-  const lease = bridge.lease(id, ports, record.endpoint.address);
-  record.endpoint = { network: 'bridge', ...lease };
-  return lease;
+/** Networks that were not there when the container was made. */
+function findLateNetworks({ networks }: ContainerContext, { record }: Container): void {
+  for (const attachment of record.attachments) {
+    if (networks.byId(attachment.networkId) !== undefined) continue;
+    const network = networks.find(attachment.networkId);
+    if (network === undefined) throw new EngineError('not-found', 'NETWORK_UNKNOWN', `network ${attachment.networkId} not found`);
+    attachment.networkId = network.record.id;
+  }
 }
 
-function writeSpec(context: ContainerContext, container: Container, rootfsPath: string, lease: EndpointLease | undefined): void {
-  const { system, collection } = context;
+function writeSpec(context: ContainerContext, container: Container, rootfsPath: string): void {
+  const { system } = context;
   const { id, record } = container;
   const { config, hostConfig } = record;
-  const hostname = hostConfig.UTSMode === 'host' ? system.machine.hostname() : config.Hostname;
-  const folder = collection.folder(id);
-  const etc = { hosts: `${folder}/hosts`, hostname: `${folder}/hostname`, resolvConf: `${folder}/resolv.conf` };
-  writeEtc(context, container, etc, hostname, lease);
+  const hostname = hostnameOf(context, record);
+  writeEtc(context, container);
   const root = system.files.openRoot(rootfsPath);
   let user: ResolvedUser;
   try {
@@ -115,7 +112,7 @@ function writeSpec(context: ContainerContext, container: Container, rootfsPath: 
     rootfs: rootfsPath,
     user,
     hostname: config.Domainname === '' ? hostname : `${hostname}.${config.Domainname}`,
-    etc,
+    etc: etcFiles(context, record),
     capabilities: containerCapabilities(hostConfig.Privileged, hostConfig.CapAdd ?? [], hostConfig.CapDrop ?? [], context.capabilities),
     join: joinedNamespaces(context, container),
     devices: resolveDevices(system.files, hostConfig),
@@ -133,37 +130,6 @@ function makeWorkingDirectory(root: Root, path: string): void {
   }
 }
 
-function writeEtc(context: ContainerContext, { record }: Container, etc: { hosts: string; hostname: string; resolvConf: string }, hostname: string, lease: EndpointLease | undefined): void {
-  const { files } = context.system;
-  const { hostConfig, config } = record;
-  const hostNetwork = hostConfig.NetworkMode === 'host';
-  const names = config.Domainname === '' ? [hostname] : [`${hostname}.${config.Domainname}`, hostname];
-  const gateway = context.bridge?.gateway ?? '127.0.0.1';
-  const extra = (hostConfig.ExtraHosts ?? []).map((text) => {
-    const entry = parseExtraHost(text, gateway);
-    if (entry === undefined) throw new EngineError('invalid', 'EXTRA_HOST', `bad format for add-host: ${JSON.stringify(text)}`);
-    return entry;
-  });
-  files.writeText(etc.hosts, hostNetwork && extra.length === 0 ? readOr(context, '/etc/hosts') : formatHosts([...extra, ...(lease === undefined ? [] : [{ address: lease.address, names }])]));
-  files.writeText(etc.hostname, `${hostname}\n`);
-  const wanted = {
-    servers: hostConfig.Dns.length > 0 ? hostConfig.Dns : hostNetwork ? [] : context.dns.servers,
-    search: hostConfig.DnsSearch.length > 0 ? hostConfig.DnsSearch : context.dns.search,
-    options: hostConfig.DnsOptions.length > 0 ? hostConfig.DnsOptions : context.dns.options,
-  };
-  files.writeText(etc.resolvConf, formatResolvConf(hostResolvConf(context), wanted, hostNetwork));
-}
-
-/** Behind systemd-resolved's stub stand the real servers. */
-function hostResolvConf(context: ContainerContext): string {
-  const text = readOr(context, '/etc/resolv.conf');
-  return /^nameserver\s+127\.0\.0\.53\s*$/m.test(text) ? readOr(context, '/run/systemd/resolve/resolv.conf') || text : text;
-}
-
-function readOr({ system }: ContainerContext, path: string): string {
-  return system.files.exists(path) ? system.files.readText(path) : '';
-}
-
 function joinedNamespaces(context: ContainerContext, { record }: Container): { network?: string; pid?: string; ipc?: string } {
   const join = (mode: string, kind: string): string | undefined => {
     if (!mode.startsWith('container:')) return undefined;
@@ -179,13 +145,13 @@ function joinedNamespaces(context: ContainerContext, { record }: Container): { n
 
 /** A start that failed leaves nothing but the record of it. */
 async function abandon(context: ContainerContext, container: Container, error: unknown): Promise<void> {
-  const { runtime, rootfs, system, bridge, collection } = context;
+  const { runtime, rootfs, system, collection } = context;
   const { id, record } = container;
   for (const pending of container.pendingAttach) pending.failed(error);
   container.pendingAttach.clear();
   const cleanUps: (() => Promise<void> | void)[] = [
     () => runtime.remove(id),
-    () => (record.endpoint.network === 'bridge' ? bridge?.release(id, record.endpoint) : undefined),
+    () => releaseAttachments(context, container),
     () => rootfs.unmount(id),
     () => system.files.removeTree(bundleFolder(context, id)),
   ];

@@ -3,7 +3,7 @@ import { containerLife, createRootfsStore, openCollection, parseBoundingSet, rec
 import { EngineError, messageOf } from '../error.ts';
 import { createEventBus } from '../events/index.ts';
 import { openImageStore, openLayerStore } from '../images/index.ts';
-import { createBridgeNetwork } from '../network/index.ts';
+import { createNameServers, openNetworks } from '../network/index.ts';
 import type { Files, Processes, System } from '../ports/index.ts';
 import { createPuller, HOLD_MS } from '../pull/index.ts';
 import { createRuntime } from '../runtime/index.ts';
@@ -30,18 +30,20 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
   const onDamage = (path: string, error: unknown): void => system.reporter.log('error', 'a part of the store cannot be used', { path, error: messageOf(error) });
   const layers = openLayerStore(files, system.machine, paths, onDamage);
   const images = openImageStore(files, paths, layers, onDamage);
-  const bridge =
-    settings.bridge === 'none'
-      ? undefined
-      : createBridgeNetwork(system, {
-          name: settings.bridge,
-          address: settings.bridgeAddress,
-          mtu: settings.mtu,
-          masquerade: settings.ipMasquerade,
-          forward: settings.ipForward,
-          nft: findProgram(processes, settings.nft, 'nft'),
-          table: settings.bridge === 'minke0' ? 'minke' : `minke_${settings.bridge.replaceAll(/\W/g, '_')}`,
-        });
+  const nft = settings.bridge === 'none' && processes.find(settings.nft) === undefined ? settings.nft : findProgram(processes, settings.nft, 'nft');
+  const networks = openNetworks(
+    system,
+    {
+      folder: paths.networks,
+      nft,
+      table: settings.bridge === 'minke0' || settings.bridge === 'none' ? 'minke' : `minke_${settings.bridge.replaceAll(/\W/g, '_')}`,
+      forward: settings.ipForward,
+      mtu: settings.mtu,
+      defaultBridge: settings.bridge === 'none' ? undefined : { name: settings.bridge, address: settings.bridgeAddress, masquerade: settings.ipMasquerade },
+      created: settings.startedAt,
+    },
+    onDamage,
+  );
   let stopping = false;
   const containers: ContainerContext = {
     system,
@@ -49,7 +51,8 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
     images,
     layers,
     volumes: openVolumeStore(files, paths, onDamage),
-    bridge,
+    networks,
+    nameServers: createNameServers(system, nft),
     runtime: createRuntime(system, { ...programs, crunRoot: paths.crunRoot }),
     events: createEventBus(() => system.clock.now()),
     collection: openCollection(files, paths, onDamage),
@@ -62,7 +65,7 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
     life: containerLife(() => containers),
     stopping: () => stopping,
   };
-  await bridge?.restore();
+  if (networks.all().length > 0) await networks.restore();
   const wanted = await recoverContainers(containers);
   const now = system.clock.now();
   await images.release((_, heldSinceMs) => now - heldSinceMs > HOLD_MS || heldSinceMs > now + HOLD_MS);

@@ -10,13 +10,15 @@ export interface AddressPool {
   giveBack(address: Ipv4): void;
 }
 
-export function createAddressPool(subnet: Subnet, gateway: Ipv4): AddressPool {
-  const lent = new Set<Ipv4>([gateway]);
-  const first = subnet.base + 1;
-  const last = broadcast(subnet) - 1;
+/** `range`: where addresses come from that nobody asked for; `reserved`: what is never lent, beside the gateway. */
+export function createAddressPool(subnet: Subnet, gateway: Ipv4, range: Subnet = subnet, reserved: readonly Ipv4[] = []): AddressPool {
+  const kept = new Set<Ipv4>([gateway, ...reserved]);
+  const lent = new Set<Ipv4>(kept);
+  const first = Math.max(range.base, subnet.base + 1);
+  const last = Math.min(broadcast(range), broadcast(subnet) - 1);
   let cursor = first;
   const claim = (address: Ipv4): boolean => {
-    if (!contains(subnet, address) || address < first || address > last || lent.has(address)) return false;
+    if (!contains(subnet, address) || address <= subnet.base || address >= broadcast(subnet) || lent.has(address)) return false;
     lent.add(address);
     return true;
   };
@@ -29,10 +31,10 @@ export function createAddressPool(subnet: Subnet, gateway: Ipv4): AddressPool {
         cursor = cursor === last ? first : cursor + 1;
         if (claim(address)) return address;
       }
-      throw new EngineError('internal', 'ADDRESSES_EXHAUSTED', `no free address in ${formatSubnet(subnet)}`, { hint: 'remove containers, or give the bridge a larger subnet with --bip' });
+      throw new EngineError('internal', 'ADDRESSES_EXHAUSTED', `no free address in ${formatSubnet(range)}`, { hint: 'remove containers, or give the network a larger subnet (--bip for the default bridge)' });
     },
     giveBack(address) {
-      if (address !== gateway) lent.delete(address);
+      if (!kept.has(address)) lent.delete(address);
     },
   };
 }

@@ -1,27 +1,33 @@
 import { EngineError } from '../error.ts';
 import type { System } from '../ports/index.ts';
 import { createAddressPool } from './address-pool.ts';
-import { createFirewall, type Firewall } from './firewall.ts';
-import { formatIpv4, formatSubnet, parseInterfaceAddress, parseIpv4 } from './ipv4.ts';
-import { connectEndpoint, ensureBridge, macFor, removeLink } from './links.ts';
-import type { PublishedPort } from './nft-ruleset.ts';
-import { createPortBook, type PortLease, type PortRequest } from './port-bindings.ts';
+import type { AddressPlan } from './ipam.ts';
+import { contains, formatIpv4, formatSubnet, parseIpv4 } from './ipv4.ts';
+import { connectEndpoint, ensureBridge, macFor, moveDefaultRoute, removeLink } from './links.ts';
 
 export interface BridgeOptions {
+  /** Of the network interface. */
   name: string;
-  /** 'a.b.c.d/n': the host's own address on the bridge. */
-  address: string;
+  addresses: AddressPlan;
   mtu: number | undefined;
   masquerade: boolean;
-  forward: boolean;
-  nft: string;
-  table: string;
+  /** No way out, and none in. */
+  internal: boolean;
+  /** Whether its containers may talk to each other. */
+  icc: boolean;
 }
 
-export interface EndpointLease {
+export interface BridgeEndpoint {
+  /** Of the host's end. */
+  hostName: string;
+  /** 'eth0' */
+  insideName: string;
   address: string;
   mac: string;
-  ports: PortLease[];
+  /** Packets to everywhere else leave here. */
+  defaultRoute: boolean;
+  /** A process in the container's network namespace. */
+  pid: number;
 }
 
 export interface BridgeNetwork {
@@ -29,24 +35,24 @@ export interface BridgeNetwork {
   readonly gateway: string;
   readonly subnet: string;
   readonly prefixLength: number;
-  /** Makes or completes bridge, forwarding and rules. */
-  restore(): Promise<void>;
-  /** Address and host ports for a container that is about to start; `wanted` is the address it had before. */
-  lease(owner: string, ports: readonly PortRequest[], wanted: string): EndpointLease;
-  /** Takes note of a container that has been running all along. */
-  adopt(owner: string, lease: EndpointLease): void;
-  connect(owner: string, lease: EndpointLease, pid: number): void;
-  publish(owner: string, lease: EndpointLease): Promise<void>;
-  /** Everything that `owner` has goes back. */
-  release(owner: string, lease: EndpointLease): Promise<void>;
+  /** Makes or completes the bridge. */
+  up(): void;
+  down(): void;
+  /** An address for a container. `fixed`: that one or none; otherwise the one before, if it is free. Throws 'conflict'. */
+  lease(wanted: string, fixed: boolean): string;
+  /** Takes note of an address that is in use; false when it cannot be. */
+  adopt(address: string): boolean;
+  giveBack(address: string): void;
+  connect(endpoint: BridgeEndpoint): void;
+  /** Makes it the way out of a container that lost its own. */
+  leadOut(insideName: string, pid: number): void;
+  disconnect(hostName: string): void;
+  macFor(address: string): string;
 }
 
-export function createBridgeNetwork(system: System, options: BridgeOptions): BridgeNetwork {
-  const { netlink, files, processes, sockets, reporter } = system;
-  const { address: gateway, subnet } = parseInterfaceAddress(options.address);
-  const pool = createAddressPool(subnet, gateway);
-  const ports = createPortBook((address, port) => sockets.reserve(address, port));
-  const firewall: Firewall = createFirewall(processes, options.nft, { table: options.table, bridge: options.name, subnet: formatSubnet(subnet), masquerade: options.masquerade });
+export function createBridgeNetwork({ netlink, files }: System, options: BridgeOptions): BridgeNetwork {
+  const { subnet, gateway, range, reserved } = options.addresses;
+  const pool = createAddressPool(subnet, gateway, range, reserved);
   let lastIndex: number | undefined;
 
   /** Looks each time: a bridge that somebody took away is made again, and what hangs on it set again. */
@@ -59,60 +65,44 @@ export function createBridgeNetwork(system: System, options: BridgeOptions): Bri
     }
     return index;
   };
+  const numeric = (text: string): number => {
+    const address = parseIpv4(text);
+    if (address === undefined) throw new EngineError('internal', 'ADDRESS_INVALID', `invalid address ${text}`);
+    return address;
+  };
 
   return {
     options,
     gateway: formatIpv4(gateway),
     subnet: formatSubnet(subnet),
     prefixLength: subnet.prefixLength,
-    async restore() {
+    up() {
       lastIndex = undefined;
       up();
-      if (options.forward) files.writeText('/proc/sys/net/ipv4/ip_forward', '1');
-      await firewall.restore();
     },
-    lease(owner, requests, wanted) {
-      const address = pool.lend(wanted === '' ? undefined : parseIpv4(wanted));
-      try {
-        return { address: formatIpv4(address), mac: macFor(address), ports: ports.lease(owner, requests) };
-      } catch (error) {
-        pool.giveBack(address);
-        throw error;
-      }
+    down: () => removeLink(netlink, options.name),
+    lease(wanted, fixed) {
+      const address = wanted === '' ? undefined : parseIpv4(wanted);
+      if (!fixed) return formatIpv4(pool.lend(address));
+      if (address === undefined || !contains(subnet, address)) throw new EngineError('invalid', 'ADDRESS_OUTSIDE', `invalid address ${wanted}: It does not belong to any of this network's subnets`);
+      if (!pool.claim(address)) throw new EngineError('forbidden', 'ADDRESS_TAKEN', 'Address already in use');
+      return wanted;
     },
-    adopt(owner, lease) {
-      const address = parseIpv4(lease.address);
-      if (address === undefined || !pool.claim(address)) reporter.log('warn', 'a running container has an address that is not free', { container: owner, address: lease.address });
-      for (const port of lease.ports) {
-        try {
-          ports.lease(owner, [{ ...port, firstHostPort: port.hostPort, lastHostPort: port.hostPort }]);
-        } catch {
-          // Somebody took it while no daemon held it. The rule still leads to the container.
-          reporter.log('warn', 'the host port of a running container is in use', { container: owner, port: port.hostPort });
-        }
-      }
+    adopt(address) {
+      const value = parseIpv4(address);
+      return value !== undefined && pool.claim(value);
     },
-    connect(owner, lease, pid) {
-      const address = parseIpv4(lease.address);
-      if (address === undefined) throw new EngineError('internal', 'ADDRESS_INVALID', `invalid address ${lease.address}`);
-      connectEndpoint(netlink, { hostName: hostLinkName(owner), bridgeIndex: up(), mtu: options.mtu, address, subnet, gateway, pid });
+    giveBack(address) {
+      const value = parseIpv4(address);
+      if (value !== undefined) pool.giveBack(value);
     },
-    publish: (owner, lease) => firewall.publish(owner, published(lease)),
-    async release(owner, lease) {
-      ports.release(owner);
-      const address = parseIpv4(lease.address);
-      if (address !== undefined) pool.giveBack(address);
-      removeLink(netlink, hostLinkName(owner));
-      await firewall.withdraw(owner);
+    connect({ hostName, insideName, address, mac, defaultRoute, pid }) {
+      connectEndpoint(netlink, {
+        hostName, insideName, bridgeIndex: up(), mtu: options.mtu, address: numeric(address), mac, subnet, gateway: defaultRoute ? gateway : undefined, isolated: !options.icc, pid,
+      });
     },
+    leadOut: (insideName, pid) => moveDefaultRoute(netlink, insideName, gateway, pid),
+    disconnect: (hostName) => removeLink(netlink, hostName),
+    macFor: (address) => macFor(numeric(address)),
   };
-}
-
-/** Interface names have at most 15 characters. */
-function hostLinkName(owner: string): string {
-  return `veth${owner.slice(0, 10)}`;
-}
-
-function published(lease: EndpointLease): PublishedPort[] {
-  return lease.ports.map((port) => ({ ...port, containerAddress: lease.address }));
 }

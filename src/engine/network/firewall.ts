@@ -1,7 +1,7 @@
 import { concat, text } from 'host:bytes';
 import { EngineError } from '../error.ts';
 import type { Processes } from '../ports/index.ts';
-import { formatRuleset, type FirewallState, type PublishedPort } from './nft-ruleset.ts';
+import { formatRuleset, type FirewallBridge, type PublishedPort } from './nft-ruleset.ts';
 
 export interface Firewall {
   /** Resolves when rules with these ports are in force. */
@@ -11,13 +11,13 @@ export interface Firewall {
   restore(): Promise<void>;
 }
 
-/** Keeps the table in step with what is published; changes that come while nft runs go together in its next run. */
-export function createFirewall(processes: Processes, nft: string, base: Omit<FirewallState, 'published'>): Firewall {
+/** Keeps the table in step with networks and published ports; changes that come while nft runs go together in its next run. */
+export function createFirewall(processes: Processes, nft: string, table: string, bridges: () => readonly FirewallBridge[]): Firewall {
   const owners = new Map<string, readonly PublishedPort[]>();
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
-  const write = (): Promise<void> => runNft(processes, nft, formatRuleset({ ...base, published: [...owners.values()].flat() }));
+  const write = (): Promise<void> => runNft(processes, nft, formatRuleset({ table, bridges: bridges(), published: [...owners.values()].flat() }));
   const restore = (): Promise<void> => {
     if (running === undefined) {
       running = write().finally(() => {
@@ -47,8 +47,9 @@ export function createFirewall(processes: Processes, nft: string, base: Omit<Fir
   };
 }
 
-async function runNft(processes: Processes, nft: string, script: string): Promise<void> {
-  const child = processes.spawn({ argv: [nft, '-f', '-'], env: {}, stdio: ['pipe-in', 'null', 'pipe-out'] });
+/** Runs a script, in the network namespace of a process if one is named. */
+export async function runNft(processes: Processes, nft: string, script: string, networkOfPid?: number): Promise<void> {
+  const child = processes.spawn({ argv: [nft, '-f', '-'], env: {}, stdio: ['pipe-in', 'null', 'pipe-out'], ...(networkOfPid === undefined ? {} : { networkOfPid }) });
   const [input, , output] = child.streams;
   await input?.write(script).catch(() => undefined);
   input?.close();

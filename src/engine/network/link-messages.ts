@@ -7,6 +7,7 @@ import {
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
+const RTM_SETLINK = 19;
 const RTM_NEWADDR = 20;
 const RTM_NEWROUTE = 24;
 
@@ -14,6 +15,8 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
+const IFLA_PROTINFO = 12;
+const IFLA_BRPORT_ISOLATED = 33;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_PID = 19;
 const IFLA_INFO_KIND = 1;
@@ -26,6 +29,7 @@ const RTA_GATEWAY = 5;
 const RTA_OIF = 4;
 
 const AF_INET = 2;
+const AF_BRIDGE = 7;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
@@ -40,6 +44,8 @@ export interface Link {
   name: string;
   up: boolean;
   mac: string;
+  /** 'bridge', 'veth'; '' for interfaces of hardware. */
+  kind: string;
 }
 
 export function createBridge(sequence: number, name: string, mac: string): Uint8Array {
@@ -92,6 +98,13 @@ export function setLinkUp(sequence: number, index: number): Uint8Array {
   return encodeMessage(RTM_NEWLINK, CHANGE, sequence, linkHeader(index, true), []);
 }
 
+/** A port of a bridge that may talk to the bridge but not to other such ports. */
+export function isolatePort(sequence: number, index: number): Uint8Array {
+  const header = linkHeader(index, false);
+  header[0] = AF_BRIDGE;
+  return encodeMessage(RTM_SETLINK, CHANGE, sequence, header, [{ type: IFLA_PROTINFO, value: [{ type: IFLA_BRPORT_ISOLATED, value: Uint8Array.of(1) }] }]);
+}
+
 export function deleteLink(sequence: number, index: number): Uint8Array {
   return encodeMessage(RTM_DELLINK, CHANGE, sequence, linkHeader(index, false), []);
 }
@@ -108,11 +121,13 @@ export function parseLink(message: Uint8Array): Link | undefined {
   const attributes = decodeAttributes(payload, IFINFO_BYTES);
   const name = attributes.get(IFLA_IFNAME);
   const mac = attributes.get(IFLA_ADDRESS);
+  const kind = decodeAttributes(attributes.get(IFLA_LINKINFO) ?? new Uint8Array(0), 0).get(IFLA_INFO_KIND);
   return {
     index: view.getInt32(4, true),
     name: name === undefined ? '' : attributeText(name),
     up: (view.getUint32(8, true) & IFF_UP) !== 0,
     mac: mac === undefined ? '' : [...mac].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
+    kind: kind === undefined ? '' : attributeText(kind),
   };
 }
 

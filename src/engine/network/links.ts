@@ -2,7 +2,7 @@ import { concat } from 'host:bytes';
 import { systemErrorCode } from '../error.ts';
 import type { Netlink } from '../ports/index.ts';
 import { broadcast, formatIpv4, type Ipv4, type Subnet } from './ipv4.ts';
-import { addAddress, addDefaultRoute, createBridge, createVeth, deleteLink, getLink, parseLink, setLinkUp, type Link } from './link-messages.ts';
+import { addAddress, addDefaultRoute, createBridge, createVeth, deleteLink, getLink, isolatePort, parseLink, setLinkUp, type Link } from './link-messages.ts';
 
 const LOOPBACK_INDEX = 1;
 
@@ -40,29 +40,42 @@ export interface Endpoint {
   mtu: number | undefined;
   address: Ipv4;
   subnet: Subnet;
-  gateway: Ipv4;
+  /** Undefined: no default route by way of it. */
+  gateway: Ipv4 | undefined;
+  /** 'eth0' */
+  insideName: string;
+  mac: string;
+  /** Reaches the bridge itself but no other container on it. */
+  isolated: boolean;
   /** A process in the container's network namespace. */
   pid: number;
 }
 
-const INSIDE_NAME = 'eth0';
-
-/** Connects a container's fresh network namespace to the bridge. All of it goes when the namespace does. */
+/** Connects a container's network namespace to the bridge. All of it goes when the namespace does. */
 export function connectEndpoint(netlink: Netlink, endpoint: Endpoint): void {
   removeLink(netlink, endpoint.hostName);
-  const { pid, hostName, bridgeIndex, mtu, address, subnet, gateway } = endpoint;
-  netlink.request(createVeth(1, { hostName, bridgeIndex, mtu, peerName: INSIDE_NAME, peerMac: macFor(address), peerPid: pid }));
-  const inside = findLink(netlink, INSIDE_NAME, pid);
-  if (inside === undefined) throw new Error(`the container's ${INSIDE_NAME} vanished while it was made`);
+  const { pid, hostName, insideName, bridgeIndex, mtu, address, mac, subnet, gateway } = endpoint;
+  netlink.request(createVeth(1, { hostName, bridgeIndex, mtu, peerName: insideName, peerMac: mac, peerPid: pid }));
+  const inside = findLink(netlink, insideName, pid);
+  if (inside === undefined) throw new Error(`the container's ${insideName} vanished while it was made`);
   netlink.request(
     concat([
       setLinkUp(1, LOOPBACK_INDEX),
       addAddress(2, inside.index, address, subnet.prefixLength, broadcast(subnet)),
       setLinkUp(3, inside.index),
-      addDefaultRoute(4, inside.index, gateway),
+      ...(gateway === undefined ? [] : [addDefaultRoute(4, inside.index, gateway)]),
     ]),
     pid,
   );
+  if (!endpoint.isolated) return;
+  const outside = findLink(netlink, hostName);
+  if (outside !== undefined) netlink.request(isolatePort(1, outside.index));
+}
+
+/** Gives a namespace without a default route one by way of the interface. */
+export function moveDefaultRoute(netlink: Netlink, insideName: string, gateway: Ipv4, pid: number): void {
+  const inside = findLink(netlink, insideName, pid);
+  if (inside !== undefined) allowExisting(() => netlink.request(addDefaultRoute(1, inside.index, gateway), pid));
 }
 
 /** A namespace of its own has its loopback down at first. */

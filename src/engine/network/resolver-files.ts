@@ -28,6 +28,16 @@ export function formatResolvConf(host: string, wanted: DnsSettings, keepLoopback
   ].join('\n');
 }
 
+/** A container's resolv.conf when our name server answers it: search domains and options as above. */
+export function formatOwnResolvConf(host: string, wanted: Omit<DnsSettings, 'servers'>, address: string): string {
+  return formatResolvConf(host, { servers: [address], search: wanted.search, options: wanted.options.length > 0 ? wanted.options : ['ndots:0'] }, false);
+}
+
+/** The servers that a resolv.conf names, those on loopback addresses too: for who asks them from the host. */
+export function resolvConfServers(text: string): string[] {
+  return text.split('\n').flatMap((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? []);
+}
+
 function isLoopback(server: string): boolean {
   const address = parseIpv4(server);
   return address === undefined ? server === '::1' : address >>> 24 === 127;

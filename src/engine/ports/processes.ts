@@ -10,6 +10,8 @@ export interface SpawnRequest {
   /** Signals to our session don't reach it. */
   newSession?: boolean;
   oomScoreAdj?: number;
+  /** Runs it in the network namespace of this process. */
+  networkOfPid?: number;
 }
 
 export interface ChildProcess {

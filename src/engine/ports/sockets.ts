@@ -31,7 +31,19 @@ export interface DialRequest {
   tls?: TlsRequest;
 }
 
+/** A UDP socket. */
+export interface Datagrams {
+  readonly port: number;
+  receive(): Promise<{ data: Uint8Array; address: string; port: number }>;
+  send(data: Uint8Array, address: string, port: number): void;
+  close(): void;
+}
+
 export interface Sockets {
+  /** UDP on an address of ours, or of the network namespace of a process; port 0 for any. */
+  datagrams(address: string, port: number, namespaceOfPid?: number): Datagrams;
+  /** TCP inside the network namespace of a process. */
+  listenInside(pid: number, address: string, port: number, onConnection: (connection: Connection) => void): Listener;
   listen(address: ListenAddress, onConnection: (connection: Connection) => void): Listener;
   connectUnix(path: string): Promise<Connection>;
   /** SOCK_SEQPACKET, as conmon's attach socket. */

@@ -2,7 +2,7 @@
 // Owns: the mapping from ports to host:* modules.
 // Must not: decide anything.
 import { randomHex } from 'host:crypto';
-import { netlink } from 'host:net';
+import { netlink, type Netlink as NetlinkSocket } from 'host:net';
 import { architecture, architectureVariant, log, sysconf, uname } from 'host:process';
 import { clearTimeout, monotonicMs, setTimeout } from 'host:timers';
 import type { LogLevel, Reporter, System } from '../ports/index.ts';
@@ -13,6 +13,9 @@ import { hostSockets } from './sockets.ts';
 export { clearStaleSocket } from './sockets.ts';
 
 const NETLINK_ROUTE = 0;
+const NETLINK_NETFILTER = 12;
+/** NFNLGRP_NFTABLES (7) as a bit. */
+const NFTABLES_GROUP = 1 << 6;
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal'];
 
 export function hostReporter(minimum: LogLevel): Reporter {
@@ -26,6 +29,14 @@ export function hostReporter(minimum: LogLevel): Reporter {
   };
 }
 
+function once(socket: NetlinkSocket, messages: Uint8Array): Uint8Array[] {
+  try {
+    return socket.request(messages);
+  } finally {
+    socket.close();
+  }
+}
+
 export function hostSystem(reporter: Reporter): System {
   return {
     files: hostFiles,
@@ -34,12 +45,12 @@ export function hostSystem(reporter: Reporter): System {
     reporter,
     netlink: {
       request(messages, namespaceOfPid) {
-        const socket = netlink(NETLINK_ROUTE, namespaceOfPid === undefined ? {} : { netns: `/proc/${namespaceOfPid}/ns/net` });
-        try {
-          return socket.request(messages);
-        } finally {
-          socket.close();
-        }
+        return once(netlink(NETLINK_ROUTE, namespaceOfPid === undefined ? {} : { netns: `/proc/${namespaceOfPid}/ns/net` }), messages);
+      },
+      netfilter: (messages) => once(netlink(NETLINK_NETFILTER), messages),
+      netfilterEvents() {
+        const socket = netlink(NETLINK_NETFILTER, { groups: NFTABLES_GROUP });
+        return { next: () => socket.receive() };
       },
     },
     clock: {

@@ -7,7 +7,7 @@ const EXECUTABLE = 1;
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export const hostProcesses: Processes = {
-  spawn({ argv, env, cwd, stdio, newSession, oomScoreAdj }) {
+  spawn({ argv, env, cwd, stdio, newSession, oomScoreAdj, networkOfPid }) {
     const child = spawn({
       argv,
       env,
@@ -15,6 +15,7 @@ export const hostProcesses: Processes = {
       ...(stdio === undefined ? {} : { stdio }),
       ...(newSession === undefined ? {} : { newSession }),
       ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),
+      ...(networkOfPid === undefined ? {} : { namespaces: [`/proc/${networkOfPid}/ns/net`] }),
     });
     return { pid: child.pid, streams: child.streams, wait: async () => exitCode(await child.wait()) };
   },

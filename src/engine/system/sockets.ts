@@ -1,5 +1,5 @@
 import { resolve } from 'host:dns';
-import { connect, listen, listenFd, startTls, trustStore, type Address, type Listener as HostListener } from 'host:net';
+import { connect, datagram, inNetns, listen, listenFd, startTls, trustStore, type Address, type Listener as HostListener } from 'host:net';
 import { unlink } from 'host:fs';
 import { EngineError, systemErrorCode } from '../error.ts';
 import type { Connection, DialRequest, ListenAddress, Listener, Sockets } from '../ports/index.ts';
@@ -15,6 +15,20 @@ export const hostSockets: Sockets = {
   dial,
   resolve: async (host) => (await resolve(host)).map(({ address }) => address),
   trust: (files) => trustStore({ paths: files }),
+  datagrams(address, port, namespaceOfPid) {
+    const socket = inside(namespaceOfPid, () => datagram({ address, port }));
+    return {
+      port: socket.port,
+      receive: () => socket.receive(),
+      send: (data, to, toPort) => socket.send(data, { address: to, port: toPort }),
+      close: () => socket.close(),
+    };
+  },
+  listenInside(pid, address, port, onConnection) {
+    const listener = inside(pid, () => listen({ address, port }));
+    void acceptAll(listener, onConnection);
+    return listener;
+  },
   reserve: (address, port) => listen({ address, port }, { backlog: 1 }),
 };
 
@@ -34,6 +48,10 @@ async function dial({ host, port, timeoutMs, tls }: DialRequest): Promise<Connec
     }
   }
   throw failure;
+}
+
+function inside<T>(pid: number | undefined, action: () => T): T {
+  return pid === undefined ? action() : inNetns(`/proc/${pid}/ns/net`, action);
 }
 
 function open(address: ListenAddress): HostListener {

@@ -106,6 +106,18 @@ declare module 'host:net' {
    */
   export function startTls(stream: Stream, options: TlsOptions): Promise<TlsInfo>;
 
+  /** A UDP socket. */
+  export interface Datagram {
+    readonly port: number;
+    /** The next one, cut at 64 KiB, with its sender. One may be pending ('EBUSY'). */
+    receive(): Promise<{ data: Uint8Array<ArrayBuffer>; address: string; port: number }>;
+    /** Never waits: throws 'EAGAIN' when the kernel has no room. */
+    send(data: Uint8Array, to: Address): void;
+    close(): void;
+  }
+  /** Bound to a numeric address; port 0 for any. It stays in the network namespace that it was made in (see inNetns). */
+  export function datagram(address: Address): Datagram;
+
   /** A network namespace, by path (/proc/<pid>/ns/net, /run/netns/x). */
   export interface NetlinkOptions {
     netns?: string;

@@ -8,7 +8,7 @@ function input(body: object, changes: Partial<SpecInput> = {}): SpecInput {
   const { config, hostConfig } = parseCreateRequest({ Image: 'x', Cmd: ['true'], ...body });
   const record: ContainerRecord = {
     id: 'c0ffee', name: 'n', created: '', imageId: '', imageName: '', diffIds: [], config, hostConfig, endpoints: {}, argv: ['true'], state: initialState(),
-    mounts: planMounts(hostConfig, []), endpoint: { network: 'bridge', address: '', mac: '', ports: [] },
+    mounts: planMounts(hostConfig, []), endpoint: { network: 'bridge', ports: [] }, attachments: [],
   };
   return {
     record, rootfs: '/rootfs', user: { uid: 0, gid: 0, groups: [0], home: '/root' }, capabilities: ['CAP_CHOWN'], hostname: 'box', join: {}, devices: [], cgroupVersion: 2, seccomp: undefined,

@@ -1,6 +1,6 @@
 import { concat, equal as sameBytes, text } from 'host:bytes';
 import * as fs from 'host:fs';
-import { connect, fromFd, listen, listenFd, pipe, type Address, type Listener, type Stream } from 'host:net';
+import { connect, datagram, fromFd, listen, listenFd, pipe, type Address, type Listener, type Stream } from 'host:net';
 import { ids, pid, spawn } from 'host:process';
 import { monotonicMs } from 'host:timers';
 import { check, equal, fails, noise, ok, rejects, sleep } from './check.ts';
@@ -280,6 +280,32 @@ export async function netProgram([folder = '/tmp']: string[]): Promise<void> {
     const zero = fromFd(fs.open('/dev/zero'));
     equal((await zero.read(100))?.length, 100);
     zero.close();
+  });
+  await check('datagrams find their way and their way back', async () => {
+    const server = datagram({ address: '127.0.0.1', port: 0 });
+    const client = datagram({ address: '127.0.0.1', port: 0 });
+    fails('EADDRINUSE', () => datagram({ address: '127.0.0.1', port: server.port }));
+    const asked = server.receive();
+    await rejects('EBUSY', Promise.resolve().then(() => server.receive()));
+    client.send(new Uint8Array([1, 2, 3]), { address: '127.0.0.1', port: server.port });
+    const query = await asked;
+    equal([[...query.data], query.address, query.port], [[1, 2, 3], '127.0.0.1', client.port]);
+    server.send(noise(9000), { address: query.address, port: query.port });
+    ok(sameBytes((await client.receive()).data, noise(9000)), 'a long one, in several packets');
+    client.send(new Uint8Array(0), { address: '127.0.0.1', port: server.port });
+    equal((await server.receive()).data.length, 0, 'an empty one');
+    const pending = rejects('ECANCELED', server.receive());
+    server.close();
+    await pending;
+    fails('ECANCELED', () => server.send(new Uint8Array(1), { address: '127.0.0.1', port: 1 }));
+    // Nobody listens there any more; what the kernel says of it later is no error of the next one.
+    for (let count = 0; count < 3; count++) client.send(new Uint8Array(1), { address: '127.0.0.1', port: server.port });
+    const none = rejects('ECANCELED', client.receive());
+    await sleep(20);
+    client.close();
+    client.close();
+    await none;
+    fails('EAFNOSUPPORT', () => datagram({ unix: '/tmp/x' }));
   });
   await check('a descriptor changes hands', async () => {
     const [client, server] = await pair(unix, { unix: path });
