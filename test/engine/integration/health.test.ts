@@ -14,7 +14,7 @@ describe.skipIf(obstacle !== undefined)(`health checks${obstacle === undefined ?
   afterAll(() => lab.close());
   const run = (name: string, command: string, ...options: string[]): string => lab.ok('run', '-d', '--name', name, '--health-cmd', command, ...QUICK, ...options, IMAGE, 'sleep', '1000');
   const health = (name: string): string => lab.ok('inspect', '-f', '{{.State.Health.Status}}', name);
-  const becomes = (name: string, status: string): Promise<void> => waitFor(() => health(name) === status, 15_000);
+  const becomes = (name: string, status: string): Promise<void> => waitFor(() => health(name) === status, 30_000);
 
   it('goes from starting to healthy to unhealthy and back, with events and a log', async () => {
     run('web', 'test ! -e /broken && echo fine', '--health-start-period', '1h', '--health-start-interval', '100ms');

@@ -267,7 +267,7 @@ describe.skipIf(obstacle !== undefined)(`docker run against the daemon${obstacle
 
   it('refuses what it does not know, by Docker’s codes', () => {
     expect(lab.docker('inspect', 'nothing').code).toBe(1);
-    expect(lab.docker('run', 'no-such-image:x').stderr).toContain('not supported by this version');
+    expect(lab.docker('run', 'no-such-image:x').stderr).toContain("Unable to find image 'no-such-image:x' locally");
     expect(lab.docker('run', '--name', 'lost', '--network', 'nonet', IMAGE, 'true').stderr).toContain('network nonet not found');
     lab.ok('rm', 'lost');
     expect(lab.docker('network', 'create', '--ipv6', 'x').stderr).toContain('not supported');
