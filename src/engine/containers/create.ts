@@ -11,6 +11,7 @@ import { checkContainerName, inventName } from './names.ts';
 import { initialState, type Attachment, type ContainerRecord, type MountPoint } from './record.ts';
 import { parseSignal } from './signals.ts';
 import { securityOptions } from './spec.ts';
+import { borrowedMounts } from './volumes-from.ts';
 
 export interface CreatedContainer {
   id: string;
@@ -32,7 +33,7 @@ export async function createContainer(context: ContainerContext, wantedName: str
   securityOptions(hostConfig);
   refuseUnsupported(request);
   planPorts(hostConfig.PortBindings, Object.keys(config.ExposedPorts ?? {}), hostConfig.PublishAllPorts);
-  const mounts = planMounts(hostConfig, Object.keys(config.Volumes ?? {}));
+  const mounts = planMounts(hostConfig, Object.keys(config.Volumes ?? {}), borrowedMounts(context, hostConfig.VolumesFrom ?? []));
   checkSources(context, mounts);
   const network = networkName(context, request);
   const attachments = planAttachments(context, network, request);
@@ -74,7 +75,6 @@ export async function createContainer(context: ContainerContext, wantedName: str
 function refuseUnsupported({ hostConfig }: CreateRequest): void {
   const no = (what: string): EngineError => new EngineError('not-implemented', 'OPTION_UNSUPPORTED', `${what} is not supported yet`);
   if (hostConfig.Init === true) throw no('an init process (--init)');
-  if (hostConfig.VolumesFrom !== null && hostConfig.VolumesFrom.length > 0) throw no('--volumes-from');
   if (hostConfig.UsernsMode !== '' && hostConfig.UsernsMode !== 'host') throw no('a user namespace mode');
 }
 

@@ -16,8 +16,8 @@ export interface PlannedMount extends MountPoint {
   labels: Record<string, string>;
 }
 
-/** All mounts of -v, --mount, --tmpfs and the image's volumes; each destination once, the more explicit one winning. Sorted, parents first. */
-export function planMounts(host: HostConfig, imageVolumes: readonly string[]): PlannedMount[] {
+/** All mounts of -v, --mount, --tmpfs, other containers and the image's volumes; each destination once, the more explicit one winning. Sorted, parents first. */
+export function planMounts(host: HostConfig, imageVolumes: readonly string[], borrowed: readonly PlannedMount[] = []): PlannedMount[] {
   const plan = new Map<string, PlannedMount>();
   const add = (mount: PlannedMount, explicit: boolean): void => {
     const destination = cleanPath(mount.destination);
@@ -42,6 +42,7 @@ export function planMounts(host: HostConfig, imageVolumes: readonly string[]): P
     }
   }
   for (const [destination, options] of Object.entries(host.Tmpfs ?? {})) add({ ...EMPTY, type: 'tmpfs', destination, tmpfsOptions: options }, true);
+  for (const mount of borrowed.toReversed()) add(mount, false);
   for (const destination of imageVolumes) add({ ...EMPTY, type: 'volume', destination, anonymous: true, copyUp: true }, false);
   return [...plan.values()].sort((a, b) => (a.destination < b.destination ? -1 : 1));
 }

@@ -4,6 +4,7 @@ import { createDetachDetector, parseDetachKeys } from '../../../src/engine/conta
 import { dockerTime, logBound, renderLog } from '../../../src/engine/containers/log-lines.ts';
 import { commandLine, mergeImage } from '../../../src/engine/containers/merge-image.ts';
 import { cleanPath, parseBind, planMounts } from '../../../src/engine/containers/mount-plan.ts';
+import { borrowMounts, parseVolumesFrom } from '../../../src/engine/containers/volumes-from.ts';
 import { checkContainerName, inventName } from '../../../src/engine/containers/names.ts';
 import { parseCreateRequest } from '../../../src/engine/containers/parse-create.ts';
 import { nextRestartDelayMs, shouldRestart, startsWithDaemon } from '../../../src/engine/containers/restart-policy.ts';
@@ -71,6 +72,16 @@ describe('mounts', () => {
 
   it.each(['/x', 'a:b', '/a:/b:exotic', '/a:/b:ro:z', 'bad name:/x', '../x:/y', ':/x'])('refuse %j', (bind) => {
     expect(() => parseBind(bind)).toThrow(/invalid|includes/);
+  });
+
+  it('are borrowed from other containers, below what is asked for and above the image’s', () => {
+    const theirs = planMounts(host({ Binds: ['/h:/a', 'vol:/b:ro', '/h:/own'], Tmpfs: { '/t': '' } }), ['/c']);
+    const plan = planMounts(host({ Binds: ['mine:/own'] }), ['/b', '/z'], [...borrowMounts([{ ...parseBind('old:/a'), anonymous: false }], ''), ...borrowMounts(theirs, ''), ...borrowMounts(planMounts(host({ Binds: ['late:/c'] }), []), 'ro')]);
+    expect(plan.map(({ type, destination, readOnly, name, source, copyUp }) => [type, destination, readOnly, name, source, copyUp])).toEqual([
+      ['bind', '/a', false, '', '/h', false], ['volume', '/b', true, 'vol', '', false], ['volume', '/c', true, 'late', '', false], ['volume', '/own', false, 'mine', '', true], ['volume', '/z', false, '', '', true],
+    ]);
+    expect(parseVolumesFrom('web:ro')).toEqual({ container: 'web', mode: 'ro' });
+    for (const text of ['', ':ro', 'web:exotic', 'a:b:c']) expect(() => parseVolumesFrom(text)).toThrow('invalid');
   });
 
   it('refuse the root and doubles', () => {

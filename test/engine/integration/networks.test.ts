@@ -20,6 +20,19 @@ socket.on('message', (query, from) => {
 socket.bind(53, '127.0.0.53');
 `;
 
+/** Asks for the address of 'asker' over TCP. */
+const TCP_CLIENT = `
+import { connect } from 'node:net';
+const query = Buffer.from('\\0\\x17\\x12\\x34\\x01\\0\\0\\x01\\0\\0\\0\\0\\0\\0\\x05asker\\0\\0\\x01\\0\\x01', 'latin1');
+const socket = connect(53, '127.0.0.11', () => {
+  socket.write(query.subarray(0, 3));
+  setTimeout(() => socket.write(query.subarray(3)), 100);
+});
+let answer = Buffer.alloc(0);
+socket.on('data', (part) => (answer = Buffer.concat([answer, part])));
+socket.on('end', () => console.log([...answer.subarray(-4)].join('.')));
+`;
+
 describe.skipIf(obstacle !== undefined)(`networks of the user${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
   let lab: Lab;
   beforeAll(async () => {
@@ -197,6 +210,8 @@ describe.skipIf(obstacle !== undefined)(`networks of the user${obstacle === unde
     lab.run(['mount', '--bind', `${lab.folder}/resolv.conf`, '/etc/resolv.conf']);
     up('asker', 'one');
     await waitFor(() => inside('asker', 'nslookup elsewhere 127.0.0.11').includes('192.0.2.77'));
+    const overTcp = lab.run(['nsenter', '-t', lab.ok('inspect', '-f', '{{.State.Pid}}', 'asker'), '-n', 'node', labFile(lab, 'ask.mjs', TCP_CLIENT)]);
+    expect(overTcp.stdout.trim()).toBe(address('asker', 'one'));
     expect(lab.ok('run', '--rm', '--network', 'container:asker', IMAGE, 'sh', '-c', 'nslookup asker 127.0.0.11 | grep -c "^Address: 172"')).toBe('1');
     expect(lab.ok('run', '--rm', '--network', 'container:asker', IMAGE, 'hostname')).toBe(lab.ok('exec', 'asker', 'hostname'));
     expect(lab.docker('run', '--rm', '--network', 'container:nobody', IMAGE, 'true').stderr).toContain('No such container: nobody');

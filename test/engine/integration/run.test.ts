@@ -96,6 +96,20 @@ describe.skipIf(obstacle !== undefined)(`docker run against the daemon${obstacle
     lab.ok('volume', 'rm', 'kept');
   });
 
+  it('shares the volumes of other containers, which live as long as one of them', () => {
+    lab.ok('create', '--name', 'owner', '-v', 'kept:/data', '-v', '/own', IMAGE, 'true');
+    lab.ok('create', '--name', 'guest', '--volumes-from', 'owner', IMAGE, 'sh', '-c', 'echo theirs > /own/file');
+    lab.ok('start', '-a', 'guest');
+    expect(sh('cat /own/file; cat /data/seed; touch /own/x 2>/dev/null || echo no', '--volumes-from', 'owner:ro')).toBe('theirs\nseeded\nno');
+    lab.ok('rm', '-v', 'owner');
+    expect(lab.ok('volume', 'ls', '-q').split('\n')).toHaveLength(2);
+    expect(sh('cat /own/file', '--volumes-from', 'guest')).toBe('theirs');
+    lab.ok('rm', '-v', 'guest');
+    expect(lab.ok('volume', 'ls', '-q')).toBe('kept');
+    expect(lab.docker('run', '--rm', '--volumes-from', 'owner', IMAGE, 'true').stderr).toContain('No such container: owner');
+    lab.ok('volume', 'rm', 'kept');
+  });
+
   it('publishes ports to the host, to localhost, and between containers', async () => {
     const id = lab.ok('run', '-d', '-p', '18080:80', '-p', '80', IMAGE, 'httpd', '-f', '-h', '/var/www');
     const fetch = (address: string, port: string) =>
