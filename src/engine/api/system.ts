@@ -82,9 +82,9 @@ export async function info({ containers, settings, engineId }: ApiContext, reque
     MemTotal: machine.memoryBytes(),
     GenericResources: null,
     DockerRootDir: settings.dataRoot,
-    HttpProxy: '',
-    HttpsProxy: '',
-    NoProxy: '',
+    HttpProxy: masked(settings.proxies.http),
+    HttpsProxy: masked(settings.proxies.https),
+    NoProxy: settings.proxies.exceptions,
     Name: machine.hostname(),
     Labels: settings.labels,
     ExperimentalBuild: false,
@@ -102,6 +102,11 @@ export async function info({ containers, settings, engineId }: ApiContext, reque
     DefaultAddressPools: bridge === undefined ? [] : [{ Base: bridge.subnet, Size: bridge.prefixLength }],
     Warnings: [],
   });
+}
+
+/** Without the password that an address may carry. */
+function masked(address: string): string {
+  return address.replace(/\/\/[^@/]*@/, '//xxxxx:xxxxx@');
 }
 
 function operatingSystem(release: string): string {

@@ -39,7 +39,10 @@ export const OPTIONS: readonly Option[] = [
   { flag: 'ip-masq', kind: 'flag', help: "Containers reach out under the host's address (default true)", apply: (s, value) => void (s.ipMasquerade = value === 'true') },
   { flag: 'label', key: 'labels', kind: 'list', help: 'Label of the daemon', apply: (s, value) => void s.labels.push(value) },
   { flag: 'insecure-registry', key: 'insecure-registries', kind: 'list', help: 'Registry that may lack valid TLS', apply: (s, value) => void s.insecureRegistries.push(value) },
-  { flag: 'registry-mirror', key: 'registry-mirrors', kind: 'list', help: 'Mirror of the default registry', apply: (s, value) => void s.registryMirrors.push(value) },
+  { flag: 'registry-mirror', key: 'registry-mirrors', kind: 'list', help: 'Mirror of the default registry', apply: (s, value) => void s.registryMirrors.push(mirror(value)) },
+  { flag: 'http-proxy', kind: 'text', help: 'Proxy for pulls by plain HTTP (default $HTTP_PROXY)', apply: (s, value) => void (s.proxies.http = value) },
+  { flag: 'https-proxy', kind: 'text', help: 'Proxy for pulls by HTTPS (default $HTTPS_PROXY)', apply: (s, value) => void (s.proxies.https = value) },
+  { flag: 'no-proxy', kind: 'text', help: 'Registries that are reached without it (default $NO_PROXY)', apply: (s, value) => void (s.proxies.exceptions = value) },
   { flag: 'live-restore', kind: 'flag', help: 'Containers go on while the daemon is down (default true)', apply: (s, value) => void (s.liveRestore = value === 'true') },
   { flag: 'shutdown-timeout', kind: 'number', help: 'Seconds for containers to end with --live-restore=false', apply: (s, value) => void (s.shutdownTimeoutS = Number(value)) },
   { flag: 'storage-driver', short: 's', kind: 'text', help: 'overlay2 is the only one', apply: (_, value) => void oneOf('storage-driver', value, ['overlay2', 'overlay']) },
@@ -179,6 +182,11 @@ function bridgeAddress(value: string): string {
 
 function dnsServer(value: string): string {
   if (parseIpv4(value) === undefined && !/^[0-9a-fA-F:]*:[0-9a-fA-F:.]*$/.test(value)) throw invalid(`${JSON.stringify(value)} is not an IP address`, 'a DNS server is named by its address');
+  return value;
+}
+
+function mirror(value: string): string {
+  if (!/^https?:\/\/[^/?#@\s]+\/?$/.test(value)) throw invalid(`invalid mirror: ${JSON.stringify(value)}`, 'write it like https://mirror.example, without a path');
   return value;
 }
 

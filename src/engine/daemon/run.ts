@@ -27,7 +27,8 @@ export async function runDaemon(argv: readonly string[]): Promise<number> {
     const configFile = flagText(parsed.given, 'config-file') ?? DEFAULTS.configFile;
     // A file that somebody names has to be there; the usual one need not.
     const fromFile = configFile !== DEFAULTS.configFile || system.files.exists(configFile) ? parseConfigFile(readConfig(system, configFile), configFile) : new Map();
-    const settings: DaemonSettings = { ...resolveSettings(fromFile, parsed.given), startedAt: new Date(system.clock.now()).toISOString() };
+    const resolved = resolveSettings(fromFile, parsed.given);
+    const settings: DaemonSettings = { ...resolved, proxies: withEnvironment(resolved.proxies), startedAt: new Date(system.clock.now()).toISOString() };
     if (parsed.validate) {
       log('configuration OK');
       return 0;
@@ -42,6 +43,12 @@ export async function runDaemon(argv: readonly string[]): Promise<number> {
     log(`minke daemon: ${error.message}${error.hint === undefined ? '' : `\n  ${error.hint}`}`);
     return error.code === 'DAEMON_OPTION' ? 2 : 1;
   }
+}
+
+/** As everywhere: in capitals or not. */
+function withEnvironment({ http, https, exceptions }: DaemonSettings['proxies']): DaemonSettings['proxies'] {
+  const variable = (name: string): string => getEnv(name) ?? getEnv(name.toLowerCase()) ?? '';
+  return { http: http || variable('HTTP_PROXY'), https: https || variable('HTTPS_PROXY'), exceptions: exceptions || variable('NO_PROXY') };
 }
 
 function readConfig(system: System, path: string): string {

@@ -20,6 +20,8 @@ export interface DaemonSettings {
   labels: string[];
   insecureRegistries: string[];
   registryMirrors: string[];
+  /** For pulls: where they are not given, the environment's. */
+  proxies: { http: string; https: string; exceptions: string };
   /** Containers go on when the daemon stops. */
   liveRestore: boolean;
   shutdownTimeoutS: number;
@@ -49,6 +51,7 @@ export const DEFAULTS: Omit<DaemonSettings, 'startedAt'> = {
   labels: [],
   insecureRegistries: [],
   registryMirrors: [],
+  proxies: { http: '', https: '', exceptions: '' },
   liveRestore: true,
   shutdownTimeoutS: 15,
   crun: 'crun',

@@ -20,15 +20,17 @@ export interface TlsRequest {
   insecure: boolean;
   /** Client certificate and its key, PEM. */
   client?: { certificate: string; key: string };
+  /** The name that the certificate has to be for. */
+  serverName: string;
+  /** For the handshake. */
+  timeoutMs: number;
 }
 
 export interface DialRequest {
   /** Name or numeric address, without brackets. */
   host: string;
   port: number;
-  /** For the connection and for the TLS handshake, each. */
   timeoutMs: number;
-  tls?: TlsRequest;
 }
 
 /** A UDP socket. */
@@ -48,8 +50,10 @@ export interface Sockets {
   connectUnix(path: string): Promise<Connection>;
   /** SOCK_SEQPACKET, as conmon's attach socket. */
   connectRecords(path: string): Promise<Connection>;
-  /** To another machine: tries each address of the host. Throws what the last one did ('ECONNREFUSED', 'DNS_NOT_FOUND', 'TLS_VERIFY' …). */
+  /** To another machine: tries each address of the host. Throws what the last one did ('ECONNREFUSED', 'DNS_NOT_FOUND' …). */
   dial(request: DialRequest): Promise<Connection>;
+  /** Makes TLS of a connection that `dial` gave; it is closed when that fails ('TLS_VERIFY', 'TLS_PROTOCOL'). */
+  secure(connection: Connection, request: TlsRequest): Promise<void>;
   /** Numeric addresses of a host. */
   resolve(host: string): Promise<string[]>;
   /** From PEM files; missing ones are skipped. */

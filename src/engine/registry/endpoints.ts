@@ -1,4 +1,5 @@
-import { parseIpv4 } from '../network/index.ts';
+import { inRange, isLoopback } from './addresses.ts';
+import type { ProxySettings } from './proxy.ts';
 import { parseUrl, type Url } from './url.ts';
 
 export interface RegistrySettings {
@@ -6,6 +7,7 @@ export interface RegistrySettings {
   insecureRegistries: readonly string[];
   /** Addresses of mirrors of docker.io. */
   registryMirrors: readonly string[];
+  proxies: ProxySettings;
 }
 
 /** One address under which a repository may be found. */
@@ -24,7 +26,7 @@ const HUB_HOST = 'registry-1.docker.io';
  * Where to look for an image, in order: mirrors of the hub, the registry by HTTPS, and by plain HTTP where it may lack TLS.
  * `addresses` are the registry's numeric addresses, as far as they matter (see `wantsAddresses`).
  */
-export function planEndpoints(domain: string, settings: RegistrySettings, addresses: readonly string[]): Endpoint[] {
+export function planEndpoints(domain: string, settings: Omit<RegistrySettings, 'proxies'>, addresses: readonly string[]): Endpoint[] {
   const endpoints: Endpoint[] = [];
   if (domain === HUB) {
     for (const mirror of settings.registryMirrors) {
@@ -41,27 +43,18 @@ export function planEndpoints(domain: string, settings: RegistrySettings, addres
 }
 
 /** Address ranges among the insecure registries can only be compared with numeric addresses. */
-export function wantsAddresses({ insecureRegistries }: RegistrySettings): boolean {
+export function wantsAddresses({ insecureRegistries }: Pick<RegistrySettings, 'insecureRegistries'>): boolean {
   return insecureRegistries.some((entry) => entry.includes('/'));
 }
 
 /** Whether a host may lack TLS that can be verified: it is this machine, or the user said so. */
-export function isInsecure({ host, port }: Url, { insecureRegistries }: RegistrySettings, addresses: readonly string[]): boolean {
-  if (host === 'localhost' || host.endsWith('.localhost')) return true;
+export function isInsecure({ host, port }: Url, { insecureRegistries }: Pick<RegistrySettings, 'insecureRegistries'>, addresses: readonly string[]): boolean {
   const numeric = [host, ...addresses];
-  if (numeric.some((address) => inRange(address, '127.0.0.0/8') || address === '::1')) return true;
+  if (numeric.some(isLoopback)) return true;
   return insecureRegistries.some((entry) => {
     const name = entry.toLowerCase();
     if (name.includes('/')) return numeric.some((address) => inRange(address, name));
     const bare = name.replace(/^\[([^\]]*)\]/, '$1');
     return bare === host || bare === `${host}:${port}`;
   });
-}
-
-function inRange(address: string, range: string): boolean {
-  const [base = '', length = ''] = range.split('/');
-  const [ours, theirs] = [parseIpv4(address), parseIpv4(base)];
-  if (ours === undefined || theirs === undefined || !/^\d{1,2}$/.test(length) || Number(length) > 32) return false;
-  const hosts = 2 ** (32 - Number(length));
-  return Math.floor(ours / hosts) === Math.floor(theirs / hosts);
 }

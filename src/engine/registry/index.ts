@@ -3,6 +3,7 @@
 // Must not: know the image store, or Docker's API.
 export { decodeAuthHeader, NO_CREDENTIALS, type Credentials } from './credentials.ts';
 export { planEndpoints, type Endpoint, type RegistrySettings } from './endpoints.ts';
+export type { ProxySettings } from './proxy.ts';
 export { isTransient, RegistryError } from './registry-error.ts';
 export { parseManifest, type Descriptor, type ImageManifest, type ManifestDocument, type ManifestIndex } from './manifest.ts';
 export { openBlob, type BlobProgress } from './blob-source.ts';

@@ -71,6 +71,7 @@ export function isUnreachable(error: unknown): boolean {
 export function describeFailure(error: unknown, url: string, host: string): RegistryError {
   if (error instanceof RegistryError) return error;
   const code = systemErrorCode(error) ?? '';
+  const said = messageOf(error).replace(/^tls: /, '').replace(/ \([A-Z_]+\)$/, '');
   const reasons: Record<string, string> = {
     ECONNREFUSED: `dial tcp ${host}: connect: connection refused`,
     EHOSTUNREACH: `dial tcp ${host}: connect: no route to host`,
@@ -78,8 +79,8 @@ export function describeFailure(error: unknown, url: string, host: string): Regi
     ETIMEDOUT: `dial tcp ${host}: i/o timeout`,
     DNS_NOT_FOUND: `dial tcp: lookup ${host.replace(/:\d+$/, '')}: no such host`,
     DNS_FAILED: `dial tcp: lookup ${host.replace(/:\d+$/, '')}: server misbehaving`,
-    TLS_VERIFY: `tls: failed to verify certificate: x509: ${messageOf(error)}`,
-    TLS_PROTOCOL: `http: server gave HTTP response to HTTPS client, or no TLS that we understand (${messageOf(error)})`,
+    TLS_VERIFY: `tls: failed to verify certificate: x509: ${said}`,
+    TLS_PROTOCOL: `http: server gave HTTP response to HTTPS client, or no TLS that we understand (${said})`,
   };
-  return new RegistryError(code, `Get "${url}": ${reasons[code] ?? messageOf(error)}`, { cause: error });
+  return new RegistryError(code, `Get "${url}": ${reasons[code] ?? said}`, { cause: error });
 }

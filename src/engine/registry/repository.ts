@@ -49,11 +49,13 @@ export async function openRepository(context: RegistryContext, reference: Pick<R
   const addresses = wantsAddresses(context.settings) ? await sockets.resolve(reference.domain.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')).catch(() => []) : [];
   const endpoints = planEndpoints(reference.domain, context.settings, addresses);
   const insecureHosts = new Set(endpoints.filter(({ insecure }) => insecure).map(({ url }) => url.host));
+  const timeouts = context.timeouts ?? TIMEOUTS;
   const transport = createTransport({
     sockets, clock, cancellation,
     userAgent: context.userAgent,
-    timeouts: context.timeouts ?? TIMEOUTS,
-    tls: (url) => tlsFor(files, sockets, url, insecureHosts.has(url.host) || isInsecure(url, context.settings, [])),
+    timeouts,
+    proxies: context.settings.proxies,
+    tls: (url) => tlsFor(files, sockets, url, insecureHosts.has(url.host) || isInsecure(url, context.settings, []), timeouts.connectMs),
   });
   const authorizations = new Map<Endpoint, string>();
   let chosen: Endpoint | undefined;
@@ -125,9 +127,22 @@ export async function openRepository(context: RegistryContext, reference: Pick<R
         return { digest, document: parseManifest(text(bytes)) };
       }),
     async blob(digest, fromByte) {
-      const endpoint = chosen ?? endpoints.at(-1);
+      const own = endpoints.find(({ mirror }) => !mirror);
+      const endpoint = chosen ?? own;
       if (endpoint === undefined) throw new RegistryError('ENDPOINT', `"${reference.domain}" is no address of a registry`);
-      return ask(endpoint, `/v2/${reference.path}/blobs/${digest}`, fromByte > 0 ? { Range: `bytes=${fromByte}-` } : {});
+      const target = `/v2/${reference.path}/blobs/${digest}`;
+      const headers: Record<string, string> = fromByte > 0 ? { Range: `bytes=${fromByte}-` } : {};
+      if (!endpoint.mirror || own === undefined) return ask(endpoint, target, headers);
+      // A mirror that knows the image need not have all of it, and may go away; its digests are as good as the registry's.
+      try {
+        const reply = await ask(endpoint, target, headers);
+        if (reply.status === 200 || reply.status === 206) return reply;
+        reply.close();
+      } catch (error) {
+        checkCancelled(cancellation);
+        if (!isUnreachable(error) && isTransient(error)) throw error;
+      }
+      return ask(own, target, headers);
     },
     tags: () =>
       anywhere(async (endpoint) => {

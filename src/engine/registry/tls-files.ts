@@ -9,7 +9,7 @@ const FOLDERS = ['/etc/minke/certs.d', '/etc/docker/certs.d'];
  * How to trust a registry: the system's authorities and, as with Docker, those in certs.d/HOST[:PORT]/*.crt, with the client
  * certificate *.cert and *.key beside them.
  */
-export function tlsFor(files: Files, sockets: Sockets, url: Url, insecure: boolean): TlsRequest {
+export function tlsFor(files: Files, sockets: Sockets, url: Url, insecure: boolean, timeoutMs: number): TlsRequest {
   const authorities: string[] = [];
   let client: TlsRequest['client'];
   for (const folder of FOLDERS.map((root) => `${root}/${authority(url)}`)) {
@@ -22,7 +22,7 @@ export function tlsFor(files: Files, sockets: Sockets, url: Url, insecure: boole
   }
   // The system's list is some hundred certificates to parse: not for nothing.
   const trust = sockets.trust(insecure ? authorities : [SYSTEM_AUTHORITIES, ...authorities]);
-  return { trust, insecure, ...(client === undefined ? {} : { client }) };
+  return { trust, insecure, serverName: url.host, timeoutMs, ...(client === undefined ? {} : { client }) };
 }
 
 function list(files: Files, folder: string): string[] {

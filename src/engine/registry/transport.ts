@@ -1,6 +1,9 @@
 import { concat, encode, text } from 'host:bytes';
 import { createHttpClient, type ClientConnection, type HttpClient } from '../http/client.ts';
 import type { ByteSource, Cancellation, Clock, Connection, Sockets, TlsRequest } from '../ports/index.ts';
+import { createClientInput } from '../http/client-input.ts';
+import { readResponseHead } from '../http/client-response.ts';
+import { proxyFor, type Proxy, type ProxySettings } from './proxy.ts';
 import { describeFailure, RegistryError } from './registry-error.ts';
 import { authority, follow, formatUrl, origin, type Url } from './url.ts';
 
@@ -10,6 +13,7 @@ export interface TransportOptions {
   userAgent: string;
   timeouts: Timeouts;
   tls(url: Url): TlsRequest;
+  proxies: ProxySettings;
   cancellation: Cancellation;
 }
 
@@ -54,11 +58,16 @@ export function createTransport(options: TransportOptions): Transport {
   const open = new Set<Connection>();
 
   const dial = async (url: Url): Promise<ClientConnection> => {
-    const key = authority(url);
-    const request = { host: url.host, port: url.port, timeoutMs: options.timeouts.connectMs };
-    let secured: TlsRequest | undefined;
-    if (url.secure) tls.set(key, (secured = tls.get(key) ?? options.tls(url)));
-    const connection = await options.sockets.dial(secured === undefined ? request : { ...request, tls: secured });
+    const proxy = proxyFor(url, options.proxies);
+    const { connectMs } = options.timeouts;
+    const connection = await options.sockets.dial({ host: proxy?.host ?? url.host, port: proxy?.port ?? url.port, timeoutMs: connectMs });
+    if (url.secure) {
+      if (proxy !== undefined) await openTunnel(connection, url, proxy, options);
+      const key = authority(url);
+      const secured = tls.get(key) ?? options.tls(url);
+      tls.set(key, secured);
+      await options.sockets.secure(connection, secured);
+    }
     if (options.cancellation.cancelled) {
       connection.close();
       throw new RegistryError('CANCELLED', 'context canceled');
@@ -87,7 +96,9 @@ export function createTransport(options: TransportOptions): Transport {
       let url = first;
       let headers = request.headers;
       for (let hops = 0; ; hops += 1) {
-        const reply = await exchange(clientFor(url), url, method, headers, body, hops > 0);
+        const proxy = url.secure ? undefined : proxyFor(url, options.proxies);
+        const sent = proxy === undefined || proxy.authorization === '' ? headers : { ...headers, 'Proxy-Authorization': proxy.authorization };
+        const reply = await exchange(clientFor(url), url, proxy === undefined ? url.target : formatUrl(url), { method, headers: sent, ...(body === undefined ? {} : { body }) }, hops > 0);
         const location = reply.headers.get('location');
         if (method === 'POST' || ![301, 302, 303, 307, 308].includes(reply.status) || location === undefined) return reply;
         await discard(reply);
@@ -105,9 +116,9 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
-async function exchange(client: HttpClient, url: Url, method: string, headers: Request['headers'], body: string | undefined, redirected: boolean): Promise<Reply> {
+async function exchange(client: HttpClient, url: Url, target: string, request: Request & { method: string }, redirected: boolean): Promise<Reply> {
   try {
-    const answer = await client.send({ method, target: url.target, headers, ...(body === undefined ? {} : { body }) });
+    const answer = await client.send({ ...request, target });
     return {
       status: answer.status, headers: answer.headers, url, redirected, body: answer.body,
       close: () => answer.close(),
@@ -136,6 +147,21 @@ export async function discard(reply: Reply): Promise<void> {
     await reply.bytes(DISCARD_LIMIT_BYTES);
   } catch {
     reply.close();
+  }
+}
+
+/** Asks a proxy to connect through to a host. It says nothing of its own after its answer, so that TLS may begin on the same connection. */
+async function openTunnel(connection: Connection, url: Url, proxy: Proxy, options: TransportOptions): Promise<void> {
+  const line = guard(connection, options, () => undefined);
+  const target = `${url.host.includes(':') ? `[${url.host}]` : url.host}:${url.port}`;
+  const login = proxy.authorization === '' ? '' : `Proxy-Authorization: ${proxy.authorization}\r\n`;
+  try {
+    await line.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\nUser-Agent: ${options.userAgent}\r\n${login}\r\n`);
+    const head = await readResponseHead(createClientInput(line));
+    if (head?.status !== 200) throw new RegistryError('PROXY', `the proxy ${proxy.host}:${proxy.port} does not connect to ${target}: ${head === null ? 'no answer' : `${head.status} ${head.reason}`}`);
+  } catch (error) {
+    connection.close();
+    throw error;
   }
 }
 

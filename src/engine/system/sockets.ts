@@ -1,5 +1,7 @@
 import { resolve } from 'host:dns';
-import { connect, datagram, inNetns, listen, listenFd, startTls, trustStore, type Address, type Listener as HostListener } from 'host:net';
+import {
+  connect, datagram, inNetns, listen, listenFd, startTls, trustStore, type Address, type Listener as HostListener, type Stream,
+} from 'host:net';
 import { unlink } from 'host:fs';
 import { EngineError, systemErrorCode } from '../error.ts';
 import type { Connection, DialRequest, ListenAddress, Listener, Sockets } from '../ports/index.ts';
@@ -13,6 +15,11 @@ export const hostSockets: Sockets = {
   connectUnix: (path) => connect({ unix: path }),
   connectRecords: (path) => connect({ unix: path }, { records: true }),
   dial,
+  async secure(connection, { trust, insecure, client, serverName, timeoutMs }) {
+    // Every connection of ours is the host's stream.
+    const stream = connection as Stream;
+    await startTls(stream, { serverName, trust, insecure, alpn: ['http/1.1'], timeoutMs, ...(client === undefined ? {} : client) });
+  },
   resolve: async (host) => (await resolve(host)).map(({ address }) => address),
   trust: (files) => trustStore({ paths: files }),
   datagrams(address, port, namespaceOfPid) {
@@ -32,19 +39,13 @@ export const hostSockets: Sockets = {
   reserve: (address, port) => listen({ address, port }, { backlog: 1 }),
 };
 
-async function dial({ host, port, timeoutMs, tls }: DialRequest): Promise<Connection> {
+async function dial({ host, port, timeoutMs }: DialRequest): Promise<Connection> {
   let failure: unknown = new Error(`${host} has no address`);
   for (const { address } of await resolve(host)) {
     try {
-      const stream = await connect({ address, port }, { timeoutMs });
-      if (tls === undefined) return stream;
-      const client = tls.client === undefined ? {} : { certificate: tls.client.certificate, key: tls.client.key };
-      await startTls(stream, { serverName: host, trust: tls.trust, insecure: tls.insecure, alpn: ['http/1.1'], timeoutMs, ...client });
-      return stream;
+      return await connect({ address, port }, { timeoutMs });
     } catch (error) {
       failure = error;
-      // Another address of the same name would not have another certificate.
-      if (systemErrorCode(error) === 'TLS_VERIFY') break;
     }
   }
   throw failure;
