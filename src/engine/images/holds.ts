@@ -5,7 +5,7 @@ import { readDocument, writeDocument } from '../store/index.ts';
 export interface Holds {
   layers(): Set<string>;
   put(key: string, diffIds: readonly string[], atMs: number): Promise<void>;
-  /** Ends those for which `over` says so. */
+  /** Ends those for which `over` says so; at once, even when that cannot be written down for want of space: the next call does it. */
   end(over: (key: string, atMs: number) => boolean): Promise<void>;
 }
 
@@ -16,7 +16,12 @@ interface HoldsDocument {
 /** Not to be called twice at a time: the image store's queue sees to it. */
 export function openHolds(files: Files, path: string): Holds {
   const { holds } = files.exists(path) ? readDocument<HoldsDocument>(files, path) : { holds: {} };
-  const save = (): Promise<void> => writeDocument(files, path, { holds } satisfies HoldsDocument);
+  let unsaved = false;
+  const save = async (): Promise<void> => {
+    unsaved = true;
+    await writeDocument(files, path, { holds } satisfies HoldsDocument);
+    unsaved = false;
+  };
   return {
     layers: () => new Set(Object.values(holds).flatMap(({ diffIds }) => diffIds)),
     async put(key, diffIds, atMs) {
@@ -25,7 +30,7 @@ export function openHolds(files: Files, path: string): Holds {
     },
     async end(over) {
       const gone = Object.entries(holds).filter(([key, { atMs }]) => over(key, atMs));
-      if (gone.length === 0) return;
+      if (gone.length === 0 && !unsaved) return;
       for (const [key] of gone) delete holds[key];
       await save();
     },

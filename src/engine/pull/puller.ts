@@ -50,6 +50,14 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
   const transfers = createLayerTransfers(layers, system.clock, system.reporter);
   const under = new Map<string, number>();
 
+  /** On a full disk the hold's end can be written down only when its layers have gone. */
+  const letGo = async (key: string): Promise<void> => {
+    const over = (candidate: string): boolean => candidate === key && !under.has(key);
+    await images.release(over).catch(() => undefined);
+    await collect();
+    await images.release(over);
+  };
+
   /** Holds the layers while `action` runs, and afterwards when a later pull can use them. */
   const holding = async (key: string, diffIds: readonly string[], action: () => Promise<void>): Promise<void> => {
     under.set(key, (under.get(key) ?? 0) + 1);
@@ -64,10 +72,7 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
       const others = (under.get(key) ?? 1) - 1;
       if (others > 0) under.set(key, others);
       else under.delete(key);
-      if (others === 0 && !keep) {
-        await images.release((candidate) => candidate === key && !under.has(key));
-        await collect();
-      }
+      if (others === 0 && !keep) await letGo(key);
     }
   };
 

@@ -294,4 +294,28 @@ describe.skipIf(obstacle !== undefined)(`docker pull${obstacle === undefined ? '
     const events = lab.ok('events', '--since', since, '--until', String(Math.floor(Date.now() / 1000) + 1), '--filter', 'event=pull', '--filter', 'image=localhost:5000/auto:1', '--format', '{{.Actor.ID}} {{.Actor.Attributes.name}} {{.Actor.Attributes.a}}');
     expect(events.split('\n')).toEqual(['localhost:5000/auto:1 localhost:5000/auto b', 'localhost:5000/auto:1 localhost:5000/auto b']);
   });
+
+  it('says so when the disk is too small, and leaves room for what fits', async () => {
+    const small = `${lab.folder}/small`;
+    lab.run(['sh', '-c', `mkdir ${small} && mount -t tmpfs -o size=12m tmpfs ${small}`]);
+    const socket = `${lab.folder}/small.sock`;
+    const daemon = lab.spawn([process.env['OSBUILD_ENGINE_BINARY'] ?? '', 'daemon', '-H', `unix://${socket}`, '--data-root', `${small}/data`, '--exec-root', `${lab.folder}/small-run`, '--pidfile', '', '--bridge', 'none']);
+    const ended = new Promise((resolve) => daemon.once('exit', resolve));
+    const docker = (...args: string[]): Promise<Outcome> => lab.dockerAsync('-H', `unix://${socket}`, ...args);
+    try {
+      await waitFor(async () => (await docker('version')).code === 0);
+      const plain = tarOf([tarFile('filler', Buffer.alloc(20_000_000, 1))]);
+      main.putImage('huge', 'sent', [{ tar: tarOf([tarFile('noise', noise(16_000_000, 'huge'))]) }]);
+      main.putImage('huge', 'grown', [{ tar: big('first') }, { tar: plain, blob: gzipSync(plain), mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip' }]);
+      expect((await docker('pull', 'localhost:5000/huge:sent')).stderr).toMatch(/no space left on device: the image has 17 MB compressed/);
+      expect((await docker('pull', 'localhost:5000/huge:grown')).stderr).toContain('no space left on device');
+      expect(lab.run(['sh', '-c', `ls ${small}/data/tmp ${small}/data/layers; cat ${small}/data/images/holds.json`]).stdout).toBe(`${small}/data/layers:\n\n${small}/data/tmp:\n{"holds":{}}`);
+      main.putImage('fits', '1', [{ tar: base }]);
+      expect(await docker('pull', 'localhost:5000/fits:1')).toMatchObject({ code: 0, stderr: '' });
+    } finally {
+      daemon.kill('SIGTERM');
+      await ended;
+      lab.run(['umount', '-l', small]);
+    }
+  });
 });
