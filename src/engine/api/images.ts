@@ -94,22 +94,29 @@ export async function create(context: ApiContext, request: ApiRequest): Promise<
   await stream.end();
 }
 
-/** `docker import --change`: the Dockerfile instructions that set configuration and need no build. */
-export function applyChanges(changes: readonly string[]): ImageRunConfig {
-  const config: ImageRunConfig = {};
+/** `docker import --change`, `docker commit --change`: the Dockerfile instructions that set configuration and need no build. */
+export function applyChanges(changes: readonly string[], base: ImageRunConfig = {}): ImageRunConfig {
+  const config: ImageRunConfig = { ...base };
+  let ownCommand = false;
   for (const change of changes) {
     const match = /^\s*([A-Za-z]+)\s+([^]*)$/.exec(change);
     const value = match?.[2]?.trim() ?? '';
     switch (match?.[1]?.toUpperCase()) {
       case 'CMD':
         config.Cmd = listOrShell(value);
+        ownCommand = true;
         break;
       case 'ENTRYPOINT':
         config.Entrypoint = listOrShell(value);
+        // The command that was there is meant for another program.
+        if (!ownCommand) config.Cmd = null;
         break;
-      case 'ENV':
-        config.Env = [...(config.Env ?? []), value.includes('=') ? value : value.replace(/\s+/, '=')];
+      case 'ENV': {
+        const variable = value.includes('=') ? value : value.replace(/\s+/, '=');
+        const name = `${variable.split('=', 1)[0] ?? ''}=`;
+        config.Env = [...(config.Env ?? []).filter((other) => !other.startsWith(name)), variable];
         break;
+      }
       case 'EXPOSE':
         config.ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(value.split(/\s+/).map((port) => [port.includes('/') ? port : `${port}/tcp`, {}])) };
         break;
@@ -131,7 +138,7 @@ export function applyChanges(changes: readonly string[]): ImageRunConfig {
         config.StopSignal = value;
         break;
       default:
-        throw new EngineError('invalid', 'CHANGE_INVALID', `${JSON.stringify(change)} is not a change that an import can make`, { hint: 'CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, USER, VOLUME, WORKDIR and STOPSIGNAL are' });
+        throw new EngineError('invalid', 'CHANGE_INVALID', `${JSON.stringify(change)} is not a change that can be made here`, { hint: 'CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, USER, VOLUME, WORKDIR and STOPSIGNAL are' });
     }
   }
   return config;

@@ -1,4 +1,5 @@
 import * as archive from './archive.ts';
+import { commit } from './commit.ts';
 import * as containers from './containers.ts';
 import type { ApiContext } from './context.ts';
 import * as exec from './exec.ts';
@@ -48,6 +49,7 @@ export const ROUTES: readonly Route<ApiContext>[] = [
   ['POST', '/exec/{id}/resize', exec.resize],
   ['GET', '/exec/{id}/json', exec.inspect],
 
+  ['POST', '/commit', commit],
   ['GET', '/images/json', images.list],
   ['POST', '/images/load', images.load],
   ['POST', '/images/create', images.create],

@@ -69,7 +69,7 @@ export async function writeArchive(files: Files, root: Root, path: string, sink:
   const pending: { path: string; name: string }[] = [{ path: start === '' ? '/' : start, name: name === '/' ? '.' : name }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const stat = root.lstat(next.path);
-    const member = describe(root, next.path, next.name, stat);
+    const member = describeMember(root, next.path, next.name, stat);
     if (member === undefined) continue;
     await sink.write(tarHeaderBlocks(member));
     if (stat.type === 'file') await writeContent(files, root, next.path, stat.sizeBytes, sink);
@@ -80,7 +80,8 @@ export async function writeArchive(files: Files, root: Root, path: string, sink:
   await sink.write(TAR_END);
 }
 
-function describe(root: Root, path: string, name: string, stat: FileStat): TarMember | undefined {
+/** Undefined for what an archive cannot hold. */
+export function describeMember(root: Root, path: string, name: string, stat: FileStat): TarMember | undefined {
   if (stat.type === 'socket' || stat.type === 'unknown') return undefined;
   const xattrs = new Map<string, Uint8Array>();
   if (stat.type === 'file' || stat.type === 'directory') {
@@ -105,8 +106,12 @@ function describe(root: Root, path: string, name: string, stat: FileStat): TarMe
   };
 }
 
-/** Exactly the promised length, whatever a running program does to the file meanwhile. */
 async function writeContent(files: Files, root: Root, path: string, sizeBytes: number, sink: ByteSink): Promise<void> {
+  for (const part of memberContent(files, root, path, sizeBytes)) await sink.write(part);
+}
+
+/** Exactly the promised length, whatever a running program does to the file meanwhile; then what fills the last block. */
+export function* memberContent(files: Files, root: Root, path: string, sizeBytes: number): Generator<Uint8Array> {
   const fd = root.open(path, 'read');
   try {
     for (let left = sizeBytes; left > 0; ) {
@@ -114,13 +119,13 @@ async function writeContent(files: Files, root: Root, path: string, sizeBytes: n
       const count = files.read(fd, chunk);
       const part = count === 0 ? chunk : chunk.subarray(0, count);
       left -= part.length;
-      await sink.write(part);
+      yield part;
     }
   } finally {
     files.close(fd);
   }
   const padding = tarPadding(sizeBytes);
-  if (padding.length > 0) await sink.write(padding);
+  if (padding.length > 0) yield padding;
 }
 
 /** Extracts a tar into a directory of the container. */

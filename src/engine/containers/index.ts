@@ -4,6 +4,7 @@
 export { readArchive, statPath, withFiles, writeArchive, type PathStat } from './archive.ts';
 export { connectAttach, pumpAttach, type AttachClient, type AttachStreams } from './attach.ts';
 export { parseBoundingSet } from './capabilities.ts';
+export { commitContainer } from './commit.ts';
 export { connectContainer, disconnectContainer } from './connect.ts';
 export { namesOf } from './container-names.ts';
 export { openCollection, type Container, type ContainerCollection } from './collection.ts';
@@ -19,6 +20,7 @@ export { logBound } from './log-lines.ts';
 export type { HealthState } from './health.ts';
 export { writeLogs, type LogRequest } from './logs.ts';
 export { checkContainerName } from './names.ts';
+export { mergeImage } from './merge-image.ts';
 export { parseCreateRequest } from './parse-create.ts';
 export { isLive, ZERO_TIME, type Attachment, type ContainerRecord } from './record.ts';
 export { recoverContainers, startByPolicy } from './recover.ts';

@@ -47,7 +47,8 @@ export function createRootfsStore(files: Files, paths: Paths, layers: LayerStore
 
 /** Lower layers by names relative to layers/, top first. Throws when one is missing or the list is too long for the kernel. */
 export function overlayOptions(diffIds: readonly string[], folder: string, layerFolder: (diffId: string) => string | undefined): string {
-  const lower = diffIds.map((diffId) => {
+  // The kernel takes no folder twice. A layer that comes again (empty ones do) hides all that its first occurrence had.
+  const lower = [...new Set(diffIds.toReversed())].toReversed().map((diffId) => {
     const name = layerFolder(diffId);
     if (name === undefined) throw new EngineError('internal', 'LAYER_MISSING', `layer ${diffId} is missing from the store`, { hint: 'load or pull the image again' });
     return `${name}/diff`;

@@ -207,6 +207,7 @@ describe('small things', () => {
   it('overlay options stay within a page', () => {
     const folders = (count: number) => Array.from({ length: count }, (_, index) => `sha256:${index}`);
     expect(overlayOptions(['sha256:a', 'sha256:b'], '/c', (id) => id.slice(7))).toBe('lowerdir=b/diff:a/diff,upperdir=/c/upper,workdir=/c/work');
+    expect(overlayOptions(['sha256:a', 'sha256:b', 'sha256:a', 'sha256:c', 'sha256:b'], '/c', (id) => id.slice(7))).toContain('lowerdir=b/diff:c/diff:a/diff,');
     expect(overlayOptions([], '/c', () => undefined)).toContain('lowerdir=/c/empty,');
     const folder = `/var/lib/minke/containers/${'0'.repeat(64)}`;
     expect(overlayOptions(folders(125), folder, () => '0123456789abcdef').length).toBeLessThan(4096);
