@@ -82,43 +82,60 @@ const compressed = await bytes(join(project, 'out', values.machine, listing.spli
  */
 async function mkosiRoot(mirror) {
   const root = join(work, 'mkosi-root');
-  const tools = 'mkosi,systemd-repart,systemd,erofs-utils,squashfs-tools,zstd,kmod,cpio,dosfstools,mtools,e2fsprogs,uidmap,debian-archive-keyring,ca-certificates,fdisk';
+  const tools = 'mkosi,systemd-repart,systemd,systemd-boot,systemd-ukify,erofs-utils,squashfs-tools,zstd,kmod,cpio,dosfstools,mtools,e2fsprogs,uidmap,debian-archive-keyring,ca-certificates,fdisk';
   await $`mmdebstrap --quiet --variant=apt --include=${tools} trixie ${root} ${mirror}`;
   return root;
 }
 
+/** The archives that our build takes packages from, in the place where mkosi lets a list of ours stand for its own. */
+async function sourcesTree(mirror, security) {
+  const stanza = (uri, suites) => `Types: deb\nURIs: ${uri}\nSuites: ${suites}\nComponents: main non-free-firmware\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n`;
+  const text = [stanza(mirror, 'trixie trixie-updates'), ...(security === undefined ? [] : [stanza(security, 'trixie-security')])].join('\n');
+  const folder = join(work, 'mkosi-root/sources/etc/apt/sources.list.d');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'mkosi.sources'), text);
+}
+
 /** mkosi wants to be at a real mount point, so the root becomes one, in a mount namespace of its own. */
-async function mkosi(root, mirror, packages) {
+async function mkosi(root, packages, words) {
   const script = join(work, 'mkosi.sh');
-  const words = ['--distribution', 'debian', '--release', 'trixie', '--local-mirror', mirror, '--repositories', 'non-free-firmware', '--format', 'disk', '--bootable', 'no', '--compress-output', 'zst'];
-  const quoted = [...words, ...packages.flatMap((name) => ['--package', name])].map((word) => `'${word}'`).join(' ');
+  const all = ['--distribution', 'debian', '--release', 'trixie', '--sandbox-tree', '/sources', '--format', 'disk', '--compress-output', 'zst', ...words];
+  const quoted = [...all, ...packages.flatMap((name) => ['--package', name])].map((word) => `'${word}'`).join(' ');
   await writeFile(script, `set -e
 mount --bind ${root} ${root}; cd ${root}
 mount --rbind /dev dev; mount --rbind /proc proc; mount --rbind /sys sys; mount -t tmpfs tmpfs run
 cat /etc/resolv.conf > etc/resolv.conf
-mkdir -p old work; pivot_root . old; umount -l old
+rm -rf work var/cache/mkosi root/.cache; mkdir -p old work; pivot_root . old; umount -l old
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb sh -c "cd /work && exec mkosi ${quoted} --output image --force build"
 `);
   return timed(['unshare', '--mount', '--propagation', 'private', 'sh', script]);
 }
 
-/** The Debian mirror of the host's own apt, which both use. */
-async function hostMirror() {
+/** The archives of the host's own apt, which both use. */
+async function hostArchives() {
   const { stdout } = await $`apt-get indextargets --format ${'$(REPO_URI)'} 'Created-By: Packages'`;
-  const uri = stdout.split('\n').find((line) => /\/debian\/?$/.test(line));
-  if (uri === undefined) throw new Error('the apt of this host names no Debian mirror');
-  return uri.replace(/\/$/, '');
+  const uris = [...new Set(stdout.split('\n').map((line) => line.replace(/\/$/, '')))];
+  const mirror = uris.find((uri) => uri.endsWith('/debian'));
+  if (mirror === undefined) throw new Error('the apt of this host names no Debian mirror');
+  return { mirror, security: uris.find((uri) => uri.endsWith('/debian-security')) };
 }
 
 if (values.mkosi) {
   // The numbered kernel comes with the one that depends on it, in the number of the day.
   const packages = image.packages.map(({ name }) => name).filter((name) => name !== 'jq' && !/^linux-image-\d/.test(name));
-  const mirror = await hostMirror();
+  const { mirror, security } = await hostArchives();
   const root = await mkosiRoot(mirror);
+  await sourcesTree(mirror, security);
   const version = (await $`chroot ${root} mkosi --version`).stdout.trim();
-  const result = await mkosi(root, mirror, packages);
-  const size = (await $`stat -L -c %s ${join(root, 'work', 'image.raw.zst')}`).stdout.trim();
-  note(`${version}, the same packages (tools at hand, no kernel, no boot loader)`, [result], `${megabytes(Number(size))} MB compressed; osbuild cold / mkosi: ${(cold.wall / result.wall).toFixed(2)} of the time, ${(cold.cpu / result.cpu).toFixed(2)} of the CPU`);
+  const variants = [
+    ['a bootable image: kernel, initrd, systemd-boot', ['--bootable', 'yes', '--bootloader', 'systemd-boot', '--package', 'systemd-boot']],
+    ['the root alone: no initrd, no boot loader', ['--bootable', 'no']],
+  ];
+  for (const [what, words] of variants) {
+    const result = await mkosi(root, packages, words);
+    const size = (await $`stat -L -c %s ${join(root, 'work', 'image.raw.zst')}`).stdout.trim();
+    note(`${version}, the same packages, tools at hand; ${what}`, [result], `${megabytes(Number(size))} MB compressed; osbuild cold / mkosi: ${(cold.wall / result.wall).toFixed(2)} of the time, ${(cold.cpu / result.cpu).toFixed(2)} of the CPU`);
+  }
 }
 
 console.log(`Machine: ${cpus().length} × ${cpus()[0].model.trim()}, Node.js ${process.versions.node}. Image: ${values.machine}, ${megabytes(compressed)} MB compressed.\n`);

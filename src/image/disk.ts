@@ -23,6 +23,8 @@ interface Content {
   filesystem: string;
   file: string;
   used: ByteRanges;
+  /** Of the used bytes, where it is known already. */
+  sha256?: string;
 }
 
 /** Data's is that of a larger file system, since it grows; a journal cannot be larger than a part of what is there now. */
@@ -38,7 +40,7 @@ export async function buildDisk(context: StepContext<'image/disk'>): Promise<voi
   checkFit(layout, [{ name: 'rootA', ...need }, { name: 'rootB', ...need }], `machines/${name}.yaml`);
   const contents: Content[] = [
     { partition: 'boot', filesystem: 'vfat', file: context.input('boot'), used: await fatUsed(context.input('boot')) },
-    { partition: 'rootA', filesystem: 'erofs', file: root, used: [{ start: 0, end: rootBytes }] },
+    { partition: 'rootA', filesystem: 'erofs', file: root, used: [{ start: 0, end: rootBytes }], sha256: context.digest('root') },
   ];
   const identity = factoryIdentity(name);
   for (const part of ['state', 'data'] as const) {
@@ -53,10 +55,10 @@ export async function buildDisk(context: StepContext<'image/disk'>): Promise<voi
     await disk.truncate(layout.sizeBytes);
     const ranges = await writeContents(context, disk, layout, contents);
     const report: DiskReport = { layout, mappedBytes: ranges.reduce((sum, { start, end }) => sum + end - start, 0), contents: [] };
-    for (const { partition: name_, filesystem, used } of contents) {
+    for (const { partition: name_, filesystem, used, sha256 } of contents) {
       const at = partition(layout, name_).startBytes;
       const moved = used.map(({ start, end }) => ({ start: start + at, end: end + at }));
-      report.contents.push({ partition: name_, filesystem, usedBytes: moved.reduce((sum, { start, end }) => sum + end - start, 0), sha256: await digest(disk, moved) });
+      report.contents.push({ partition: name_, filesystem, usedBytes: moved.reduce((sum, { start, end }) => sum + end - start, 0), sha256: sha256 ?? (await digest(disk, moved)) });
     }
     const mapped = await Promise.all(ranges.map(async (range) => ({ ...range, sha256: await digest(disk, [range]) })));
     await writeFile(context.output('disk.bmap'), encodeBmap({ imageBytes: layout.sizeBytes, ranges: mapped }));

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { openSync, readSync, closeSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import type { StepContext } from '../model/index.ts';
 import { indexTar } from './tar-index.ts';
+
+/** Runs while the root is packed by another program, which leaves this one idle. */
+export async function writeFingerprint(context: StepContext<'image/fingerprint'>): Promise<void> {
+  await writeFile(context.output('fingerprint.sha256'), fingerprint(context.input('rootfs')));
+}
 
 /** Lines of `sha256sum` for every regular file of a root, sorted by path: `cd / && sha256sum -c` checks a running device against it. */
 export function fingerprint(rootTar: string): string {

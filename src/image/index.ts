@@ -5,6 +5,7 @@ import type { Executors } from '../model/index.ts';
 import { buildBoot } from './boot.ts';
 import { describeImage } from './describe.ts';
 import { buildDisk } from './disk.ts';
+import { writeFingerprint } from './fingerprint.ts';
 import { buildInitrd } from './initrd.ts';
 import { buildSlot } from './slot.ts';
 
@@ -17,10 +18,11 @@ export { sizeReport, type SizeReport } from './size.ts';
 export { imageTools } from './tools.ts';
 
 /** Executors of this folder's steps, for the table of all. */
-export const imageExecutors: Pick<Executors, 'image/initrd' | 'image/slot' | 'image/boot' | 'image/disk' | 'image/describe'> = {
+export const imageExecutors: Pick<Executors, 'image/initrd' | 'image/slot' | 'image/boot' | 'image/disk' | 'image/fingerprint' | 'image/describe'> = {
   'image/initrd': { version: 1, run: buildInitrd },
   'image/slot': { version: 1, run: buildSlot },
   'image/boot': { version: 1, run: buildBoot },
   'image/disk': { version: 1, run: buildDisk },
+  'image/fingerprint': { version: 1, run: writeFingerprint },
   'image/describe': { version: 1, run: describeImage },
 };

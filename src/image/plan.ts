@@ -83,28 +83,38 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     inputs: { tools, root: { from: 'task', task: slot.id, output: 'root.erofs' }, boot: { from: 'task', task: boot.id, output: 'boot.vfat' } },
     result: 'files',
   };
+  const fingerprint: Task<'image/fingerprint'> = {
+    id: id('fingerprint'),
+    kind: 'image/fingerprint',
+    title: `fingerprint of ${name}`,
+    args: {},
+    inputs: { rootfs: fromTask(provided.rootfs) },
+    result: 'files',
+  };
   const describe: Task<'image/describe'> = {
     id: id('describe'),
     kind: 'image/describe',
     title: `manifest, SBOM and checksums of ${name}`,
     args: { name, machine: describedParts(machine), os, mode, imageName },
     inputs: {
-      rootfs: fromTask(provided.rootfs),
       packages: fromTask(provided.manifest),
       initrd: { from: 'task', task: initrd.id, output: 'initrd.json' },
       image: { from: 'task', task: disk.id, output: 'disk.img.zst' },
       bmap: { from: 'task', task: disk.id, output: 'disk.bmap' },
       layout: { from: 'task', task: disk.id, output: 'disk.json' },
+      fingerprint: { from: 'task', task: fingerprint.id, output: 'fingerprint.sha256' },
     },
     result: 'files',
   };
-  const papers = ['manifest.json', 'sbom.cdx.json', 'image.json', 'fingerprint.sha256', 'SHA256SUMS'];
+  const papers = ['manifest.json', 'sbom.cdx.json', 'image.json'].map((output) => ({ ref: { task: describe.id, output }, fileName: output }));
   return {
-    tasks: [initrd, slot, boot, disk, describe],
+    tasks: [initrd, slot, fingerprint, boot, disk, describe],
     artifacts: [
       { ref: { task: disk.id, output: 'disk.img.zst' }, fileName: `${imageName}.img.zst` },
       { ref: { task: disk.id, output: 'disk.bmap' }, fileName: `${imageName}.bmap` },
-      ...papers.map((output) => ({ ref: { task: describe.id, output }, fileName: output })),
+      ...papers,
+      { ref: { task: fingerprint.id, output: 'fingerprint.sha256' }, fileName: 'fingerprint.sha256' },
+      { ref: { task: describe.id, output: 'SHA256SUMS' }, fileName: 'SHA256SUMS' },
     ],
   };
 }

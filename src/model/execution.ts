@@ -26,6 +26,8 @@ export interface StepContext<K extends StepKind = StepKind> {
   epoch: number;
   /** Path of a single-file input, or of a tree input's folder. Read only. */
   input(name: string): string;
+  /** SHA-256 of a single-file input, which the store vouches for: what is named by it need not be read to learn it. */
+  digest(name: string): string;
   /** Paths of a `task-files` input by output name, or of a `sources` input by relative path. Read only. */
   inputs(name: string): Map<string, string>;
   /** Path where output `name` is to be written; whatever stands in the out folder afterwards is the result. */
@@ -34,6 +36,8 @@ export interface StepContext<K extends StepKind = StepKind> {
   tree(): string;
   /** Takes a verified blob of the store as output `name` without copying; false when the store does not have it. */
   adopt(name: string, sha256: string): Promise<boolean>;
+  /** Moves a file into the store as output `name`, whose SHA-256 the executor has seen for itself on these very bytes. */
+  deliver(name: string, file: string, sha256: string): Promise<void>;
   /** Where an unfinished download of this digest is kept between runs, locked against other processes. */
   partial(sha256: string): Promise<Partial>;
   /** Empty folder, removed after the task. */

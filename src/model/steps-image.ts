@@ -22,9 +22,11 @@ export interface ImageSteps {
   };
   /** Inputs: `root`, `boot`, `tools`. Outputs: disk.img.zst, disk.bmap, disk.json (`DiskReport` of src/image). */
   'image/disk': { name: string; disk: Machine['disk'] };
+  /** Inputs: `rootfs` (tar). Outputs: fingerprint.sha256. */
+  'image/fingerprint': Record<string, never>;
   /**
-   * Inputs: `rootfs`, `packages`, `initrd`, `image`, `bmap`, `layout`. Outputs: manifest.json, sbom.cdx.json, image.json,
-   * fingerprint.sha256, SHA256SUMS.
+   * Inputs: `packages`, `initrd`, `image`, `bmap`, `layout`, `fingerprint`. Outputs: manifest.json, sbom.cdx.json, image.json,
+   * SHA256SUMS.
    */
   'image/describe': {
     name: string;

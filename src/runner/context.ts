@@ -15,6 +15,8 @@ export interface ContextOptions {
   hostEnvironment: Record<string, string>;
   /** Single-file inputs and trees by input name, verified. */
   paths: Map<string, string>;
+  /** SHA-256 of single-file inputs by input name. */
+  digests: Map<string, string>;
   /** Collections by input name. */
   collections: Map<string, Map<string, string>>;
   /** Folder of this task alone: `out`, `scratch`, `tree` and sandbox roots are made in it. */
@@ -92,6 +94,11 @@ export async function makeContext(options: ContextOptions): Promise<TaskContext>
     args: task.args,
     epoch: options.epoch,
     input: single,
+    digest: (name) => {
+      const sha256 = options.digests.get(name);
+      if (sha256 === undefined) throw new Error(`the task ${task.id} has no single-file input called ${name}`);
+      return sha256;
+    },
     inputs: collection,
     output: (name) => join(out, name),
     tree: () => {
@@ -104,6 +111,7 @@ export async function makeContext(options: ContextOptions): Promise<TaskContext>
       adopted.set(name, { sha256, sizeBytes });
       return true;
     },
+    deliver: async (name, file, sha256) => void adopted.set(name, await options.blobs.take(file, sha256)),
     partial: async (sha256) => {
       const path = options.layout.partial(sha256);
       const release = await lockFile(`${path}.lock`, signal, () => log.line(`waiting for another build that loads ${sha256}`));

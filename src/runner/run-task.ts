@@ -28,8 +28,8 @@ export async function runTask(task: AnyTask, key: TaskKey, results: Map<string, 
   try {
     await mkdir(work, { recursive: true });
     await writeFile(join(work, 'owner'), await ownIdentity());
-    const { paths, collections } = await locateInputs(task, results, keys, options);
-    const { context, adopted } = await makeContext({ ...options, task, work, log, paths, collections });
+    const { paths, digests, collections } = await locateInputs(task, results, keys, options);
+    const { context, adopted } = await makeContext({ ...options, task, work, log, paths, digests, collections });
     const executor = options.executors[task.kind].run as Executor<StepKind>;
     await executor(context);
     options.signal.throwIfAborted();
@@ -71,11 +71,12 @@ async function placeTree(from: string, to: string): Promise<void> {
 
 interface Located {
   paths: Map<string, string>;
+  digests: Map<string, string>;
   collections: Map<string, Map<string, string>>;
 }
 
 async function locateInputs(task: AnyTask, results: Map<string, TaskResult>, keys: Map<string, TaskKey>, options: RunnerOptions): Promise<Located> {
-  const located: Located = { paths: new Map(), collections: new Map() };
+  const located: Located = { paths: new Map(), digests: new Map(), collections: new Map() };
   for (const [name, input] of Object.entries(task.inputs)) await locate(name, input, located, results, keys, options);
   return located;
 }
@@ -101,6 +102,7 @@ async function locate(name: string, input: Input, located: Located, results: Map
     const blob = result.files[input.output];
     if (!blob) throw new Error(`${input.task} made no output called ${input.output}`);
     located.paths.set(name, await verified(blob));
+    located.digests.set(name, blob.sha256);
   } else {
     const files = new Map<string, string>();
     for (const [output, blob] of Object.entries(result.files)) files.set(output, await verified(blob));

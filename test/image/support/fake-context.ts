@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, sandboxCommand, sandboxScript, type Mount } from '../../../src/exec/index.ts';
@@ -59,6 +60,11 @@ export function fakeContext<K extends StepKind>(
       if (typeof value !== 'string') throw new Error(`test: no input ${name}`);
       return value;
     },
+    digest: (name) => {
+      const value = files[name];
+      if (typeof value !== 'string') throw new Error(`test: no input ${name}`);
+      return createHash('sha256').update(readFileSync(value)).digest('hex');
+    },
     inputs: (name) => {
       const value = files[name];
       if (value === undefined || typeof value === 'string') throw new Error(`test: no inputs ${name}`);
@@ -67,6 +73,7 @@ export function fakeContext<K extends StepKind>(
     output: (name) => join(out, name),
     tree: () => out,
     adopt: refuse,
+    deliver: refuse,
     partial: refuse,
     scratch,
     signal,

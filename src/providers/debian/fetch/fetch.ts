@@ -1,4 +1,3 @@
-import { copyFile, rename, rm } from 'node:fs/promises';
 import { OsbuildError, type Executor, type LockedPackage, type StepContext } from '../../../model/index.ts';
 import type { HostApt } from '../apt/host.ts';
 import type { Archives } from '../apt/sources.ts';
@@ -82,7 +81,7 @@ async function fetchOne(
       return;
     }
     await download({ name: `${locked.name} ${locked.version}`, url, sizeBytes: locked.sizeBytes, sha256: locked.sha256 }, partial.path, { client, signal, retryDelaysMs: settings.retryDelaysMs, received });
-    await moveFile(partial.path, context.output(`${locked.sha256}.deb`));
+    await context.deliver(`${locked.sha256}.deb`, partial.path, locked.sha256);
     context.log(`${locked.name} ${locked.version} ${locked.architecture} ${locked.sizeBytes} bytes`);
   } finally {
     await partial.release();
@@ -96,16 +95,6 @@ export function lockGone(gone: LockedPackage[]): OsbuildError {
     hint: 'Run the build without --locked to take the versions of today, or `osbuild lock --update` to record them.',
     details: { gone: gone.map(({ name, version, architecture }) => ({ name, version, architecture })) },
   });
-}
-
-async function moveFile(from: string, to: string): Promise<void> {
-  try {
-    await rename(from, to);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
-    await copyFile(from, to);
-    await rm(from);
-  }
 }
 
 /** Address of a package on the mirror. */
