@@ -116,8 +116,12 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
     const id = `sha256:${sha256(configText)}`;
     const named = canonicalName(reference.digest === undefined ? reference : { ...reference, tag: undefined });
     const news = images.find(named)?.id !== id;
-    if (images.get(id) === undefined) {
-      await holding(`${named} ${formatPlatform(ours)}`, config.rootfs.diff_ids, async () => {
+    const key = `${named} ${formatPlatform(ours)}`;
+    if (images.get(id) !== undefined) {
+      // A daemon that was killed as soon as the image was there has left its hold.
+      await images.release((candidate) => candidate === key && !under.has(key));
+    } else {
+      await holding(key, config.rootfs.diff_ids, async () => {
         await bringLayers(repository, manifest, config, report, cancellation);
         await images.add(configText, []);
       });

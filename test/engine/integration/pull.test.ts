@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { imageConfig, sha256 } from '../support/docker-archive.ts';
@@ -16,9 +16,7 @@ c.pipe(u).pipe(c);for(const[a,b]of[[c,u],[u,c]])a.on('error',()=>b.destroy()).on
 
 /** Content that does not compress, the same each time. */
 function noise(sizeBytes: number, seed: string): Buffer {
-  const parts: Buffer[] = [];
-  for (let index = 0; index * 32 < sizeBytes; index += 1) parts.push(createHash('sha256').update(`${seed}${index}`).digest());
-  return Buffer.concat(parts).subarray(0, sizeBytes);
+  return createHash('shake256', { outputLength: sizeBytes }).update(seed).digest();
 }
 
 describe.skipIf(obstacle !== undefined)(`docker pull${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
@@ -258,6 +256,38 @@ describe.skipIf(obstacle !== undefined)(`docker pull${obstacle === undefined ? '
     expect(JSON.parse(readFileSync(`${lab.dataRoot}/images/holds.json`, 'utf8'))).toEqual({ holds: {} });
   });
 
+  it('is killed at random moments, and has the image whole or not at all', async () => {
+    const seeds = ['r1', 'r2', 'r3'];
+    const tars = seeds.map((seed) => tarOf(Array.from({ length: 150 }, (_, index) => tarFile(`${seed}/${index}`, noise(6000, `${seed}${index}`)))));
+    main.putImage('random', '1', [{ tar: base }, ...tars.map((tar) => ({ tar, blob: gzipSync(tar) }))], { config: imageConfig([base, ...tars]) });
+    main.fault = ({ url }) => (url.includes('/blobs/') ? { delayMs: 15 } : undefined);
+    const check = 'cat /r1/* /r2/* /r3/* | sha256sum';
+    const expected = sha256(Buffer.concat(seeds.flatMap((seed) => Array.from({ length: 150 }, (_, index) => index).sort((a, b) => (String(a) < String(b) ? -1 : 1)).map((index) => noise(6000, `${seed}${index}`)))));
+    let cut = 0;
+    const before = stored();
+    for (let round = 0; round < 8; round += 1) {
+      const pulling = pull('localhost:5000/random:1');
+      await new Promise((resolve) => setTimeout(resolve, 100 + ((round * 379) % 900)));
+      await lab.signalDaemon('SIGKILL');
+      if ((await pulling).code !== 0) cut += 1;
+      await lab.startDaemon();
+      expect(readdirSync(`${lab.dataRoot}/tmp`)).toEqual([]);
+      if (lab.docker('inspect', 'localhost:5000/random:1').code === 0) {
+        expect(lab.ok('run', '--rm', 'localhost:5000/random:1', 'sh', '-c', check)).toContain(expected);
+        lab.ok('rmi', 'localhost:5000/random:1');
+        expect(stored()).toBe(before);
+      }
+    }
+    expect(cut).toBeGreaterThan(0);
+    main.fault = () => undefined;
+    expect(await pull('localhost:5000/random:1')).toMatchObject({ code: 0, stderr: '' });
+    expect(lab.ok('run', '--rm', 'localhost:5000/random:1', 'sh', '-c', check)).toContain(expected);
+    lab.ok('rmi', 'localhost:5000/random:1');
+    expect(stored()).toBe(before);
+    expect(existsSync(`${lab.dataRoot}/damaged`)).toBe(false);
+    expect(JSON.parse(readFileSync(`${lab.dataRoot}/images/holds.json`, 'utf8'))).toEqual({ holds: {} });
+  }, 240_000);
+
   it('stops when the client goes; prune throws away what is left', async () => {
     const [one, two] = [big('gone-one'), big('gone-two')];
     const image = main.putImage('interrupted', '1', [{ tar: one }, { tar: two }], { config: imageConfig([one, two]) });
@@ -305,7 +335,8 @@ describe.skipIf(obstacle !== undefined)(`docker pull${obstacle === undefined ? '
     try {
       await waitFor(async () => (await docker('version')).code === 0);
       const plain = tarOf([tarFile('filler', Buffer.alloc(20_000_000, 1))]);
-      main.putImage('huge', 'sent', [{ tar: tarOf([tarFile('noise', noise(16_000_000, 'huge'))]) }]);
+      const config = main.putBlob(Buffer.from(imageConfig([base])));
+      main.putManifest('huge', 'sent', { schemaVersion: 2, config, layers: [{ digest: `sha256:${sha256(base)}`, size: 17_000_000 }] });
       main.putImage('huge', 'grown', [{ tar: big('first') }, { tar: plain, blob: gzipSync(plain), mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip' }]);
       expect((await docker('pull', 'localhost:5000/huge:sent')).stderr).toMatch(/no space left on device: the image has 17 MB compressed/);
       expect((await docker('pull', 'localhost:5000/huge:grown')).stderr).toContain('no space left on device');
