@@ -66,10 +66,14 @@ describe.skipIf(obstacle !== undefined)(`the daemon under load${obstacle === und
         expect((await lab.dockerAsync('run', '--rm', '--network', 'none', IMAGE, 'true')).code).toBe(0);
       }
     };
-    await round(50);
-    const before = residentKb();
-    await round(150);
-    expect(residentKb()).toBeLessThan(before + 1024);
+    // What leaks grows in every batch; a heap that takes one more page block for good does so in one of them.
+    const sizes: number[] = [];
+    for (let batch = 0; batch < 4; batch += 1) {
+      await round(50);
+      sizes.push(residentKb());
+    }
+    const growth = sizes.slice(1).map((size, index) => size - (sizes[index] ?? 0));
+    expect(Math.min(...growth), `resident kB after each batch: ${sizes.join(', ')}`).toBeLessThan(256);
     lab.ok('rm', '-f', id);
     await waitFor(() => leftovers(lab).length === 0);
   }, 300_000);
