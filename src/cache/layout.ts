@@ -9,7 +9,7 @@ import { join } from 'node:path';
  *   partial/<sha256>           unfinished downloads
  *   work/<pid>-<n>/            scratch of running tasks
  *   logs/<task>.log            the last log of each task
- *   last/<task>.json           the last key of each task, for `osbuild why`
+ *   last/<task>.json           the last key of each task and the one before, for `osbuild why`
  *   apt/                       private apt roots of the Debian provider
  */
 export class CacheLayout {

@@ -44,7 +44,7 @@ export class ResultStore {
   }
 }
 
-/** The last run of a task in a project, and what it was made of the time before. */
+/** What a task was made of in the last build of a project that wanted it, and the time before. */
 export interface LastRun {
   key: string;
   ingredients: KeyIngredients;
@@ -57,8 +57,8 @@ export async function readLastRun(layout: CacheLayout, project: string, task: st
 
 export async function writeLastRun(layout: CacheLayout, project: string, task: string, run: TaskKey): Promise<void> {
   const last = await readLastRun(layout, project, task);
-  const before = last?.key === run.key ? last.before : (last?.ingredients ?? null);
-  await writeFileAtomic(layout.last(project, task), canonicalJson({ ...run, before }));
+  if (last?.key === run.key) return;
+  await writeFileAtomic(layout.last(project, task), canonicalJson({ ...run, before: last?.ingredients ?? null }));
 }
 
 /** A JSON file of ours, or null when it is missing or was damaged: both mean "make it again". */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { OsbuildError, type Emit, type Machine, type RecipeSource } from '../model/index.ts';
 import { eventually, openLink, output, type Board, type BoardLink } from './board.ts';
-import { cutPowerWhileWriting, afterPowerCut, powerOffChecks } from './checks/power.ts';
+import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
 import { accessChecks } from './checks/access.ts';
 import type { BootCheck } from './checks/check.ts';
 import { diskChecks } from './checks/disk.ts';
@@ -74,15 +74,17 @@ export interface BootTimes {
 interface Stage {
   name: string;
   checks: readonly BootCheck[];
-  finish?(board: Board): Promise<string | void>;
+  finish?: BootCheck;
 }
 
 export const bootStages = ['first boot', 'second boot', 'after a power cut'] as const;
 
 /** Names of all results of a boot test, in order; known before anything runs. */
 export function bootCheckNames(recipes: readonly RecipeSource[], mode: 'development' | 'production'): string[] {
-  return stages(recipes, mode).flatMap((stage) => [comesUp(stage.name), ...stage.checks.map(({ name }) => name)]);
+  return stages(recipes, mode).flatMap((stage) => [comesUp(stage.name), ...named(stage).map(({ name }) => name)]);
 }
+
+const named = (stage: Stage): BootCheck[] => [...stage.checks, ...(stage.finish ? [stage.finish] : [])];
 
 const comesUp = (stage: string): string => `${stage}: the board comes up and lets the configured key in`;
 
@@ -92,13 +94,16 @@ function stages(recipes: readonly RecipeSource[], mode: 'development' | 'product
     {
       name: first,
       checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks],
-      finish: async (board) => {
-        await leaveMarks(board);
-        await board.sh('systemctl reboot').catch(() => undefined); // the connection may go before the answer comes
-        await board.emulator().waitForEnd(180_000 * board.scale, 'the restart');
+      finish: {
+        name: `${first}: the board restarts when it is told to`,
+        run: async (board) => {
+          await leaveMarks(board);
+          await board.sh('systemctl reboot').catch(() => undefined); // the connection may go before the answer comes
+          await board.emulator().waitForEnd(180_000 * board.scale, 'the restart');
+        },
       },
     },
-    { name: second, checks: [...persistenceChecks(second), returningContainer(second), usableImage(second)], finish: cutPowerWhileWriting },
+    { name: second, checks: [...persistenceChecks(second), returningContainer(second), usableImage(second)], finish: powerCut },
     { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), returningContainer(third), usableImage(third), ...powerOffChecks] },
   ];
 }
@@ -163,7 +168,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
     for (const [index, stage] of stages(options.recipes, options.mode).entries()) {
       const recorder = recordInto(report, { machineName, emit, signal });
       if (!reachable) {
-        for (const name of [comesUp(stage.name), ...stage.checks.map((check) => check.name)]) recorder.fail(name, 'not reached: an earlier boot failed');
+        for (const name of [comesUp(stage.name), ...named(stage).map((check) => check.name)]) recorder.fail(name, 'not reached: an earlier boot failed');
         continue;
       }
       const consoleLog = join(work, `console-${index + 1}.log`);
@@ -209,20 +214,11 @@ async function runStage(stage: Stage, { board, link, recorder, report, started }
     return `SSH after ${times?.sshSeconds} s (${times?.sshCpuSeconds} CPU s), engine after ${times?.engineSeconds ?? '-'} s (${times?.engineCpuSeconds ?? '-'} CPU s)`;
   }, () => board.emulator().console.tail(25).join('\n'));
   if (!up) {
-    for (const { name } of stage.checks) recorder.fail(name, 'not reached: the board did not come up');
+    for (const { name } of named(stage)) recorder.fail(name, 'not reached: the board did not come up');
     return false;
   }
-  for (const check of stage.checks) await recorder.check(check.name, () => check.run(board));
-  if (!stage.finish) return true;
-  try {
-    await stage.finish(board);
-    return true;
-  } catch (error) {
-    if (board.signal.aborted) throw error;
-    // The next stage's first result says why it could not be reached.
-    recorder.note(`${stage.name}: ${error instanceof Error ? error.message : String(error)}`);
-    return stage.name === bootStages[1]; // a power cut needs no cooperation
-  }
+  for (const check of named(stage)) await recorder.check(check.name, () => check.run(board));
+  return true;
 }
 
 async function measureBoot(boot: string, board: Board, started: number): Promise<BootTimes> {
@@ -243,7 +239,6 @@ interface Recorder {
   /** Runs one check and records its result under its name. Returns whether it passed. */
   check(name: string, run: () => Promise<string | void>, more?: () => string): Promise<boolean>;
   fail(name: string, detail: string): void;
-  note(message: string): void;
 }
 
 function recordInto(report: BootTestReport, { machineName, emit, signal }: { machineName: string; emit: Emit; signal: AbortSignal }): Recorder {
@@ -267,7 +262,6 @@ function recordInto(report: BootTestReport, { machineName, emit, signal }: { mac
       }
     },
     fail: (name, detail) => record({ name, outcome: 'failed', durationMs: 0, detail }),
-    note: (message) => emit({ type: 'notice', level: 'warning', code: 'BOOT_TEST', message }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { removeAbandonedWork, type ResultStore, type TaskResult } from '../cache/index.ts';
+import { removeAbandonedWork, writeLastRun, type ResultStore, type TaskResult } from '../cache/index.ts';
 import type { Graph, TaskKey } from '../graph/index.ts';
 import { OsbuildError, type AnyTask, type LogExcerpt } from '../model/index.ts';
 import { logTail } from './context.ts';
@@ -89,6 +89,8 @@ async function runOnce(graph: Graph, keys: Map<string, TaskKey>, targets: readon
   }
   if (options.signal.aborted) throw new OsbuildError('OSB_CANCELLED', 'cancelled', { hint: 'finished tasks are kept; the next run continues from here' });
   if (failure !== undefined) throw failure;
+  // Those that did not run belong to this build as well; a full disk must not fail a build that wants nothing made.
+  for (const [id, key] of keys) await writeLastRun(options.layout, options.project, id, key).catch(() => undefined);
   return results;
 }
 

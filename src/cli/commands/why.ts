@@ -42,9 +42,9 @@ export const why: Command = {
 };
 
 function reasonsFor(last: LastRun | null, now: TaskKey, missing: boolean): string[] {
-  if (!last) return [missing ? 'it has not run yet for this project' : 'its result was made for another project'];
+  if (!last) return [missing ? 'this project has not been built with it yet' : 'this project has not been built with it yet, but another one has'];
   if (last.key !== now.key) return whyDifferent(last.ingredients, now.ingredients);
   if (missing) return ['its result was pruned, or damaged'];
-  if (!last.before) return ['nothing changed since it ran, once'];
-  return ['nothing changed since it ran; then it ran because of:', ...whyDifferent(last.before, last.ingredients).map((reason) => `  ${reason}`)];
+  if (!last.before) return ['nothing changed since this project was first built with it'];
+  return ['nothing changed; what changed it last:', ...whyDifferent(last.before, last.ingredients).map((reason) => `  ${reason}`)];
 }
