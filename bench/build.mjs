@@ -69,8 +69,11 @@ note('one file of one recipe changed', await repeat(runs, async (i) => {
   return build();
 }));
 const before = await downloaded();
-await writeFile(recipe, (await readFile(recipe, 'utf8')).replace('debian: []', 'debian: [jq]'));
-note('one package added (jq)', [await build()], `${megabytes((await downloaded()) - before)} MB downloaded`);
+await writeFile(recipe, (await readFile(recipe, 'utf8')).replace('debian: []', 'debian: [htop]'));
+const added = await build();
+const more = (await downloaded()) - before;
+if (more === 0) throw new Error('htop has become part of the image: add another package here');
+note('one package added (htop)', [added], `${(more / 1e6).toFixed(1)} MB downloaded`);
 
 const image = JSON.parse(await readFile(join(project, 'out', values.machine, 'manifest.json'), 'utf8'));
 const { stdout: listing } = await $`ls ${join(project, 'out', values.machine)}`;

@@ -2,7 +2,8 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { diskError, isMissing, sha256File, temporaryName } from './file.ts';
+import { diskError, isMissing, temporaryName } from './file.ts';
+import { sha256File } from './hashing.ts';
 import type { CacheLayout } from './layout.ts';
 
 export interface BlobInfo {

@@ -2,7 +2,8 @@
 // Owns: the cache folder and its layout.
 // Must not: know what tasks do, or read the environment to find its folder.
 export { BlobStore, type BlobInfo } from './blobs.ts';
-export { diskError, isMissing, sha256File, temporaryName, writeFileAtomic } from './file.ts';
+export { diskError, isMissing, temporaryName, writeFileAtomic } from './file.ts';
+export { sha256File, type ByteRange } from './hashing.ts';
 export { CacheLayout } from './layout.ts';
 export { lockFile, ownIdentity } from './lock.ts';
 export { cacheUsage, pruneCache, removeAbandonedWork, type CacheUsage, type Pruned } from './prune.ts';

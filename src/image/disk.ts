@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { open, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '../model/index.ts';
@@ -43,30 +42,41 @@ export async function buildDisk(context: StepContext<'image/disk'>): Promise<voi
     { partition: 'rootA', filesystem: 'erofs', file: root, used: [{ start: 0, end: rootBytes }], sha256: context.digest('root') },
   ];
   const identity = factoryIdentity(name);
-  for (const part of ['state', 'data'] as const) {
+  const makeEmpty = async (part: 'state' | 'data'): Promise<Content> => {
     const image = `${part}.ext4`;
     const uuid = part === 'state' ? identity.stateUuid : identity.dataUuid;
     const { sizeBytes } = partition(layout, part);
     await makeExt4(context, { folder: context.scratch, image, sizeBytes, label: `minke-${part}`, uuid, journalMebibytes: journalMebibytes(part, sizeBytes) });
-    contents.push({ partition: part, filesystem: 'ext4', file: join(context.scratch, image), used: await ext4Used(context, context.scratch, image) });
-  }
+    return { partition: part, filesystem: 'ext4', file: join(context.scratch, image), used: await ext4Used(context, context.scratch, image) };
+  };
+  contents.push(...(await Promise.all([makeEmpty('state'), makeEmpty('data')])));
   const disk = await open(join(context.scratch, 'disk.img'), 'w+');
   try {
     await disk.truncate(layout.sizeBytes);
     const ranges = await writeContents(context, disk, layout, contents);
-    const report: DiskReport = { layout, mappedBytes: ranges.reduce((sum, { start, end }) => sum + end - start, 0), contents: [] };
-    for (const { partition: name_, filesystem, used, sha256 } of contents) {
-      const at = partition(layout, name_).startBytes;
-      const moved = used.map(({ start, end }) => ({ start: start + at, end: end + at }));
-      report.contents.push({ partition: name_, filesystem, usedBytes: moved.reduce((sum, { start, end }) => sum + end - start, 0), sha256: sha256 ?? (await digest(disk, moved)) });
-    }
-    const mapped = await Promise.all(ranges.map(async (range) => ({ ...range, sha256: await digest(disk, [range]) })));
-    await writeFile(context.output('disk.bmap'), encodeBmap({ imageBytes: layout.sizeBytes, ranges: mapped }));
-    await writeFile(context.output('disk.json'), `${JSON.stringify(report, null, 2)}\n`);
+    const pack = context.tool({ argv: ['zstd', '-q', '-3', '-T0', '/scratch/disk.img', '-o', '/out/disk.img.zst'], mounts: { '/scratch': { path: context.scratch } } });
+    await Promise.all([pack, describeDisk(context, layout, contents, ranges)]);
   } finally {
     await disk.close();
   }
-  await context.tool({ argv: ['zstd', '-q', '-3', '-T0', '/scratch/disk.img', '-o', '/out/disk.img.zst'], mounts: { '/scratch': { path: context.scratch } } });
+}
+
+/** Writes the block map and disk.json. */
+async function describeDisk(context: StepContext<'image/disk'>, layout: DiskLayout, contents: readonly Content[], ranges: ByteRanges): Promise<void> {
+  const image = join(context.scratch, 'disk.img');
+  const report: DiskReport = { layout, mappedBytes: ranges.reduce((sum, { start, end }) => sum + end - start, 0), contents: [] };
+  const known = new Map<string, string>();
+  for (const { partition: name, filesystem, used, ...content } of contents) {
+    const at = partition(layout, name).startBytes;
+    const moved = used.map(({ start, end }) => ({ start: start + at, end: end + at }));
+    const sha256 = content.sha256 ?? (await context.sha256(image, moved));
+    report.contents.push({ partition: name, filesystem, usedBytes: moved.reduce((sum, { start, end }) => sum + end - start, 0), sha256 });
+    const [only] = moved;
+    if (only && moved.length === 1) known.set(`${only.start}-${only.end}`, sha256);
+  }
+  const mapped = await Promise.all(ranges.map(async (range) => ({ ...range, sha256: known.get(`${range.start}-${range.end}`) ?? (await context.sha256(image, [range])) })));
+  await writeFile(context.output('disk.bmap'), encodeBmap({ imageBytes: layout.sizeBytes, ranges: mapped }));
+  await writeFile(context.output('disk.json'), `${JSON.stringify(report, null, 2)}\n`);
 }
 
 /** Writes everything to its place and returns the ranges that were written, in whole blocks. */
@@ -108,12 +118,6 @@ async function eachChunk(source: FileHandle, range: { start: number; end: number
     await use(buffer.subarray(0, bytesRead), position);
     position += bytesRead;
   }
-}
-
-async function digest(disk: FileHandle, ranges: ByteRanges): Promise<string> {
-  const hash = createHash('sha256');
-  for (const range of ranges) await eachChunk(disk, range, async (chunk) => void hash.update(chunk));
-  return hash.digest('hex');
 }
 
 async function fatUsed(file: string): Promise<ByteRanges> {

@@ -9,7 +9,7 @@ export interface PlannedImage {
 }
 
 /** Measured against zstd in docs/decisions: less CPU at every boot for a somewhat larger slot. */
-const rootCompression = 'lz4hc,level=6';
+const rootCompression = 'lz4hc,level=3';
 const initrdFolder = 'initrd/';
 /** systemd-boot leaves word of the disk it started from in an EFI variable. */
 const loaderModules: Record<Machine['boot']['method'], string[]> = { 'systemd-boot': ['efivarfs'], 'u-boot': [] };
@@ -88,7 +88,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     kind: 'image/fingerprint',
     title: `fingerprint of ${name}`,
     args: {},
-    inputs: { rootfs: fromTask(provided.rootfs) },
+    inputs: { rootfs: fromTask(provided.rootfs), ...(provided.digests ? { digests: fromTask(provided.digests) } : {}) },
     result: 'files',
   };
   const describe: Task<'image/describe'> = {

@@ -38,6 +38,8 @@ export interface StepContext<K extends StepKind = StepKind> {
   adopt(name: string, sha256: string): Promise<boolean>;
   /** Moves a file into the store as output `name`, whose SHA-256 the executor has seen for itself on these very bytes. */
   deliver(name: string, file: string, sha256: string): Promise<void>;
+  /** SHA-256 of a file, or of ranges of its bytes one after the other, counted beside whatever else goes on. */
+  sha256(file: string, ranges?: ReadonlyArray<{ start: number; end: number }>): Promise<string>;
   /** Where an unfinished download of this digest is kept between runs, locked against other processes. */
   partial(sha256: string): Promise<Partial>;
   /** Empty folder, removed after the task. */

@@ -36,6 +36,8 @@ export interface ProvidedRoot {
   tasks: AnyTask[];
   /** tar: the complete root filesystem, owners, modes and capabilities in its headers. */
   rootfs: OutputRef;
+  /** JSON: path → SHA-256 of those files of the root that the provider has hashed already; a path has no slash in front. */
+  digests?: OutputRef;
   /** The kernel program as the boot loader loads it. */
   kernel: OutputRef;
   /** tar: device trees below their vendor folders, empty where the board has none. */

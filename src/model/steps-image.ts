@@ -22,7 +22,7 @@ export interface ImageSteps {
   };
   /** Inputs: `root`, `boot`, `tools`. Outputs: disk.img.zst, disk.bmap, disk.json (`DiskReport` of src/image). */
   'image/disk': { name: string; disk: Machine['disk'] };
-  /** Inputs: `rootfs` (tar). Outputs: fingerprint.sha256. */
+  /** Inputs: `rootfs` (tar), `digests` if the provider has any (JSON). Outputs: fingerprint.sha256. */
   'image/fingerprint': Record<string, never>;
   /**
    * Inputs: `packages`, `initrd`, `image`, `bmap`, `layout`, `fingerprint`. Outputs: manifest.json, sbom.cdx.json, image.json,

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { lockFile, type BlobInfo, type BlobStore, type CacheLayout } from '../cache/index.ts';
+import { lockFile, sha256File, type BlobInfo, type BlobStore, type CacheLayout } from '../cache/index.ts';
 import { run, sandboxCommand, sandboxScript, stream, topLevel } from '../exec/index.ts';
 import type { AnyTask, BuildEvent, StepContext, StepKind, Task, ToolCommand } from '../model/index.ts';
 import type { TaskLog } from './log.ts';
@@ -13,7 +13,7 @@ export interface ContextOptions {
   epoch: number;
   /** Environment of host programs: PATH, HOME and proxies, nothing else. */
   hostEnvironment: Record<string, string>;
-  /** Single-file inputs and trees by input name, verified. */
+  /** Single-file inputs and trees by input name. */
   paths: Map<string, string>;
   /** SHA-256 of single-file inputs by input name. */
   digests: Map<string, string>;
@@ -112,6 +112,7 @@ export async function makeContext(options: ContextOptions): Promise<TaskContext>
       return true;
     },
     deliver: async (name, file, sha256) => void adopted.set(name, await options.blobs.take(file, sha256)),
+    sha256: sha256File,
     partial: async (sha256) => {
       const path = options.layout.partial(sha256);
       const release = await lockFile(`${path}.lock`, signal, () => log.line(`waiting for another build that loads ${sha256}`));

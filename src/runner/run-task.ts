@@ -28,10 +28,21 @@ export async function runTask(task: AnyTask, key: TaskKey, results: Map<string, 
   try {
     await mkdir(work, { recursive: true });
     await writeFile(join(work, 'owner'), await ownIdentity());
-    const { paths, digests, collections } = await locateInputs(task, results, keys, options);
-    const { context, adopted } = await makeContext({ ...options, task, work, log, paths, digests, collections });
-    const executor = options.executors[task.kind].run as Executor<StepKind>;
-    await executor(context);
+    const { paths, digests, collections, blobs } = locateInputs(task, results, keys, options);
+    const damaged = new AbortController();
+    const { context, adopted } = await makeContext({ ...options, signal: AbortSignal.any([options.signal, damaged.signal]), task, work, log, paths, digests, collections });
+    // Inputs are hashed while the task reads them already: its result counts only if all of them are what they should be.
+    const checked = checkInputs(blobs, options).catch((error: unknown) => {
+      damaged.abort();
+      return error;
+    });
+    try {
+      await (options.executors[task.kind].run as Executor<StepKind>)(context);
+    } catch (error) {
+      throw (await checked) ?? error;
+    }
+    const damage = await checked;
+    if (damage !== null) throw damage;
     options.signal.throwIfAborted();
     const files = await collectOutputs(join(work, 'out'), adopted, options);
     if (task.result === 'tree') await placeTree(join(work, 'tree'), options.layout.tree(key.key));
@@ -73,15 +84,17 @@ interface Located {
   paths: Map<string, string>;
   digests: Map<string, string>;
   collections: Map<string, Map<string, string>>;
+  /** Every blob among the inputs, with the task that made it. */
+  blobs: Array<{ sha256: string; task: string; key: TaskKey }>;
 }
 
-async function locateInputs(task: AnyTask, results: Map<string, TaskResult>, keys: Map<string, TaskKey>, options: RunnerOptions): Promise<Located> {
-  const located: Located = { paths: new Map(), digests: new Map(), collections: new Map() };
-  for (const [name, input] of Object.entries(task.inputs)) await locate(name, input, located, results, keys, options);
+function locateInputs(task: AnyTask, results: Map<string, TaskResult>, keys: Map<string, TaskKey>, options: RunnerOptions): Located {
+  const located: Located = { paths: new Map(), digests: new Map(), collections: new Map(), blobs: [] };
+  for (const [name, input] of Object.entries(task.inputs)) locate(name, input, located, results, keys, options);
   return located;
 }
 
-async function locate(name: string, input: Input, located: Located, results: Map<string, TaskResult>, keys: Map<string, TaskKey>, options: RunnerOptions): Promise<void> {
+function locate(name: string, input: Input, located: Located, results: Map<string, TaskResult>, keys: Map<string, TaskKey>, options: RunnerOptions): void {
   if (input.from === 'sources') {
     located.collections.set(name, new Map(input.files.map((file) => [file.path, join(input.root, file.path)])));
     return;
@@ -89,23 +102,34 @@ async function locate(name: string, input: Input, located: Located, results: Map
   const result = results.get(input.task);
   const key = keys.get(input.task);
   if (!result || !key) throw new Error(`${input.task} has no result yet`);
-  const verified = async (blob: BlobInfo): Promise<string> => {
-    if (!(await options.blobs.verify(blob.sha256))) {
-      await options.results.drop(key.key);
-      throw new DamagedInput(input.task);
-    }
-    return options.blobs.path(blob.sha256);
+  const use = ({ sha256 }: BlobInfo): string => {
+    located.blobs.push({ sha256, task: input.task, key });
+    return options.blobs.path(sha256);
   };
   if (input.from === 'tree') {
     located.paths.set(name, options.layout.tree(key.key));
   } else if (input.from === 'task') {
     const blob = result.files[input.output];
     if (!blob) throw new Error(`${input.task} made no output called ${input.output}`);
-    located.paths.set(name, await verified(blob));
+    located.paths.set(name, use(blob));
     located.digests.set(name, blob.sha256);
   } else {
-    const files = new Map<string, string>();
-    for (const [output, blob] of Object.entries(result.files)) files.set(output, await verified(blob));
-    located.collections.set(name, files);
+    located.collections.set(name, new Map(Object.entries(result.files).map(([output, blob]) => [output, use(blob)])));
   }
+}
+
+const checksAtOnce = 4;
+
+/** Throws DamagedInput when a blob is not what its name says, and has its task run again next time. */
+async function checkInputs(blobs: Located['blobs'], options: RunnerOptions): Promise<null> {
+  const waiting = [...blobs];
+  const check = async (): Promise<void> => {
+    for (let blob = waiting.shift(); blob !== undefined; blob = waiting.shift()) {
+      if (await options.blobs.verify(blob.sha256)) continue;
+      await options.results.drop(blob.key.key);
+      throw new DamagedInput(blob.task);
+    }
+  };
+  await Promise.all(Array.from({ length: checksAtOnce }, check));
+  return null;
 }

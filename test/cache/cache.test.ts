@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { BlobStore, cacheUsage, CacheLayout, lockFile, ownIdentity, pruneCache, removeAbandonedWork, ResultStore, sha256File } from '../../src/cache/index.ts';
 
@@ -96,4 +97,28 @@ test('an exported artifact is a file of its own', async () => {
   await blobs.export(sha256, target);
   await writeFile(target, 'changed by its owner');
   expect(await sha256File(blobs.path(sha256))).toBe(sha256);
+});
+
+describe('hashes', () => {
+  const bytes = randomBytes(9_000_001);
+  const of = (...parts: Buffer[]): string => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex');
+
+  test('of a large file, of ranges of it, of a small and of an empty one are what the library says', async () => {
+    const large = join(folder, 'large');
+    await writeFile(large, bytes);
+    const ranges = [{ start: 5_000_000, end: 9_000_001 }, { start: 1, end: 3_000_000 }];
+    expect(await Promise.all([sha256File(large), sha256File(large, ranges), sha256File(large, [{ start: 7, end: 90 }, { start: 0, end: 0 }])])).toEqual([
+      of(bytes),
+      of(bytes.subarray(5_000_000), bytes.subarray(1, 3_000_000)),
+      of(bytes.subarray(7, 90)),
+    ]);
+    await writeFile(join(folder, 'empty'), '');
+    expect(await sha256File(join(folder, 'empty'))).toBe(of());
+  });
+
+  test('a file that is gone, or no file at all, is an error with its code, in a thread as well', async () => {
+    await expect(sha256File(join(folder, 'gone'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(sha256File(join(folder, 'gone'), [{ start: 0, end: 1e9 }])).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(sha256File(folder, [{ start: 0, end: 1e9 }])).rejects.toMatchObject({ code: 'EISDIR' });
+  });
 });

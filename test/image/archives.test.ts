@@ -49,6 +49,8 @@ describe.each(['pax', 'gnu'])('a root in a tar of format %s', (format) => {
     const list = join(folder, 'list');
     writeFileSync(list, fingerprint(tar));
     expect(spawnSync('sha256sum', ['--check', '--strict', '--quiet', list], { cwd: join(folder, 'root'), encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '' });
+    const known = new Map([['usr/program', 'f'.repeat(64)]]);
+    expect(fingerprint(tar, known).split('\n').filter((line) => !fingerprint(tar).includes(line))).toEqual([`${'f'.repeat(64)}  usr/program`]);
     writeFileSync(list, fingerprint(tar).replace(/^./, '0'));
     expect(spawnSync('sha256sum', ['--check', '--quiet', list], { cwd: join(folder, 'root') }).status).toBe(1);
   });

@@ -77,6 +77,7 @@ export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engin
   return {
     tasks,
     rootfs: { task: id('root'), output: 'rootfs.tar' },
+    digests: { task: id('root'), output: 'digests.json' },
     kernel: { task: id('kernel'), output: 'vmlinuz' },
     deviceTrees: { task: id('kernel'), output: 'device-trees.tar' },
     bootLoader: { task: id('boot-loader'), output: 'boot-loader.tar' },
@@ -105,7 +106,9 @@ function finishTask({ machine, recipes, mode, os }: ImageRequest, id: (part: str
     },
     inputs: {
       files: from('files', 'files.tar'),
+      'files-digests': from('files', 'files.tar.digests'),
       modules: from('kernel', 'modules.tar'),
+      'modules-digests': from('kernel', 'modules.tar.digests'),
       databases: from('databases', 'databases.tar'),
       control: from('files', 'control.json'),
       'packages:root': from('files', 'packages.json'),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sha256File } from '../../../src/cache/index.ts';
 import { run, sandboxCommand, sandboxScript, type Mount } from '../../../src/exec/index.ts';
 import type { StepArgs, StepContext, StepKind, ToolCommand } from '../../../src/model/index.ts';
 
@@ -74,6 +75,7 @@ export function fakeContext<K extends StepKind>(
     tree: () => out,
     adopt: refuse,
     deliver: refuse,
+    sha256: sha256File,
     partial: refuse,
     scratch,
     signal,

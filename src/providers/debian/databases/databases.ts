@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Executor, StepContext } from '../../../model/index.ts';
-import { addTar, exists, extractTree, listFolder, putFile, putLink, readFolder, readText, writeTree, type RootTree, type TreeNode } from '../tar/index.ts';
+import { addTar, deliverTree, exists, extractTree, listFolder, putFile, putLink, readFolder, readText, type RootTree, type TreeNode } from '../tar/index.ts';
 import { authorityFiles, certificateNames } from './certificates.ts';
 
 type Context = StepContext<'debian/databases'>;
@@ -20,7 +20,7 @@ export const databases: Executor<'debian/databases'> = async (context) => {
   await addHardwareDatabase(context, tree, made);
   await addCertificates(context, tree, made);
   await addLibraryCache(context, tree, made);
-  await writeTree(made, context.output('databases.tar'), context.epoch);
+  await deliverTree(context, 'databases.tar', made);
 };
 
 /** A recipe's source file (`files/etc/x`) as a path of the image. */

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { OsbuildError, type Executor, type PackageManifest, type StepContext } from '../../../model/index.ts';
-import { addTar, exists, listFolder, newEntry, putFile, putFolder, putLink, readText, writeTree, type RootTree } from '../tar/index.ts';
+import { addTar, addTarWithDigests, deliverTree, digestsOf, exists, listFolder, newEntry, putFile, putFolder, putLink, readText, type KnownDigests, type RootTree } from '../tar/index.ts';
 import type { PackageControl } from '../unpack/deb.ts';
 import { uncoveredScripts } from '../checks/coverage.ts';
 import { accountFiles, applySysusers, parseAccounts, type Accounts, type SysusersLine } from './accounts.ts';
@@ -16,7 +16,12 @@ type Context = StepContext<'debian/finish'>;
 export const finish: Executor<'debian/finish'> = async (context) => {
   const { args, epoch } = context;
   const tree: RootTree = new Map();
-  for (const input of ['files', 'modules', 'databases']) if (input in context.task.inputs) addTar(tree, context.input(input));
+  const known: KnownDigests = new Map();
+  for (const input of ['files', 'modules', 'databases']) {
+    if (!(input in context.task.inputs)) continue;
+    if (`${input}-digests` in context.task.inputs) await addTarWithDigests(tree, known, context.input(input), context.input(`${input}-digests`));
+    else addTar(tree, context.input(input));
+  }
   const control = JSON.parse(await readFile(context.input('control'), 'utf8')) as PackageControl[];
 
   applyPackageDefaults(tree, control);
@@ -49,7 +54,8 @@ export const finish: Executor<'debian/finish'> = async (context) => {
   // Without an entry of its own mkfs.erofs makes the root folder writable for everyone.
   tree.set('', { entry: newEntry('', 'folder', { mtime: epoch }), content: null });
   const totalBytes = [...tree.values()].reduce((sum, { entry }) => sum + entry.sizeBytes, 0);
-  await writeTree(tree, context.output('rootfs.tar'), epoch, (doneBytes) => context.progress(doneBytes, totalBytes, 'bytes'));
+  await deliverTree(context, 'rootfs.tar', tree, (doneBytes) => context.progress(doneBytes, totalBytes, 'bytes'));
+  await writeFile(context.output('digests.json'), JSON.stringify(digestsOf(tree, known)));
   await writeFile(context.output('manifest.json'), manifestText);
 };
 

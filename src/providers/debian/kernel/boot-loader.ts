@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { Executor, PackageManifest } from '../../../model/index.ts';
-import { newEntry, writeTree, type RootTree } from '../tar/index.ts';
+import { deliverTree, newEntry, type RootTree } from '../tar/index.ts';
 import { unpackPackages } from '../unpack/unpack.ts';
 
 /** Executor of `debian/boot-loader`: packages are kept apart, since several may bring the same path. */
@@ -17,7 +17,7 @@ export const bootLoader: Executor<'debian/boot-loader'> = async (context) => {
     }
     manifest.packages.push(...unpacked.manifest.packages);
   }
-  await writeTree(all, context.output('boot-loader.tar'), context.epoch);
+  await deliverTree(context, 'boot-loader.tar', all);
   await writeFile(context.output('packages.json'), `${JSON.stringify(manifest, null, 1)}\n`);
 };
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import picomatch from 'picomatch';
 import { OsbuildError, type Executor, type StepContext } from '../../../model/index.ts';
 import { nearestNames } from '../apt/package-names.ts';
-import { extractTree, newEntry, readFolder, writeTree, type RootTree, type TreeNode } from '../tar/index.ts';
+import { deliverTree, deliverWithDigests, extractTree, newEntry, readFolder, type RootTree, type TreeNode } from '../tar/index.ts';
 import { unpackPackages } from '../unpack/unpack.ts';
 import { builtinModules, chooseModules, moduleDependencies, moduleName } from './modules.ts';
 
@@ -19,9 +19,9 @@ export const kernel: Executor<'debian/kernel'> = async (context) => {
   if (image === undefined) throw new Error(`the kernel package has no boot/vmlinuz-${version}`);
   await extractTree(new Map([['vmlinuz', { ...image, entry: { ...image.entry, path: 'vmlinuz', mode: 0o644 } }]]), context.scratch, () => true);
   await rename(path.join(context.scratch, 'vmlinuz'), context.output('vmlinuz'));
-  await writeTree(deviceTrees(tree, version, context.args.deviceTrees), context.output('device-trees.tar'), context.epoch);
+  await deliverTree(context, 'device-trees.tar', deviceTrees(tree, version, context.args.deviceTrees));
   const modules = await placeModules(context, tree, version);
-  await writeTree(modules, context.output('modules.tar'), context.epoch);
+  await deliverWithDigests(context, 'modules.tar', modules);
   for (const item of manifest.packages) {
     if (item.files <= 3) continue;
     // What was decompressed and chosen counts, with the kernel itself on the boot partition.

@@ -141,9 +141,11 @@ function putParents(tree: RootTree, path: string): void {
 /**
  * Writes the tree as an archive: sorted by path, hard links after what they repeat, no time later than `epoch`.
  * @param progress called with the bytes of data written so far
+ * @param digests takes the SHA-256 of every file that is not empty, by path
+ * @returns SHA-256 of the archive
  */
-export async function writeTree(tree: RootTree, file: string, epoch: number, progress: (doneBytes: number) => void = () => {}): Promise<void> {
-  const writer = await writeTar(file);
+export async function writeTree(tree: RootTree, file: string, epoch: number, progress: (doneBytes: number) => void = () => {}, digests?: Map<string, string>): Promise<string> {
+  const writer = await writeTar(file, digests);
   const handles = new Map<string, FileHandle>();
   let doneBytes = 0;
   try {
@@ -159,7 +161,7 @@ export async function writeTree(tree: RootTree, file: string, epoch: number, pro
       doneBytes += entry.sizeBytes;
       progress(doneBytes);
     }
-    await writer.close();
+    return await writer.close();
   } catch (error) {
     await writer.abort();
     throw error;

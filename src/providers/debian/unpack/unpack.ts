@@ -1,6 +1,6 @@
 import { open, writeFile } from 'node:fs/promises';
 import { OsbuildError, type Executor, type LockedPackage, type PackageManifest, type StepContext, type StepKind } from '../../../model/index.ts';
-import { writeTree, type RootTree, type TreeNode } from '../tar/index.ts';
+import { deliverWithDigests, type RootTree, type TreeNode } from '../tar/index.ts';
 import { collectPackages, type Collected } from './collect.ts';
 import type { PackageControl } from './deb.ts';
 import { excludedBy } from './exclude.ts';
@@ -19,7 +19,7 @@ export interface Unpacked {
 /** Executor of `debian/unpack`. */
 export const unpack: Executor<'debian/unpack'> = async (context) => {
   const { tree, control, manifest } = await unpackPackages(context, context.args.packages, context.args.exclude);
-  await writeTree(tree, context.output('files.tar'), context.epoch);
+  await deliverWithDigests(context, 'files.tar', tree);
   await writeFile(context.output('packages.json'), `${JSON.stringify(manifest, null, 1)}\n`);
   await writeFile(context.output('control.json'), `${JSON.stringify(control)}\n`);
 };

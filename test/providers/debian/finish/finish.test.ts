@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -33,7 +34,7 @@ const packages = [
 
 type Recipe = StepArgs['debian/finish']['recipes'][number];
 
-async function finish(recipe: Partial<Recipe>, mode: 'development' | 'production' = 'production', cache = 'cache'): Promise<{ tree: RootTree; tar: Buffer; manifest: PackageManifest; events: BuildEvent[] }> {
+async function finish(recipe: Partial<Recipe>, mode: 'development' | 'production' = 'production', cache = 'cache'): Promise<{ tree: RootTree; tar: Buffer; manifest: PackageManifest; digests: Record<string, string>; events: BuildEvent[] }> {
   const source = path.join(folder, 'recipe');
   for (const [file, text] of Object.entries({ 'files/etc/replaced': 'by recipe', 'files/usr/bin/own': 'own', 'files.production/etc/mode': 'production', 'files.development/etc/mode': 'development' })) {
     mkdirSync(path.dirname(path.join(source, file)), { recursive: true });
@@ -55,6 +56,7 @@ async function finish(recipe: Partial<Recipe>, mode: 'development' | 'production
       args: { mode, machine: 'm', os: { name: 'An OS', id: 'an-os', version: '1.2' }, recipes: [{ name: 'r', ...recipe }] },
       inputs: {
         files: { from: 'task', task: 'files', output: 'files.tar' },
+        'files-digests': { from: 'task', task: 'files', output: 'files.tar.digests' },
         control: { from: 'task', task: 'files', output: 'control.json' },
         'packages:root': { from: 'task', task: 'files', output: 'packages.json' },
         'recipe:r': { from: 'sources', root: source, files: await scanSources(source) },
@@ -67,7 +69,8 @@ async function finish(recipe: Partial<Recipe>, mode: 'development' | 'production
   const file = made.get('root/rootfs.tar') ?? '';
   const tree: RootTree = new Map();
   addTar(tree, file);
-  return { tree, tar: readFileSync(file), manifest: JSON.parse(readFileSync(made.get('root/manifest.json') ?? '', 'utf8')) as PackageManifest, events: build.events };
+  const json = <T>(output: string): T => JSON.parse(readFileSync(made.get(`root/${output}`) ?? '', 'utf8')) as T;
+  return { tree, tar: readFileSync(file), manifest: json<PackageManifest>('manifest.json'), digests: json<Record<string, string>>('digests.json'), events: build.events };
 }
 
 describe('the finish step', () => {
@@ -100,6 +103,14 @@ describe('the finish step', () => {
     expect(readText(tree, 'etc/machine-id')).toBe('');
     expect(JSON.parse(readText(tree, 'usr/share/minke/packages.json') ?? '')).toEqual(manifest);
     expect(manifest.packages.map(({ name }) => name)).toEqual(['base-files', 'strange']);
+  });
+
+  test('digests are those of files that no recipe replaced, wherever else the file came from', async () => {
+    const { tree, digests } = await finish({});
+    const own = ['etc/replaced', 'etc/mode', 'usr/bin/own', 'etc/passwd'];
+    expect(Object.keys(digests)).toEqual(expect.arrayContaining(['usr/bin/helper', 'usr/bin/mawk', 'usr/bin/strange']));
+    for (const place of own) expect(digests).not.toHaveProperty([place]);
+    for (const [place, sha256] of Object.entries(digests)) expect(createHash('sha256').update(readText(tree, place) ?? '').digest('hex'), place).toBe(sha256);
   });
 
   test('files of the other mode stay out, and the same input gives the same bytes in another cache', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync, linkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,7 +47,11 @@ describe('tar', () => {
     putFile(tree, longName, 'long', { uid: 4242, gid: 65_534, mode: 0o4711 });
     putLink(tree, 'bin', 'usr/bin');
     const file = path.join(folder, 'out.tar');
-    await writeTree(tree, file, 1000);
+    const digests = new Map<string, string>();
+    const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
+    expect(await writeTree(tree, file, 1000, undefined, digests)).toBe(sha256(readFileSync(file)));
+    expect([...digests]).toEqual(expect.arrayContaining([['usr/bin/aing', sha256('ping')], [longName, sha256('long')]]));
+    expect(digests.size).toBe(2);
     const listing = execFileSync('tar', ['--numeric-owner', '-tvf', file], { encoding: 'utf8' });
     expect(listing).toMatch(/-rws--x--x 4242\/65534/);
     expect(listing).toMatch(/usr\/bin\/ping link to usr\/bin\/aing/);
