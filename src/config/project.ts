@@ -2,6 +2,7 @@ import { access, readdir } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 
 import { OsbuildError, type Build, type MachineSource, type RecipeSource } from '../model/index.ts';
+import { readNotYet, type NotYet } from './not-yet.ts';
 import { scanSources } from './sources.ts';
 import { nearest } from './suggest.ts';
 import { readYaml } from './yaml.ts';
@@ -14,6 +15,8 @@ export interface Project {
   folder: string;
   build: Build;
   machines: Map<string, MachineSource>;
+  /** Boards without a machine file, and why. */
+  notYet: NotYet[];
   /** Recipe name → folder. */
   recipes: Map<string, string>;
 }
@@ -32,18 +35,20 @@ export async function findProject(start: string): Promise<string | null> {
  */
 export async function loadProject(folder: string, home: string): Promise<Project> {
   const layers = await layersOf(folder, home, []);
-  const project: Project = { folder, build: {}, machines: new Map(), recipes: new Map() };
+  const project: Project = { folder, build: {}, machines: new Map(), notYet: [], recipes: new Map() };
   for (const layer of layers) {
     project.build = mergeBuild(project.build, layer.build);
     for (const file of await names(join(layer.folder, 'machines'), '.yaml')) {
       const name = basename(file, '.yaml');
       project.machines.set(name, { name, file, machine: await readYaml('machine', file) });
     }
+    project.notYet.push(...(await readNotYet(join(layer.folder, 'machines', 'not-yet.json'))));
     for (const file of await names(join(layer.folder, 'recipes'), '')) {
       if (await exists(join(file, 'recipe.yaml'))) project.recipes.set(basename(file), file);
     }
   }
   checkAliases(project);
+  project.notYet = project.notYet.filter(({ name }) => !project.machines.has(name));
   return project;
 }
 
@@ -81,12 +86,14 @@ export function mergeBuild(base: Build, own: Build): Build {
   return merged;
 }
 
-/** The machine that a name or an alias stands for. Throws OSB_UNKNOWN_MACHINE with the nearest name. */
+/** The machine that a name or an alias stands for. Throws OSB_UNKNOWN_MACHINE with the nearest name, or with why there is none yet. */
 export function findMachine(project: Project, name: string): MachineSource {
   const direct = project.machines.get(name);
   if (direct) return direct;
   const byAlias = [...project.machines.values()].find((machine) => machine.machine.aliases?.includes(name));
   if (byAlias) return byAlias;
+  const notYet = project.notYet.find((board) => board.name === name);
+  if (notYet) throw new OsbuildError('OSB_UNKNOWN_MACHINE', `no image can be built for ${notYet.description} yet. ${notYet.why}`, { hint: `what it takes: ${notYet.way}`, details: { machine: name, nearest: null } });
   const all = [...project.machines.values()].flatMap((machine) => [machine.name, ...(machine.machine.aliases ?? [])]);
   const near = nearest(name, all);
   throw new OsbuildError('OSB_UNKNOWN_MACHINE', `there is no machine called "${name}"`, {

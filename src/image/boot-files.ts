@@ -66,7 +66,7 @@ type Uboot = Extract<Machine['boot'], { method: 'u-boot' }>;
 function systemdBoot(options: BootOptions, boot: SystemdBoot, sources: BootSources): BootFile[] {
   const { title, version, commandLine } = options;
   const program = `usr/lib/systemd/boot/efi/systemd-${boot.efiName.replace(/^BOOT/, 'boot').replace(/\.EFI$/, '.efi').toLowerCase()}`;
-  const member = packaged(sources, boot.package.package, program);
+  const member = packaged(sources.bootLoader, boot.package.package, program);
   return [
     { path: `EFI/BOOT/${boot.efiName}`, content: { from: 'bootLoader', member } },
     { path: 'loader/loader.conf', content: Buffer.from(loaderConf('A')) },
@@ -86,16 +86,16 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
     { path: 'boot.scr', content: packUbootScript(script, epoch) },
     { path: 'minke/slot.env', content: Buffer.from('slot=A\n') },
   ];
-  if (boot.target !== undefined) files.push({ path: boot.target, content: { from: 'bootLoader', member: packaged(sources, boot.package.package, boot.file) } });
+  if (boot.target !== undefined) files.push({ path: boot.target, content: { from: 'bootLoader', member: packaged(sources.bootLoader, boot.package.package, boot.file) } });
   if (boot.environment !== undefined) {
     const { file, sizeBytes } = boot.environment;
-    files.push({ path: file, content: { from: 'bootLoader', environmentOf: packaged(sources, boot.package.package, boot.file), sizeBytes } });
+    files.push({ path: file, content: { from: 'bootLoader', environmentOf: packaged(sources.bootLoader, boot.package.package, boot.file), sizeBytes } });
   }
   const { firmware } = boot;
   if (firmware === undefined) return files;
   files.push({ path: 'config.txt', content: Buffer.from(firmware.config) });
   for (const name of firmware.files) {
-    files.push({ path: name, content: { from: 'bootLoader', member: packaged(sources, firmware.package.package, [firmware.folder, name].filter(Boolean).join('/')) } });
+    files.push({ path: name, content: { from: 'bootLoader', member: packaged(sources.bootLoader, firmware.package.package, [firmware.folder, name].filter(Boolean).join('/')) } });
   }
   // The board's firmware adjusts a tree (memory, MAC addresses, display) and hands it to U-Boot, which carries that over
   // to the slot's. It looks for it by file name at the top.
@@ -103,9 +103,10 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
   return [...files, ...trees];
 }
 
-function packaged(sources: BootSources, packageName: string, file: string): string {
+/** Member of a boot loader's tar. @throws OSB_PACKAGE_MISSING with what is near */
+export function packaged(members: readonly string[], packageName: string, file: string): string {
   const member = `${packageName}/${file}`;
-  if (!sources.bootLoader.includes(member)) throw missing(file, `package ${packageName}`, nearby(sources.bootLoader, member));
+  if (!members.includes(member)) throw missing(file, `package ${packageName}`, nearby(members, member));
   return member;
 }
 
@@ -118,7 +119,7 @@ function nearby(members: readonly string[], wanted: string): string[] {
 }
 
 function missing(file: string, where: string, near: string[]): OsbuildError {
-  return new OsbuildError('OSB_PACKAGE_MISSING', `${where} does not hold ${file}, which the boot partition needs.`, {
+  return new OsbuildError('OSB_PACKAGE_MISSING', `${where} does not hold ${file}, which the image needs.`, {
     hint: near.length > 0 ? `It holds: ${near.join(', ')}.` : 'Check the names in the machine file.',
     details: { file, near },
   });

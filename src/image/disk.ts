@@ -1,13 +1,17 @@
+import { createHash } from 'node:crypto';
 import { open, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '../model/index.ts';
 import { bmapBlockBytes, encodeBmap } from './bmap.ts';
+import { fillBootArea, type BootArea } from './boot-areas.ts';
+import { packaged } from './boot-files.ts';
 import { ext4Used, makeExt4, mergeRanges, type ByteRanges } from './ext4.ts';
 import { fatGeometry, fatUsedBytes } from './fat.ts';
 import { encodeGpt } from './gpt.ts';
 import { factoryIdentity } from './identity.ts';
 import { encodeMbr } from './mbr.ts';
 import { checkFit, partition, planPartitions, type DiskLayout, type PartitionName } from './partition-table.ts';
+import { openTarRoot } from './tar-root.ts';
 
 /** disk.json: what the disk image holds. Sizes and places in bytes. */
 export interface DiskReport {
@@ -15,6 +19,8 @@ export interface DiskReport {
   /** Bytes that a flashing tool writes. */
   mappedBytes: number;
   contents: Array<{ partition: PartitionName; filesystem: string; usedBytes: number; sha256: string }>;
+  /** What stands outside of partitions; only where the machine has such areas. `usedBytes`: of the program alone. */
+  areas?: Array<{ name: string; offsetBytes: number; sizeBytes: number; usedBytes: number; sha256: string }>;
 }
 
 interface Content {
@@ -53,16 +59,17 @@ export async function buildDisk(context: StepContext<'image/disk'>): Promise<voi
   const disk = await open(join(context.scratch, 'disk.img'), 'w+');
   try {
     await disk.truncate(layout.sizeBytes);
-    const ranges = await writeContents(context, disk, layout, contents);
+    const areas = readAreas(context);
+    const ranges = await writeContents(context, disk, layout, contents, areas);
     const pack = context.tool({ argv: ['zstd', '-q', '-3', '-T0', '/scratch/disk.img', '-o', '/out/disk.img.zst'], mounts: { '/scratch': { path: context.scratch } } });
-    await Promise.all([pack, describeDisk(context, layout, contents, ranges)]);
+    await Promise.all([pack, describeDisk(context, layout, contents, areas, ranges)]);
   } finally {
     await disk.close();
   }
 }
 
 /** Writes the block map and disk.json. */
-async function describeDisk(context: StepContext<'image/disk'>, layout: DiskLayout, contents: readonly Content[], ranges: ByteRanges): Promise<void> {
+async function describeDisk(context: StepContext<'image/disk'>, layout: DiskLayout, contents: readonly Content[], areas: readonly FilledArea[], ranges: ByteRanges): Promise<void> {
   const image = join(context.scratch, 'disk.img');
   const report: DiskReport = { layout, mappedBytes: ranges.reduce((sum, { start, end }) => sum + end - start, 0), contents: [] };
   const known = new Map<string, string>();
@@ -74,14 +81,43 @@ async function describeDisk(context: StepContext<'image/disk'>, layout: DiskLayo
     const [only] = moved;
     if (only && moved.length === 1) known.set(`${only.start}-${only.end}`, sha256);
   }
+  if (areas.length > 0) {
+    report.areas = areas.map(({ bytes, usedBytes, area: { name, offsetBytes, sizeBytes } }) => ({ name, offsetBytes, sizeBytes, usedBytes, sha256: createHash('sha256').update(bytes).digest('hex') }));
+  }
   const mapped = await Promise.all(ranges.map(async (range) => ({ ...range, sha256: known.get(`${range.start}-${range.end}`) ?? (await context.sha256(image, [range])) })));
   await writeFile(context.output('disk.bmap'), encodeBmap({ imageBytes: layout.sizeBytes, ranges: mapped }));
   await writeFile(context.output('disk.json'), `${JSON.stringify(report, null, 2)}\n`);
 }
 
+interface FilledArea {
+  area: BootArea;
+  bytes: Buffer;
+  usedBytes: number;
+}
+
+/** @throws OSB_PACKAGE_MISSING when the boot loader's package lacks a program, OSB_IMAGE_TOO_LARGE when one does not fit */
+function readAreas(context: StepContext<'image/disk'>): FilledArea[] {
+  const { areas, name } = context.args;
+  if (areas === undefined) return [];
+  const loader = openTarRoot(context.input('bootLoader'));
+  try {
+    const members = [...loader.entries.keys()];
+    return areas.areas.map((area) => {
+      const program = area.file === null ? null : loader.read(packaged(members, areas.package, area.file));
+      return { area, bytes: fillBootArea(area, program, `machines/${name}.yaml`), usedBytes: program?.length ?? 0 };
+    });
+  } finally {
+    loader.close();
+  }
+}
+
 /** Writes everything to its place and returns the ranges that were written, in whole blocks. */
-async function writeContents(context: StepContext<'image/disk'>, disk: FileHandle, layout: DiskLayout, contents: readonly Content[]): Promise<ByteRanges> {
+async function writeContents(context: StepContext<'image/disk'>, disk: FileHandle, layout: DiskLayout, contents: readonly Content[], areas: readonly FilledArea[]): Promise<ByteRanges> {
   const written: ByteRanges = [];
+  for (const { area, bytes } of areas) {
+    await disk.write(bytes, 0, bytes.length, area.offsetBytes);
+    written.push({ start: area.offsetBytes, end: area.offsetBytes + bytes.length });
+  }
   for (const { offset, bytes } of layout.table === 'gpt' ? encodeGpt(layout) : encodeMbr(layout)) {
     await disk.write(bytes, 0, bytes.length, offset);
     written.push({ start: offset, end: offset + bytes.length });

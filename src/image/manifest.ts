@@ -12,6 +12,8 @@ export interface ImageManifest {
   kernelVersion: string;
   image: { file: string; sha256: string; compressedBytes: number; sizeBytes: number; mappedBytes: number };
   partitions: Array<{ name: string; number: number; startBytes: number; sizeBytes: number; filesystem: string | null; usedBytes: number; sha256: string | null }>;
+  /** Outside of partitions, for the board's boot ROM; only where the machine has such areas. */
+  areas?: DiskReport['areas'];
   initrd: { compressedBytes: number; unpackedBytes: number; modules: string[]; programs: string[] };
   packages: ManifestPackage[];
 }
@@ -45,6 +47,7 @@ export function imageManifest(options: {
       const content = disk.contents.find(({ partition }) => partition === name);
       return { name, number, startBytes, sizeBytes, filesystem: content?.filesystem ?? null, usedBytes: content?.usedBytes ?? 0, sha256: content?.sha256 ?? null };
     }),
+    ...(disk.areas === undefined ? {} : { areas: disk.areas }),
     initrd: { compressedBytes: initrd.compressedBytes, unpackedBytes: initrd.unpackedBytes, modules: initrd.modules, programs: initrd.programs },
     packages: [...packages.packages].sort((a, b) => (a.name < b.name ? -1 : 1)),
   };

@@ -1,4 +1,5 @@
 import type { AnyTask, ImageRequest, Input, Machine, OutputRef, ProvidedRoot, Task } from '../model/index.ts';
+import { bootAreas, checkBootAreas } from './boot-areas.ts';
 import { factoryIdentity } from './identity.ts';
 import { partition, planPartitions, type PartitionName } from './partition-table.ts';
 
@@ -16,6 +17,7 @@ const loaderModules: Record<Machine['boot']['method'], string[]> = { 'systemd-bo
 
 /**
  * Plans everything from the root to the artifacts. Pure.
+ * @throws OSB_CONFIG_INVALID when boot areas overlap
  * @param trees task of the tools tree with `imageTools`
  */
 export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: { tools: string }): PlannedImage {
@@ -75,12 +77,19 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     },
     result: 'files',
   };
+  const areas = bootAreas(machine.boot);
+  checkBootAreas(planPartitions(name, machine.disk), areas, `machines/${name}.yaml`);
   const disk: Task<'image/disk'> = {
     id: id('disk'),
     kind: 'image/disk',
     title: `disk image of ${name}`,
-    args: { name, disk: machine.disk },
-    inputs: { tools, root: { from: 'task', task: slot.id, output: 'root.erofs' }, boot: { from: 'task', task: boot.id, output: 'boot.vfat' } },
+    args: { name, disk: machine.disk, ...(areas.length === 0 ? {} : { areas: { package: machine.boot.package.package, areas } }) },
+    inputs: {
+      tools,
+      root: { from: 'task', task: slot.id, output: 'root.erofs' },
+      boot: { from: 'task', task: boot.id, output: 'boot.vfat' },
+      ...(areas.length === 0 ? {} : { bootLoader: fromTask(provided.bootLoader) }),
+    },
     result: 'files',
   };
   const fingerprint: Task<'image/fingerprint'> = {

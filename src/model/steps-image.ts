@@ -20,8 +20,11 @@ export interface ImageSteps {
     title: string;
     version: string;
   };
-  /** Inputs: `root`, `boot`, `tools`. Outputs: disk.img.zst, disk.bmap, disk.json (`DiskReport` of src/image). */
-  'image/disk': { name: string; disk: Machine['disk'] };
+  /**
+   * Inputs: `root`, `boot`, `tools`, and `bootLoader` for `areas` (boot areas with their package). Outputs: disk.img.zst,
+   * disk.bmap, disk.json (`DiskReport` of src/image).
+   */
+  'image/disk': { name: string; disk: Machine['disk']; areas?: { package: string; areas: Array<{ name: string; file: string | null; offsetBytes: number; sizeBytes: number }> } };
   /** Inputs: `rootfs` (tar), `digests` if the provider has any (JSON). Outputs: fingerprint.sha256. */
   'image/fingerprint': Record<string, never>;
   /**

@@ -14,4 +14,5 @@ describe('the code', () => {
   test('keeps the import rules', () => clean('depcruise', '--config', '.dependency-cruiser.cjs', 'src'), 180_000);
   test('has types generated from the schemas as they are', () => clean('node', 'src/config/generate-types.mjs', '--check'));
   test('has a reference generated from the schemas as they are', () => clean('node', 'src/config/generate-reference.mjs', '--check'));
+  test('has its table of machines generated from their files as they are', () => clean('node', 'docs/generate-machines.mjs', '--check'));
 });

@@ -18,6 +18,11 @@ const machine: Machine = {
   boot: { method: 'u-boot', package: { package: 'loader', architecture: 'all' }, file: 'u-boot.bin', target: 'u-boot.bin' },
   disk: { table: 'mbr', boot: '64MiB', root: '16MiB', state: '16MiB', data: '64MiB' },
 };
+/** A first stage right behind the MBR's sector block, and an environment that must be empty. */
+const areas = [
+  { name: 'spl', file: 'first/SPL', offsetBytes: 1024, sizeBytes: 4096 },
+  { name: 'environment', file: null, offsetBytes: 16384, sizeBytes: 8192 },
+];
 let work = '';
 const tarOf = (name: string, files: Record<string, string | Buffer>, links: Record<string, string> = {}): string => {
   const root = join(work, `${name}.d`);
@@ -46,7 +51,7 @@ describe('a disk image made of real files', () => {
     const noise = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7919 + ((index * index) >> 3)) & 255));
     const rootfs = tarOf('root', { 'etc/os-release': 'NAME=x\n', 'usr/noise': noise, 'usr/zeros': Buffer.alloc(2_000_000) }, { lib: 'usr/lib' });
     const deviceTrees = tarOf('trees', { 'maker/board.dtb': 'tree' });
-    const bootLoader = tarOf('loader', { 'loader/u-boot.bin': 'boot' });
+    const bootLoader = tarOf('loader', { 'loader/u-boot.bin': 'boot', 'loader/first/SPL': 'first stage' });
     const kernel = join(work, 'kernel');
     const initrd = join(work, 'initrd');
     writeFileSync(kernel, noise);
@@ -54,7 +59,7 @@ describe('a disk image made of real files', () => {
     const steps = [
       () => run('image/slot', { compression: 'lz4hc' }, { rootfs }, buildSlot),
       () => run('image/boot', { name: 'board', machine, config: {}, commandLine: ['quiet'], title: 'T', version: '1' }, { kernel, initrd, deviceTrees, bootLoader }, buildBoot),
-      () => run('image/disk', { name: 'board', disk: machine.disk }, { root: join(out, 'root.erofs'), boot: join(out, 'boot.vfat') }, buildDisk),
+      () => run('image/disk', { name: 'board', disk: machine.disk, areas: { package: 'loader', areas } }, { root: join(out, 'root.erofs'), boot: join(out, 'boot.vfat'), bootLoader }, buildDisk),
     ];
     for (const step of steps) await step();
     async function run<K extends 'image/slot' | 'image/boot' | 'image/disk'>(kind: K, args: Parameters<typeof fakeContext<K>>[1], files: Record<string, string>, executor: (context: ReturnType<typeof fakeContext<K>>) => Promise<void>): Promise<void> {
@@ -85,15 +90,39 @@ describe('a disk image made of real files', () => {
     expect(await context.tool({ argv: ['mdir', '-b', '-/', '-i', '/out/boot.part', '::/'] })).toContain('::/A/dtb/maker/board.dtb');
     expect(await context.tool({ argv: ['mtype', '-i', '/out/boot.part', '::/minke/slot.env'] })).toBe('slot=A\n');
     expect(statSync(join(one, 'raw.img')).size).toBe(report.layout.sizeBytes);
+    const start = readFileSync(join(one, 'raw.img')).subarray(0, 32768);
+    expect(start.readUInt16BE(510)).toBe(0x55aa);
+    expect(start.subarray(1024, 5120).toString('latin1').replace(/\0+$/, '')).toBe('first stage');
+    expect(report.areas?.map(({ name, usedBytes }) => [name, usedBytes])).toEqual([['spl', 11], ['environment', 0]]);
     context.dispose();
     rmSync(raw, { force: true });
 
     checkBlockMap(join(one, 'raw.img'), join(one, 'disk.bmap'));
     if (spawnSync('bmaptool', ['--version']).error === undefined) {
+      // A card that held something else: what the boot ROM reads, and the environment, must not be left from before.
+      writeFileSync(join(one, 'flashed.img'), Buffer.alloc(4 * 1024 ** 2, 0xa5));
       execFileSync('bmaptool', ['-q', 'copy', '--bmap', join(one, 'disk.bmap'), join(one, 'disk.img.zst'), join(one, 'flashed.img')]);
-      expect(digest(join(one, 'flashed.img'))).toBe(digest(join(one, 'raw.img')));
+      const flashed = readFileSync(join(one, 'flashed.img'));
+      for (const { offsetBytes, sizeBytes } of areas) expect(flashed.subarray(offsetBytes, offsetBytes + sizeBytes).equals(start.subarray(offsetBytes, offsetBytes + sizeBytes))).toBe(true);
+      execFileSync('bmaptool', ['-q', 'copy', '--bmap', join(one, 'disk.bmap'), join(one, 'disk.img.zst'), join(one, 'clean.img')]);
+      expect(digest(join(one, 'clean.img'))).toBe(digest(join(one, 'raw.img')));
     }
   }, 600_000);
+
+  test('names a boot program that the package lacks, or that does not fit its area', async () => {
+    const root = join(work, 'small.erofs');
+    writeFileSync(root, Buffer.alloc(4096));
+    const bootLoader = tarOf('loader2', { 'loader/first/SPL': Buffer.alloc(5000, 1) });
+    const disk = async (area: (typeof areas)[number]): Promise<void> => {
+      const boot = join(work, 'one', 'boot.vfat');
+      const context = fakeContext('image/disk', { name: 'board', disk: machine.disk, areas: { package: 'loader', areas: [area] } }, { root, boot, bootLoader }, join(work, 'never'));
+      await buildDisk(context).finally(() => context.dispose());
+    };
+    const [spl] = areas;
+    if (spl === undefined) throw new Error('no area');
+    await expect(disk(spl)).rejects.toMatchObject({ code: 'OSB_IMAGE_TOO_LARGE', hint: expect.stringContaining('5120') });
+    await expect(disk({ ...spl, file: 'SPL' })).rejects.toMatchObject({ code: 'OSB_PACKAGE_MISSING', hint: expect.stringContaining('loader/first/SPL') });
+  }, 120_000);
 
   test('says which partition is too small', async () => {
     const big = join(work, 'big.erofs');

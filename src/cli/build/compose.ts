@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { resolveRecipes, scanSources, type Project } from '../../config/index.ts';
 import { planEngineBinary, type EngineSources } from '../../engine-binary/index.ts';
 import { planImage } from '../../image/index.ts';
-import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef } from '../../model/index.ts';
+import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef, type RecipeSource } from '../../model/index.ts';
 import { machineRequest, planRoot } from '../../providers/debian/index.ts';
 import type { Invocation } from '../command.ts';
 import { defaultComponents, defaultSuite, lockFor, machineLockFile, type DebianWorld } from './debian.ts';
@@ -34,13 +34,22 @@ export async function imageRequest(invocation: Invocation, project: Project, mac
   }
   return {
     machine,
-    recipes: await resolveRecipes(project, [...(build.recipes ?? []), ...(machine.machine.recipes ?? [])]),
+    recipes: withoutModules(await resolveRecipes(project, [...(build.recipes ?? []), ...(machine.machine.recipes ?? [])]), machine.machine.kernel.missingModules ?? []),
     mode,
     os: { ...defaultOs, ...build.os },
     config: { ...build.config, developmentMode: mode === 'development' },
     epoch: build.epoch ?? 0,
     debian: { suite: build.debian?.suite ?? defaultSuite, components: build.debian?.components ?? defaultComponents, exclude: build.debian?.exclude ?? [] },
   };
+}
+
+/** A kernel that lacks a module altogether must not be refused for it, where its machine says so. */
+export function withoutModules(recipes: RecipeSource[], missing: readonly string[]): RecipeSource[] {
+  if (missing.length === 0) return recipes;
+  return recipes.map((source) => {
+    const { kernelModules } = source.recipe;
+    return kernelModules === undefined ? source : { ...source, recipe: { ...source.recipe, kernelModules: kernelModules.filter((name) => !missing.includes(name)) } };
+  });
 }
 
 /** The composition root: everything that the images of some machines need, as one plan. */

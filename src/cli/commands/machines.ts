@@ -5,7 +5,8 @@ import { table } from '../table.ts';
 export const machines: Command = {
   name: 'machines',
   usage: '',
-  summary: 'List the machines that images can be built for',
+  summary: 'List the machines that images can be built for, what was verified of each, and the boards that are not possible yet',
+  details: '\nVERIFIED: board (on the hardware), emulated (this image booted on an emulation of its own board), family (same kernel or userland booted as another machine), layout (built, boot areas and files checked, nothing booted). docs/machines.md tells more.',
   options: {},
   arguments: { min: 0, max: 0 },
   async run(invocation) {
@@ -20,9 +21,13 @@ export const machines: Command = {
       machine.arch,
       machine.boot.method,
       machine.qemu ? `${machine.qemu.system} ${machine.qemu.machine}` : '–',
+      machine.verified?.level ?? '–',
       machine.description,
     ]);
-    invocation.out(table(['MACHINE', 'ARCH', 'BOOT', 'QEMU', 'BOARD'], rows));
+    invocation.out(table(['MACHINE', 'ARCH', 'BOOT', 'QEMU', 'VERIFIED', 'BOARD'], rows));
+    if (project.notYet.length > 0) {
+      invocation.out(`\nNot possible yet:\n\n${table(['BOARD', 'ARCH', 'WHY'], project.notYet.map(({ name, arch, why }) => [name, arch, why]))}`);
+    }
     return 0;
   },
 };

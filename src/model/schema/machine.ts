@@ -46,6 +46,10 @@ export interface Machine {
        */
       include?: string[];
     };
+    /**
+     * Modules that recipes name and this kernel package does not have at all: the image goes without, where it is otherwise refused.
+     */
+    missingModules?: string[];
   };
   boot:
     | {
@@ -98,6 +102,43 @@ export interface Machine {
            */
           decompressed?: string;
         };
+        /**
+         * What the board's boot ROM reads from fixed places of the disk, outside of all partitions. They must neither reach into the partition table nor into the first partition (disk.sectorAlignment), nor into each other.
+         *
+         * @minItems 1
+         */
+        areas?: [
+          {
+            name: Name;
+            /**
+             * Program inside boot.package. Without one the area is written with zeros, such as where U-Boot keeps its environment.
+             */
+            file?: string;
+            /**
+             * From the start of the disk; a multiple of 512.
+             */
+            offsetBytes: number;
+            /**
+             * Room for the program and its successors; a multiple of 512.
+             */
+            sizeBytes: number;
+          },
+          ...{
+            name: Name;
+            /**
+             * Program inside boot.package. Without one the area is written with zeros, such as where U-Boot keeps its environment.
+             */
+            file?: string;
+            /**
+             * From the start of the disk; a multiple of 512.
+             */
+            offsetBytes: number;
+            /**
+             * Room for the program and its successors; a multiple of 512.
+             */
+            sizeBytes: number;
+          }[]
+        ];
         /**
          * Compress the kernel on the boot partition, for U-Boot to unpack (arm64 only; needs addresses.decompressed). Boards that read their card slowly start sooner.
          */
@@ -174,9 +215,18 @@ export interface Machine {
     extraCommandLine?: string[];
   };
   /**
-   * What was verified of this machine, and how.
+   * What was verified of this machine.
    */
-  verified?: string;
+  verified?: {
+    /**
+     * board: on the hardware itself; emulated: this very image booted on an emulation of its own board; family: the same kernel or userland booted as another machine; layout: the image was built and its boot areas and files compared with what the hardware's documents ask for, nothing booted.
+     */
+    level: 'board' | 'emulated' | 'family' | 'layout';
+    /**
+     * What was done and seen, and what was not.
+     */
+    how: string;
+  };
 }
 /**
  * Kernel package; its architecture may differ from the userland's.
