@@ -1,3 +1,4 @@
+import type { Builder } from '../build/index.ts';
 import type { ContainerContext } from '../containers/index.ts';
 import type { Puller } from '../pull/index.ts';
 import type { DaemonSettings } from '../daemon/settings.ts';
@@ -6,6 +7,7 @@ import type { DaemonSettings } from '../daemon/settings.ts';
 export interface ApiContext {
   containers: ContainerContext;
   puller: Puller;
+  builder: Builder;
   settings: DaemonSettings;
   /** Stable name of this installation. */
   engineId: string;

@@ -1,12 +1,12 @@
 import { familiarName, familiarRepository, parseReference, type Image } from '../images/index.ts';
 import type { ApiContext } from './context.ts';
 
-export function imageSummary({ containers }: ApiContext, image: Image): Record<string, unknown> {
+export function imageSummary({ containers, builder }: ApiContext, image: Image): Record<string, unknown> {
   const config = containers.images.config(image.id);
   const sizeBytes = containers.images.sizeBytes(image.id);
   return {
     Id: image.id,
-    ParentId: '',
+    ParentId: builder.steps.parentOf(image.id),
     RepoTags: tagsOf(image),
     RepoDigests: digestsOf(image),
     Created: seconds(config.created),
@@ -18,7 +18,7 @@ export function imageSummary({ containers }: ApiContext, image: Image): Record<s
   };
 }
 
-export function imageInspect({ containers }: ApiContext, image: Image): Record<string, unknown> {
+export function imageInspect({ containers, builder }: ApiContext, image: Image): Record<string, unknown> {
   const config = containers.images.config(image.id);
   const run = config.config ?? {};
   const sizeBytes = containers.images.sizeBytes(image.id);
@@ -26,7 +26,7 @@ export function imageInspect({ containers }: ApiContext, image: Image): Record<s
     Id: image.id,
     RepoTags: tagsOf(image),
     RepoDigests: digestsOf(image),
-    Parent: '',
+    Parent: builder.steps.parentOf(image.id),
     Comment: config.comment ?? config.history?.at(-1)?.comment ?? '',
     Created: config.created ?? '',
     DockerVersion: config.docker_version ?? '',

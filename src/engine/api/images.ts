@@ -21,7 +21,9 @@ export async function list(context: ApiContext, request: ApiRequest): Promise<vo
   const labels = filters.get('label') ?? [];
   const references = filters.get('reference') ?? [];
   const dangling = filters.get('dangling')?.[0];
+  const all = request.query.flag('all');
   const images = context.containers.images.all().filter((image) => {
+    if (!all && context.builder.steps.isStep(image)) return false;
     if (dangling !== undefined && (tagsOf(image).length === 0) !== (dangling === 'true' || dangling === '1')) return false;
     if (references.length > 0 && !references.some((pattern) => image.names.some((name) => matchesReference(name, pattern)))) return false;
     if (labels.length === 0) return true;
@@ -168,10 +170,10 @@ export async function tag(context: ApiContext, request: ApiRequest): Promise<voi
 
 export async function remove(context: ApiContext, request: ApiRequest): Promise<void> {
   const name = param(request, 'name');
-  await sendJson(request, 200, await removeImage(context, findImage(context, name), name, request.query.flag('force')));
+  await sendJson(request, 200, await removeImage(context, findImage(context, name), name, request.query.flag('force'), !request.query.flag('noprune')));
 }
 
-async function removeImage(context: ApiContext, image: Image, asked: string, force: boolean): Promise<Record<string, string>[]> {
+async function removeImage(context: ApiContext, image: Image, asked: string, force: boolean, withSteps = true): Promise<Record<string, string>[]> {
   const { images, collection, events } = context.containers;
   const named = image.names.find((name) => matchesName(name, asked));
   const untag = async (name: string): Promise<Record<string, string>> => {
@@ -196,11 +198,27 @@ async function removeImage(context: ApiContext, image: Image, asked: string, for
   }
   const steps: Record<string, string>[] = [];
   for (const name of image.names) steps.push(await untag(name));
-  await images.remove(image.id);
+  for (const id of [image.id, ...(withSteps ? orphanedSteps(context, image.id) : [])]) {
+    await images.remove(id);
+    events.emit('image', 'delete', id, { name: id });
+    steps.push({ Deleted: id });
+  }
   await images.collect(usedLayers(context.containers));
-  events.emit('image', 'delete', image.id, { name: image.id });
-  steps.push({ Deleted: image.id });
   return steps;
+}
+
+/** Steps of builds that nothing is made of once this image has gone. */
+function orphanedSteps({ builder, containers: { images, collection } }: ApiContext, imageId: string): string[] {
+  const orphans: string[] = [];
+  let child = imageId;
+  for (const id of builder.steps.lineage(imageId).slice(1)) {
+    const image = images.get(id);
+    const wanted = image === undefined || !builder.steps.isStep(image) || builder.steps.children(id).some((other) => other !== child) || collection.all().some(({ record }) => record.imageId === id);
+    if (wanted) break;
+    orphans.push(id);
+    child = id;
+  }
+  return orphans;
 }
 
 /** One repository, one tag at most: who removes that name means the image. */
@@ -237,7 +255,8 @@ export async function prune(context: ApiContext, request: ApiRequest): Promise<v
   const used = new Set(collection.all().map(({ record }) => record.imageId));
   const deleted: Record<string, string>[] = [];
   for (const image of images.all()) {
-    if (used.has(image.id) || (onlyDangling && tagsOf(image).length > 0)) continue;
+    // Steps of builds go with the images that were made of them.
+    if (images.get(image.id) === undefined || context.builder.steps.isStep(image) || used.has(image.id) || (onlyDangling && tagsOf(image).length > 0)) continue;
     const before = layerBytes(context);
     deleted.push(...(await removeImage(context, image, image.id, true)));
     reclaimed += before - layerBytes(context);

@@ -1,4 +1,5 @@
 import * as archive from './archive.ts';
+import { build, pruneBuilds } from './build.ts';
 import { commit } from './commit.ts';
 import * as containers from './containers.ts';
 import type { ApiContext } from './context.ts';
@@ -73,6 +74,6 @@ export const ROUTES: readonly Route<ApiContext>[] = [
   ['POST', '/networks/{id}/connect', networks.connect],
   ['POST', '/networks/{id}/disconnect', networks.disconnect],
 
-  // There is no build cache; `docker system prune` asks all the same.
-  ['POST', '/build/prune', system.pruneBuilds],
+  ['POST', '/build', build],
+  ['POST', '/build/prune', pruneBuilds],
 ];

@@ -182,7 +182,3 @@ export async function diskUsage(context: ApiContext, request: ApiRequest): Promi
 function references({ containers }: ApiContext, volume: string): number {
   return containers.collection.all().filter(({ record }) => record.mounts.some(({ type, name }) => type === 'volume' && name === volume)).length;
 }
-
-export async function pruneBuilds(_: ApiContext, request: ApiRequest): Promise<void> {
-  await sendJson(request, 200, { CachesDeleted: null, SpaceReclaimed: 0 });
-}

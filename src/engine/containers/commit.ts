@@ -32,7 +32,8 @@ export function commitContainer(context: ContainerContext, container: Container,
   });
 }
 
-async function stageUpper({ system, layers, collection }: ContainerContext, { id }: Container): Promise<StagedLayer> {
+/** What a container changed, as a layer; it must not run, or stand still. */
+export async function stageUpper({ system, layers, collection }: ContainerContext, { id }: Container): Promise<StagedLayer> {
   const upper = system.files.openRoot(`${collection.folder(id)}/upper`);
   const parts = upperArchive(system.files, upper);
   try {

@@ -1,4 +1,5 @@
 import { EngineError } from '../error.ts';
+import type { ImageRunConfig } from '../images/index.ts';
 import { DEFAULT_BRIDGE_ID, planPorts, type Network } from '../network/index.ts';
 import { freeInsideName, planAttachment } from './attachments.ts';
 import type { CreateRequest, EndpointRequest } from './config.ts';
@@ -18,14 +19,25 @@ export interface CreatedContainer {
   warnings: string[];
 }
 
-/** Makes a container: checks everything that can be checked before it starts, then its folder, volumes and record. */
-export async function createContainer(context: ContainerContext, wantedName: string, request: CreateRequest): Promise<CreatedContainer> {
-  const { system, images, collection, rootfs } = context;
-  if (request.config.Image === '') throw new EngineError('invalid', 'IMAGE_MISSING', 'no image specified');
-  const image = images.find(request.config.Image);
-  if (image === undefined) throw new EngineError('not-found', 'IMAGE_UNKNOWN', `No such image: ${request.config.Image.includes(':') || request.config.Image.includes('@') ? request.config.Image : `${request.config.Image}:latest`}`);
-  const imageConfig = images.config(image.id);
-  const config = mergeImage(request.config, imageConfig.config ?? {});
+/** What a container stands on. */
+export interface ContainerBase {
+  id: string;
+  diffIds: readonly string[];
+  config: ImageRunConfig;
+}
+
+function findBase({ images }: ContainerContext, name: string): ContainerBase {
+  if (name === '') throw new EngineError('invalid', 'IMAGE_MISSING', 'no image specified');
+  const image = images.find(name);
+  if (image === undefined) throw new EngineError('not-found', 'IMAGE_UNKNOWN', `No such image: ${name.includes(':') || name.includes('@') ? name : `${name}:latest`}`);
+  return { id: image.id, diffIds: image.diffIds, config: images.config(image.id).config ?? {} };
+}
+
+/** Makes a container: checks everything that can be checked before it starts, then its folder, volumes and record. `base` in place of the image that the request names. */
+export async function createContainer(context: ContainerContext, wantedName: string, request: CreateRequest, base?: ContainerBase): Promise<CreatedContainer> {
+  const { system, collection, rootfs } = context;
+  const image = base ?? findBase(context, request.config.Image);
+  const config = mergeImage(request.config, image.config);
   const { hostConfig } = request;
   const argv = commandLine(config);
   if (config.StopSignal !== undefined) parseSignal(config.StopSignal);

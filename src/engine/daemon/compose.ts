@@ -1,4 +1,5 @@
 import type { ApiContext } from '../api/index.ts';
+import { createBuilder } from '../build/index.ts';
 import { containerLife, createRootfsStore, openCollection, parseBoundingSet, recoverContainers, startByPolicy, usedLayers, type ContainerContext } from '../containers/index.ts';
 import { EngineError, messageOf } from '../error.ts';
 import { createEventBus } from '../events/index.ts';
@@ -76,9 +77,11 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
     dataRoot: paths.dataRoot,
     collect: () => images.collect(usedLayers(containers)),
   });
+  const builder = createBuilder({ containers, puller, proxies: settings.proxies, onDamage });
+  await builder.recover();
   return {
     containers,
-    api: { containers, puller, settings, engineId: await engineId(files, paths.dataRoot, system) },
+    api: { containers, puller, builder, settings, engineId: await engineId(files, paths.dataRoot, system) },
     startContainers: () => startByPolicy(containers, wanted),
     goDown() {
       stopping = true;

@@ -1,5 +1,5 @@
 import { encode } from 'host:bytes';
-import type { ByteSink, ByteSource, Cancellation, Chunk, Connection } from '../ports/index.ts';
+import type { ByteSink, ByteSource, Cancellation, CancellationSource, Chunk, Connection } from '../ports/index.ts';
 import type { Body } from './body.ts';
 import type { Input } from './input.ts';
 import { formatResponseHead, hasNoBody, type Headers } from './response-head.ts';
@@ -21,6 +21,8 @@ export interface Exchange {
   readonly body: Body;
   /** Cancelled when the client has gone. */
   readonly gone: Cancellation;
+  /** Once the body has been read: notices the client's going although nothing is written to it. */
+  watchClient(): void;
   /** True once a status line has been sent. */
   readonly answered: boolean;
   respond(status: number, headers: Headers, content: Uint8Array | string): Promise<void>;
@@ -40,7 +42,7 @@ export function createExchange(
   input: Input,
   head: RequestHead,
   body: Body,
-  gone: Cancellation,
+  gone: CancellationSource,
   common: Headers,
   close: boolean,
 ): ExchangeState {
@@ -55,6 +57,9 @@ export function createExchange(
     head,
     body,
     gone,
+    watchClient() {
+      if (body.finished) input.watchEnd(() => gone.cancel());
+    },
     get answered() {
       return outcome !== 'unanswered';
     },

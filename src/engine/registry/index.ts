@@ -9,3 +9,6 @@ export { parseManifest, type Descriptor, type ImageManifest, type ManifestDocume
 export { openBlob, type BlobProgress } from './blob-source.ts';
 export { login } from './login.ts';
 export { openRepository, type FetchedManifest, type Repository, type RegistryContext } from './repository.ts';
+export { tlsFor } from './tls-files.ts';
+export { createTransport, type Reply } from './transport.ts';
+export { parseUrl } from './url.ts';

@@ -32,7 +32,8 @@ export type InstructionBody =
   | { kind: 'cmd' | 'entrypoint'; command: CommandForm }
   | { kind: 'shell'; argv: string[] }
   | { kind: 'copy' | 'add'; sources: string[]; destination: string; options: CopyOptions; heredocs: Heredoc[] }
-  | { kind: 'workdir' | 'user' | 'stopsignal' | 'maintainer'; value: string }
+  | { kind: 'workdir'; value: string }
+  | { kind: 'user' | 'stopsignal' | 'maintainer'; value: string }
   | { kind: 'expose' | 'volume'; values: string[] }
   | { kind: 'healthcheck'; command: CommandForm | undefined; options: HealthcheckOptions }
   | { kind: 'onbuild'; trigger: string };

@@ -49,10 +49,11 @@ export function readInstruction(keyword: (typeof INSTRUCTIONS)[number], rest: st
     case 'ADD':
       return readCopy('add', flags('chown', 'chmod', 'link', 'keep-git-dir', 'checksum', 'unpack', 'exclude'), context);
     case 'WORKDIR':
+      return { kind: 'workdir', value: rest.trim() };
     case 'USER':
     case 'STOPSIGNAL':
     case 'MAINTAINER':
-      return { kind: ({ WORKDIR: 'workdir', USER: 'user', STOPSIGNAL: 'stopsignal', MAINTAINER: 'maintainer' } as const)[keyword], value: rest.trim() };
+      return { kind: ({ USER: 'user', STOPSIGNAL: 'stopsignal', MAINTAINER: 'maintainer' } as const)[keyword], value: rest.trim() };
     case 'EXPOSE':
       return { kind: 'expose', values: splitWords(rest, escape) };
     case 'VOLUME': {

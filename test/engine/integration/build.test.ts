@@ -1,0 +1,183 @@
+import { mkdirSync, readdirSync, writeFileSync, chmodSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { IMAGE, labObstacle, leftovers, loadBusybox, openLab, waitFor, type Lab, type Outcome } from '../support/lab.ts';
+
+const obstacle = labObstacle();
+
+describe.skipIf(obstacle !== undefined)(`docker build${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
+  let lab: Lab;
+  let count = 0;
+  beforeAll(async () => {
+    lab = await openLab();
+    await lab.startDaemon();
+    loadBusybox(lab);
+  });
+  afterAll(() => lab.close());
+
+  /** A folder with a Dockerfile and other files. */
+  function project(dockerfile: string, files: Record<string, string> = {}): string {
+    const folder = join(lab.folder, `project-${count++}`);
+    for (const [name, content] of Object.entries({ Dockerfile: dockerfile, ...files })) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), content);
+    }
+    return folder;
+  }
+  function build(folder: string, ...options: string[]): Outcome {
+    return lab.run(['env', 'DOCKER_BUILDKIT=0', 'docker', 'build', ...options, folder]);
+  }
+  function built(folder: string, ...options: string[]): string {
+    const { code, stdout, stderr } = build(folder, ...options);
+    if (code !== 0) throw new Error(`${stdout}\n${stderr}\n${lab.daemonLog().slice(-2000)}`);
+    return stdout;
+  }
+  const inspect = (image: string, what: string): unknown => JSON.parse(lab.ok('image', 'inspect', '-f', `{{json ${what}}}`, image)) as unknown;
+  const out = (image: string, script: string): string => lab.ok('run', '--rm', '--entrypoint', 'sh', image, '-c', script);
+
+  it('carries out the usual instructions, and says so as Docker does', () => {
+    const folder = project(
+      ['ARG BASE=nothing', 'FROM $BASE AS first', 'ARG GREETING=hello', 'ENV WHO="the world" HOW=${GREETING}', 'WORKDIR /srv/app', 'COPY --chown=app a.txt sub/ ./', 'RUN echo "$HOW $WHO" > said && id -u > uid', 'USER app', 'RUN id -un > /tmp/me',
+        'EXPOSE 80 53/udp', 'LABEL a=b "c d"="e f"', 'VOLUME /data', 'STOPSIGNAL SIGINT', 'HEALTHCHECK --interval=5s CMD true', 'ENTRYPOINT ["cat"]', 'CMD ["said"]'].join('\n'),
+      { 'a.txt': 'a\n', 'sub/b.txt': 'b\n', 'sub/deep/c.txt': 'c\n' },
+    );
+    const text = built(folder, '-t', 'usual', '-t', 'usual:two', '--build-arg', `BASE=${IMAGE}`, '--build-arg', 'GREETING=good day', '--build-arg', 'UNKNOWN=1', '--label', "own=it's");
+    expect(text).toContain('Step 1/17 : ARG BASE=nothing\nStep 2/17 : FROM $BASE AS first\n ---> ');
+    expect(text).toMatch(/Step 7\/17 : RUN .*\n ---> Running in [0-9a-f]{12}\n ---> Removed intermediate container [0-9a-f]{12}\n ---> [0-9a-f]{12}\n/);
+    expect(text).toMatch(/\[Warning\] One or more build-args \[UNKNOWN\] were not consumed\nSuccessfully built [0-9a-f]{12}\nSuccessfully tagged usual:latest\nSuccessfully tagged usual:two\n$/);
+    expect(lab.ok('run', '--rm', 'usual')).toBe('good day the world');
+    expect(out('usual', 'pwd; cat uid a.txt b.txt deep/c.txt /tmp/me; stat -c "%U %a" a.txt deep . /srv; echo $HOW')).toBe('/srv/app\n0\na\nb\nc\napp\napp 644\napp 755\nroot 755\nroot 755\ngood day');
+    expect(inspect('usual', '.Config')).toMatchObject({
+      User: 'app', WorkingDir: '/srv/app', ExposedPorts: { '80/tcp': {}, '53/udp': {} }, Labels: { a: 'b', 'c d': 'e f', own: "it's" }, Volumes: { '/data': {} }, StopSignal: 'SIGINT', Entrypoint: ['cat'], Cmd: ['said'],
+      Healthcheck: { Test: ['CMD-SHELL', 'true'], Interval: 5e9 },
+    });
+  });
+
+  it('uses what it made before, until a file, an instruction or an argument changes', () => {
+    const files = { one: '1', two: '2' };
+    const lines = ['FROM busybox:lab', 'ARG X=1', 'COPY one /one', 'RUN date +%N > /when', 'COPY two /two', 'RUN echo $X > /x'];
+    const folder = project(lines.join('\n'), files);
+    const cached = (text: string): number => text.split('Using cache').length - 1;
+    expect(cached(built(folder, '-t', 'cached'))).toBe(0);
+    const id = lab.ok('image', 'inspect', '-f', '{{.Id}}', 'cached');
+    expect(cached(built(folder, '-t', 'cached'))).toBe(5);
+    expect(lab.ok('image', 'inspect', '-f', '{{.Id}}', 'cached')).toBe(id);
+    // Times alone change nothing.
+    expect(cached(built(project(lines.join('\n'), files)))).toBe(5);
+    expect(cached(built(project(lines.join('\n'), { ...files, two: '3' })))).toBe(3);
+    const other = project(lines.join('\n'), files);
+    chmodSync(join(other, 'one'), 0o755);
+    expect(cached(built(other))).toBe(1);
+    expect(cached(built(folder, '--build-arg', 'X=2'))).toBe(2);
+    expect(cached(built(folder, '--no-cache'))).toBe(0);
+    expect(cached(built(folder, '--cache-from', 'nosuchimage'))).toBe(0);
+  });
+
+  it('builds stages, takes from them and from images, and leaves out what the target does not need', () => {
+    const folder = project(
+      ['FROM busybox:lab AS base', 'RUN mkdir /made && echo made > /made/file && chown 7:8 /made/file', 'FROM base AS unneeded', 'RUN exit 9', 'FROM scratch AS slim', 'COPY --from=base /made /made', 'COPY --from=0 /bin/busybox /bin/busybox', 'COPY --from=busybox:lab /var/www/index.html /www/', 'FROM base AS last', 'COPY --from=slim /www /www', 'RUN cat /www/index.html'].join('\n'),
+    );
+    expect(built(folder, '-t', 'staged')).toContain('hello from minke');
+    expect(built(folder, '-t', 'slim', '--target', 'slim')).toContain('Step 6/6');
+    expect(lab.ok('run', '--rm', 'slim', '/bin/busybox', 'stat', '-c', '%u:%g %n', '/made/file', '/www/index.html', '/bin/busybox')).toBe('7:8 /made/file\n0:0 /www/index.html\n0:0 /bin/busybox');
+    expect(inspect('slim', '.RootFS.Layers')).toHaveLength(3);
+    expect(build(folder, '--target', 'nowhere').stderr).toContain('failed to reach build target nowhere in Dockerfile');
+  });
+
+  it('copies with wildcards, links, modes, documents and from archives', () => {
+    const folder = project(
+      ['FROM busybox:lab', 'COPY *.txt [d]ir/?.md /w/', 'COPY --chmod=700 a.txt /mode', 'COPY link.txt /followed', 'COPY linked /links/', 'COPY <<EOF /doc', 'value $PATH', 'EOF', "COPY --chown=app <<'ONE' <<\"TWO\" /docs/", '$PATH', 'ONE', '2', 'TWO', 'ADD files.tar.gz /unpacked/', 'COPY files.tar.gz /kept/', 'RUN mkdir /real && ln -s /real /alias', 'COPY dir /alias', 'COPY --exclude=*.md dir /some/'].join('\n'),
+      { 'a.txt': 'A', 'b.txt': 'B', 'dir/x.md': 'X', 'dir/yy.md': 'Y', 'dir/z': 'Z', 'linked/file': 'F' },
+    );
+    symlinkSync('a.txt', join(folder, 'link.txt'));
+    symlinkSync('file', join(folder, 'linked/soft'));
+    lab.run(['tar', 'czf', join(folder, 'files.tar.gz'), '--owner=3', '--group=4', '-C', join(folder, 'dir'), '.']);
+    built(folder, '-t', 'copies');
+    const script = 'ls /w; stat -c %a /mode; cat /followed; echo; readlink /links/soft; cat /doc /docs/ONE /docs/TWO; stat -c %U /docs/TWO; ls /unpacked; stat -c %u:%g /unpacked/z; ls /kept /real /some';
+    expect(out('copies', script)).toBe(
+      'a.txt\nb.txt\nlink.txt\nx.md\n700\nA\nfile\nvalue /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n$PATH\n2\napp\nx.md\nyy.md\nz\n3:4\n/kept:\nfiles.tar.gz\n\n/real:\nx.md\nyy.md\nz\n\n/some:\nz',
+    );
+  });
+
+  it('tells what is wrong, and leaves no container behind', () => {
+    const failing = build(project('FROM busybox:lab\nRUN echo before; echo wrong >&2; exit 3'));
+    expect(failing.code).toBe(3);
+    expect(failing.stdout).toContain('before\n');
+    expect(`${failing.stdout}${failing.stderr}`).toContain("The command '/bin/sh -c echo before; echo wrong >&2; exit 3' returned a non-zero code: 3");
+    expect(build(project('FROM busybox:lab\nRUNN x')).stderr).toContain('dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)');
+    expect(build(project('FROM busybox:lab\nCOPY missing /')).stderr).toContain('COPY failed: file not found in build context or excluded by .dockerignore: stat missing: file does not exist');
+    expect(build(project('FROM busybox:lab\nCOPY ../../../etc/passwd /')).stderr).toContain('file does not exist');
+    expect(build(project('FROM busybox:lab\nCOPY a b /c', { a: '', b: '' })).stderr).toContain('the destination must be a directory and end with a /');
+    expect(build(project('FROM busybox:lab\nUSER nobody-there\nRUN true')).stderr).toContain('unable to find user nobody-there');
+    expect(build(project('FROM scratch')).stderr).toContain('No image was generated');
+    expect(build(project('FROM busybox:lab', { '.dockerignore': 'Dockerfile' })).code).toBe(0);
+    expect(lab.ok('ps', '-aq')).toBe('');
+  });
+
+  it('carries out what an image asks of those who build on it', () => {
+    built(project('FROM busybox:lab\nONBUILD COPY src /src\nONBUILD RUN echo triggered > /by'), '-t', 'parent');
+    expect(inspect('parent', '.Config.OnBuild')).toEqual(['COPY src /src', 'RUN echo triggered > /by']);
+    const text = built(project('FROM parent\nRUN cat /src /by', { src: 'source\n' }), '-t', 'child');
+    expect(text).toContain('# Executing 2 build triggers\n');
+    expect(text).toContain('source\ntriggered\n');
+    expect(inspect('child', '.Config.OnBuild')).toBeNull();
+  });
+
+  it('runs scripts and puts mounts where commands want them', () => {
+    const folder = project(
+      ['FROM busybox:lab AS tools', 'RUN echo tool > /tool', 'FROM busybox:lab', 'RUN <<EOF', 'set -e', 'X=script', 'echo "$X" > /by-script', 'EOF', 'RUN <<EOF', '#!/bin/awk -f', 'BEGIN { print "awk" > "/by-awk" }', 'EOF', "RUN cat <<'END' > /by-cat", '$X', 'END',
+        'RUN --mount=type=bind,source=in,target=/mnt/in --mount=type=bind,from=tools,source=/tool,target=/mnt/tool cat /mnt/in/file /mnt/tool > /bound; ! touch /mnt/in/x',
+        'RUN --mount=type=cache,target=/cache echo kept >> /cache/log; cp /cache/log /first', 'RUN --mount=type=cache,target=/cache echo more >> /cache/log; cp /cache/log /second',
+        'RUN --mount=type=tmpfs,target=/scratch,size=1m grep " /scratch " /proc/mounts | cut -d " " -f 3 > /kind', 'RUN --mount=type=secret,id=none test ! -e /run/secrets/none'].join('\n'),
+      { 'in/file': 'context\n' },
+    );
+    built(folder, '-t', 'mounts');
+    expect(out('mounts', 'cat /by-script /by-awk /by-cat /bound /first /second /kind; ls -d /mnt /cache /scratch /run/secrets 2>&1 | grep -vc "No such" || true')).toBe('script\nawk\n$X\ncontext\ntool\nkept\nkept\nmore\ntmpfs\n0');
+  });
+
+  it('makes one layer of all with --squash', () => {
+    const folder = project('FROM busybox:lab\nRUN echo 1 > /one; mkdir /d; echo x > /d/old\nRUN rm /one /var/www/index.html; rm -rf /d; mkdir /d; echo y > /d/new\nRUN echo 2 > /two');
+    lab.run(['env', 'DOCKER_BUILDKIT=0', 'sh', '-c', `tar c -C ${folder} . | curl -s --unix-socket ${lab.socket} -X POST -H 'Content-Type: application/x-tar' --data-binary @- 'http://d/v1.41/build?t=squashed&squash=1'`]);
+    expect(inspect('squashed', '.RootFS.Layers')).toHaveLength(2);
+      expect(lab.docker('run', '--rm', 'squashed', 'sh', '-c', 'ls /d /two; ls -A /var/www; test -e /one || echo gone').stdout).toBe('/two\n\n/d:\nnew\ngone\n');
+  });
+
+  it('hides its steps among the images, and takes them along', () => {
+    const before = lab.ok('images', '-q').split('\n').length;
+    const folder = project('FROM busybox:lab\nENV only=here\nRUN echo x > /only-here\nRUN echo y > /and-here');
+    built(folder, '-t', 'chain');
+    expect(lab.ok('images', '-q').split('\n')).toHaveLength(before + 1);
+    const parent = lab.ok('image', 'inspect', '-f', '{{.Parent}}', 'chain');
+    expect(lab.ok('run', '--rm', parent, 'sh', '-c', 'cat /only-here; ls /and-here 2>&1; true')).toContain('x\nls: /and-here');
+    expect(lab.ok('images', '-aq', '--no-trunc').split('\n')).toContain(parent);
+    const removed = lab.ok('rmi', 'chain').split('\n').filter((line) => line.startsWith('Deleted:'));
+    expect(removed).toHaveLength(3);
+    expect(lab.ok('images', '-aq', '--no-trunc').split('\n')).not.toContain(parent);
+    build(project('FROM busybox:lab\nENV lost=1\nRUN false'));
+    expect(lab.ok('images', '-q').split('\n')).toHaveLength(before);
+    const pruned = lab.run(['curl', '-s', '--unix-socket', lab.socket, '-X', 'POST', 'http://d/v1.41/build/prune']).stdout;
+    expect(JSON.parse(pruned)).toMatchObject({ CachesDeleted: expect.arrayContaining([expect.stringMatching(/^sha256:/)]) as unknown });
+    expect(lab.ok('images', '-q').split('\n')).toHaveLength(before);
+  });
+
+  it('goes when its client goes, with everything that it had begun', async () => {
+    const folder = project('FROM busybox:lab\nCOPY big /big\nRUN sleep 1000', { big: 'x'.repeat(3_000_000) });
+    const child = lab.spawn(['env', 'DOCKER_BUILDKIT=0', 'docker', 'build', folder]);
+    await waitFor(() => lab.docker('ps', '-q').stdout.trim() !== '');
+    child.kill('SIGKILL');
+    await waitFor(() => lab.docker('ps', '-aq').stdout.trim() === '' && leftovers(lab).length === 0);
+    await waitFor(() => readdirSync(join(lab.dataRoot, 'tmp')).length + readdirSync(join(lab.dataRoot, 'build/running')).length === 0);
+  });
+
+  it('cut short by a kill leaves nothing that the next start does not clear', async () => {
+    const folder = project('FROM busybox:lab AS one\nRUN echo 1 > /1\nFROM busybox:lab\nRUN --mount=type=bind,from=one,target=/one sleep 1000');
+    const child = lab.spawn(['env', 'DOCKER_BUILDKIT=0', 'docker', 'build', folder]);
+    await waitFor(() => lab.docker('ps', '-q').stdout.trim() !== '');
+    await lab.signalDaemon('SIGKILL');
+    child.kill('SIGKILL');
+    await lab.startDaemon();
+    expect(lab.ok('ps', '-aq')).toBe('');
+    await waitFor(() => leftovers(lab).length === 0);
+    expect([readdirSync(join(lab.dataRoot, 'tmp')), readdirSync(join(lab.dataRoot, 'build/running')), readdirSync(join(lab.dataRoot, 'containers'))]).toEqual([[], [], []]);
+  });
+});
