@@ -7,6 +7,7 @@ import { image } from './image.ts';
 import { init } from './init.ts';
 import { lock } from './lock.ts';
 import { machines } from './machines.ts';
+import { newMachine } from './new-machine.ts';
 import { recipes } from './recipes.ts';
 import { runCommand } from './run.ts';
 import { size } from './size.ts';
@@ -15,4 +16,4 @@ import { tools } from './tools.ts';
 import { why } from './why.ts';
 
 /** In the order in which help shows them. */
-export const commands: Command[] = [image, test, runCommand, machines, recipes, size, init, lock, engine, graph, why, tools, cache, doctor];
+export const commands: Command[] = [image, test, runCommand, machines, recipes, size, init, newMachine, lock, engine, graph, why, tools, cache, doctor];

@@ -1,0 +1,34 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { execa } from 'execa';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const home = new URL('../..', import.meta.url).pathname;
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'osbuild-new-machine-'));
+  writeFileSync(join(folder, 'build.config.yaml'), 'base: osbuild\n');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+const osbuild = (...words: string[]) => execa(join(home, 'osbuild'), [...words, '-C', folder], { reject: false, stdin: 'ignore' });
+const wandboard = ['new-machine', 'wandboard', '--like', 'hummingboard', '--board', 'Wandboard', '--device-tree', 'imx6q-wandboard.dtb'];
+
+test('a port starts with a machine file of the project that the program takes', async () => {
+  expect(await osbuild(...wandboard, '--u-boot', 'usr/lib/u-boot/wandboard/u-boot.img')).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('boot.areas: hold offsets') });
+  const { stdout } = await osbuild('machines', '--json');
+  const made = stdout.split('\n').map((line) => JSON.parse(line) as { name: string }).find(({ name }) => name === 'wandboard');
+  expect(made).toMatchObject({ description: 'Wandboard', arch: 'armv7hf', file: join(folder, 'machines/wandboard.yaml') });
+}, 60_000);
+
+test('nothing is overwritten, and nothing written when something is missing or wrong', async () => {
+  mkdirSync(join(folder, 'machines'));
+  writeFileSync(join(folder, 'machines/mine.yaml'), readFileSync(join(home, 'machines/qemuarm.yaml')));
+  expect(await osbuild('new-machine', 'mine', '--like', 'qemuarm', '--board', 'x')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is there already') });
+  expect(await osbuild('new-machine', 'other', '--like', 'hummingbord', '--board', 'x')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('did you mean "hummingboard"?') });
+  expect(await osbuild('new-machine', 'other', '--like', 'hummingboard', '--board', 'x')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--device-tree is needed') });
+  expect(await osbuild('new-machine', '../other')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('cannot be the name') });
+  expect(await osbuild(...wandboard, '--u-boot-package', 'u-boot-imx')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('needs --u-boot') });
+  expect((await osbuild('machines', '--json')).stdout).not.toContain('"name":"other"');
+}, 60_000);
