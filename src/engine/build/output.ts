@@ -67,7 +67,7 @@ export function createBuildOutput(open: () => Promise<Sink>, quiet: boolean): Bu
       // What a slow client has not taken yet is enough for it.
       if (!quiet && (waiting < PROGRESS_LIMIT || !('progress' in message))) void send(message);
     },
-    result: (imageId) => (quiet ? Promise.resolve() : send({ aux: { ID: imageId } })),
+    result: (imageId) => send({ aux: { ID: imageId } }),
     quietResult: (imageId) => send({ stream: `${imageId}\n` }),
     fail: (message, exitCode) => send({ errorDetail: { ...(exitCode === undefined ? {} : { code: exitCode }), message }, error: message }),
     async end() {

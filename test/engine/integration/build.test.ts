@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync, chmodSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -140,6 +141,35 @@ describe.skipIf(obstacle !== undefined)(`docker build${obstacle === undefined ? 
     lab.run(['env', 'DOCKER_BUILDKIT=0', 'sh', '-c', `tar c -C ${folder} . | curl -s --unix-socket ${lab.socket} -X POST -H 'Content-Type: application/x-tar' --data-binary @- 'http://d/v1.41/build?t=squashed&squash=1'`]);
     expect(inspect('squashed', '.RootFS.Layers')).toHaveLength(2);
       expect(lab.docker('run', '--rm', 'squashed', 'sh', '-c', 'ls /d /two; ls -A /var/www; test -e /one || echo gone').stdout).toBe('/two\n\n/d:\nnew\ngone\n');
+  });
+
+  it('is done by minke itself: files left out, volumes, secrets, and what standard input brings', () => {
+    const minke = (input: string | Buffer | undefined, ...args: string[]): string => {
+      const { code, stdout, stderr } = lab.run(['env', `MINKE_SECRET=from a variable`, process.env['OSBUILD_ENGINE_BINARY'] ?? '', '-H', `unix://${lab.socket}`, ...args], input);
+      if (code !== 0) throw new Error(`${stdout}\n${stderr}`);
+      return stdout;
+    };
+    const long = `${'deep/'.repeat(30)}file`;
+    const folder = project(
+      ['FROM busybox:lab', 'COPY . /all/', 'RUN cat /outside/own > /seen && echo back > /outside/back', 'RUN --mount=type=secret,id=key,required wc -c < /run/secrets/key > /n', 'RUN --mount=type=secret,id=other,env=OTHER test "$OTHER" = "from a variable"'].join('\n'),
+      { '.dockerignore': '*.log\nsecret\n!keep.log\nDockerfile', 'a.log': '', 'keep.log': '', 'secret/x': '', 'sub/b': '', [long]: 'long\n', 'exe.sh': '' },
+    );
+    chmodSync(join(folder, 'exe.sh'), 0o750);
+    symlinkSync('sub/b', join(folder, 'link'));
+    mkdirSync(join(lab.folder, 'outside'), { recursive: true });
+    writeFileSync(join(lab.folder, 'outside/own'), 'of the machine\n');
+    writeFileSync(join(lab.folder, 'key'), 'k3y-of-someone');
+    const text = minke(undefined, 'build', '-t', 'own', '-v', `${join(lab.folder, 'outside')}:/outside`, '--secret', `id=key,src=${join(lab.folder, 'key')}`, '--secret', 'id=other,env=MINKE_SECRET', '--iidfile', join(lab.folder, 'iid'), folder);
+    expect(text).toContain('Successfully tagged own:latest');
+    expect(lab.run(['cat', join(lab.folder, 'iid')]).stdout).toBe(lab.ok('image', 'inspect', '-f', '{{.Id}}', 'own'));
+    expect(out('own', `cd /all; find . -type f -o -type l | sort; stat -c %a exe.sh; cat ${long} /seen /n; ls -d /outside || echo none`)).toBe(`./.dockerignore\n./${long}\n./exe.sh\n./keep.log\n./link\n./sub/b\n750\nlong\nof the machine\n14\nnone`);
+    expect(lab.run(['cat', join(lab.folder, 'outside/back')]).stdout).toBe('back\n');
+    expect(lab.run(['sh', '-c', `grep -rl k3y-of-someone ${lab.dataRoot} ${lab.execRoot}`]).stdout).toBe('');
+    expect(minke('FROM busybox:lab\nRUN echo from-input', 'build', '-')).toContain('from-input\n');
+    expect(minke('FROM busybox:lab\nCOPY keep.log /\nRUN ls /keep.log', 'build', '-q', '-f', '-', folder)).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+    writeFileSync(join(folder, 'Second'), 'FROM busybox:lab\nCOPY sub /sub\nRUN ls /sub');
+    expect(minke(spawnSync('tar', ['cz', '-C', folder, '.']).stdout, 'build', '-f', 'Second', '-')).toMatch(/Running in [0-9a-f]+\nb\n/);
+    expect(lab.run([process.env['OSBUILD_ENGINE_BINARY'] ?? '', '-H', `unix://${lab.socket}`, 'build', join(folder, 'nowhere')]).stderr).toContain('not found');
   });
 
   it('hides its steps among the images, and takes them along', () => {

@@ -15,6 +15,7 @@ import { statsCommand } from './container-stats.ts';
 import { topCommand } from './container-top.ts';
 import { daemonCommand } from './daemon.ts';
 import { eventsCommand } from './events.ts';
+import { buildCommand } from './image-build.ts';
 import { imageRemoveCommand, importCommand, loadCommand, pullCommand, pushCommand, saveCommand, tagCommand } from './image-actions.ts';
 import { historyCommand } from './image-history.ts';
 import { imageListCommand } from './image-list.ts';
@@ -29,7 +30,7 @@ import { volumeCreateCommand, volumeListCommand, volumeRemoveCommand } from './v
 
 /** Every verb. The order is that of help's "Common Commands". */
 export const commands: readonly Command[] = [
-  runCommand, execCommand, containerListCommand, pullCommand, pushCommand, imageListCommand, loginCommand, logoutCommand, versionCommand, infoCommand,
+  runCommand, execCommand, containerListCommand, buildCommand, pullCommand, pushCommand, imageListCommand, loginCommand, logoutCommand, versionCommand, infoCommand,
   attachCommand, commitCommand, createCommand, diffCommand, eventsCommand, exportCommand, historyCommand, importCommand, killCommand, loadCommand, logsCommand,
   pauseCommand, portCommand, removeCommand, renameCommand, restartCommand, imageRemoveCommand, saveCommand, startCommand, statsCommand, stopCommand, tagCommand,
   topCommand, unpauseCommand, updateCommand, waitCommand,
@@ -56,8 +57,8 @@ export const unsupportedVerbs: Readonly<Record<string, string>> = {
   secret: 'secrets belong to swarm mode; mount a file with --mount type=bind,readonly', config: 'configs belong to swarm mode; mount a file with --mount type=bind,readonly',
   plugin: 'it takes no plugins; volumes, networks and log drivers are built in', trust: 'it has no content trust; pull by digest (NAME@sha256:…)',
   checkpoint: 'it cannot checkpoint processes; stop and start the container', context: 'it has no contexts; name the daemon with -H or MINKE_HOST',
-  manifest: 'it does not edit manifest lists; skopeo or buildah do', buildx: 'it has no BuildKit', builder: 'it has no BuildKit; its build cache is part of the images, see "image prune"',
+  manifest: 'it does not edit manifest lists; skopeo or buildah do', buildx: 'it has no BuildKit', builder: 'it has no BuildKit; "build" builds, and "system prune" removes the build cache',
   compose: 'use the docker-compose program, with DOCKER_HOST naming the socket of minke', search: 'the public index cannot be searched from here; look the image up on the web site of its registry',
   cp: 'copying is not in this version yet; pipe an archive: tar c FILES | minke exec -i CONTAINER tar x -C FOLDER',
-  build: 'building is not in this version yet; build elsewhere and "load" or "pull" the image', scan: 'it has no scanner', scout: 'it has no scanner', init: 'it makes no project files',
+  scan: 'it has no scanner', scout: 'it has no scanner', init: 'it makes no project files',
 };

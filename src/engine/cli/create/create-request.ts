@@ -105,7 +105,7 @@ function healthcheck(flags: FlagValues): { Healthcheck?: unknown } {
   return Object.keys(settings).length === 0 ? {} : { Healthcheck: settings };
 }
 
-function ulimit(spec: string): { Name: string; Soft: number; Hard: number } {
+export function parseUlimit(spec: string): { Name: string; Soft: number; Hard: number } {
   const [name = '', limits = ''] = spec.split('=', 2);
   const [soft, hard] = limits.split(':').map((part) => parseInteger(part) ?? 0);
   return { Name: name, Soft: soft ?? 0, Hard: hard ?? soft ?? 0 };
@@ -144,7 +144,7 @@ function hostConfig(
     ...(flags.string('runtime') === '' ? {} : { Runtime: flags.string('runtime') }),
     Isolation: flags.string('isolation'),
     ...resources(flags),
-    PidsLimit: pids, Ulimits: flags.list('ulimit').map(ulimit),
+    PidsLimit: pids, Ulimits: flags.list('ulimit').map(parseUlimit),
     ...(mounts.length > 0 ? { Mounts: mounts } : {}),
     ...(flags.given('init') ? { Init: flags.bool('init') } : {}),
     MaskedPaths: null, ReadonlyPaths: null,
