@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { BlobStore, CacheLayout, ResultStore } from '../../src/cache/index.ts';
+import { stepVersions } from '../../src/cli/build/step-versions.ts';
 import { buildGraph, taskKeys } from '../../src/graph/index.ts';
 import type { AnyTask, BuildEvent, Executor, Executors, StepKind } from '../../src/model/index.ts';
 import { createDebianExecutors, readHostApt, type HostApt, type LockPorts } from '../../src/providers/debian/index.ts';
@@ -36,7 +37,8 @@ export function providerBuild(cacheFolder: string, { epoch = 1793491200, apt, ex
   };
   const readApt = apt ?? (() => readHostApt(hostRun, {}));
   const absent: Executor<StepKind> = () => Promise.reject(new Error('this step is not part of the test'));
-  const executors = new Proxy({ ...createDebianExecutors({ apt: readApt }), ...extra } as Executors, {
+  const known = { ...createDebianExecutors({ apt: readApt }), ...extra } as Executors;
+  const executors = new Proxy(known, {
     get: (table, kind: StepKind) => table[kind] ?? { version: 1, run: absent },
   });
   return {
@@ -44,7 +46,9 @@ export function providerBuild(cacheFolder: string, { epoch = 1793491200, apt, ex
     ports: { run: hostRun, apt: readApt, cacheFolder, keyring, emit, signal: new AbortController().signal, has: async (sha256) => (await blobs.size(sha256)) !== null },
     async run(tasks, targets, signal = new AbortController().signal) {
       const graph = buildGraph(tasks, targets);
-      const versions = new Proxy({} as Record<StepKind, string>, { get: (_, kind: StepKind) => String(executors[kind].version) });
+      // As in a build: a cache that outlives the test must not answer with what older code made.
+      const ofSources = await stepVersions(projectFolder, known);
+      const versions = new Proxy(ofSources, { get: (table, kind: StepKind) => table[kind] ?? String(executors[kind].version) });
       const keys = taskKeys(graph, { epoch, versions, sha256: (text) => createHash('sha256').update(text).digest('hex') });
       const hostEnvironment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LC_ALL: 'C.UTF-8' };
       const made = await runGraph(graph, keys, targets, { layout, blobs, results, executors, project: 'test', epoch, hostEnvironment, concurrency: 2, emit, signal }, null);
