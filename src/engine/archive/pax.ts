@@ -1,7 +1,7 @@
-import { encode, find, pathText, text } from 'host:bytes';
+import { concat, encode, find, pathText, text } from 'host:bytes';
 import { TarError } from './block-source.ts';
 
-const XATTR_PREFIX = 'SCHILY.xattr.';
+export const XATTR_PREFIX = 'SCHILY.xattr.';
 
 /** What a PAX extended header says about the entry that follows it. */
 export interface PaxFields {
@@ -56,9 +56,10 @@ export function paxNumber(fields: PaxFields, key: string): number | undefined {
 }
 
 /** One record, for writers. */
-export function formatPaxRecord(key: string, value: string): string {
-  const rest = encode(` ${key}=${value}\n`).length;
+export function paxRecord(key: string, value: string | Uint8Array): Uint8Array {
+  const bytes = typeof value === 'string' ? encode(value) : value;
+  const rest = encode(` ${key}=`).length + bytes.length + 1;
   let length = rest + String(rest).length;
   if (rest + String(length).length !== length) length += 1;
-  return `${length} ${key}=${value}\n`;
+  return concat([encode(`${length} ${key}=`), bytes, encode('\n')]);
 }

@@ -1,7 +1,6 @@
 import { cString, isZero, sum, tarNumber } from 'host:bytes';
 import { TarError } from './block-source.ts';
-
-export const BLOCK_BYTES = 512;
+import { BLOCK_BYTES, type SparseRange } from './tar-entry.ts';
 
 /** One header block as it stands (POSIX ustar, GNU, or v7). */
 export interface TarHeader {
@@ -16,11 +15,6 @@ export interface TarHeader {
   linkName: string;
   deviceMajor: number;
   deviceMinor: number;
-}
-
-export interface SparseRange {
-  offset: number;
-  sizeBytes: number;
 }
 
 /** Null for a block of zeros, which ends an archive. */

@@ -2,27 +2,8 @@ import { concat, cString, find, text } from 'host:bytes';
 import type { ByteSource } from '../ports/index.ts';
 import { createBlockSource, TarError, type BlockSource } from './block-source.ts';
 import { emptyPax, parsePax, paxNumber, paxTime, type PaxFields } from './pax.ts';
-import { BLOCK_BYTES, parseSparseRanges, parseTarHeader, type SparseRange, type TarHeader } from './tar-header.ts';
-
-export type TarEntryType = 'file' | 'directory' | 'symlink' | 'hardlink' | 'character' | 'block' | 'fifo';
-
-export interface TarEntry {
-  path: string;
-  type: TarEntryType;
-  mode: number;
-  uid: number;
-  gid: number;
-  /** Length of the file once it is extracted. */
-  sizeBytes: number;
-  mtimeSeconds: number;
-  mtimeNanoseconds: number;
-  linkPath: string;
-  deviceMajor: number;
-  deviceMinor: number;
-  xattrs: ReadonlyMap<string, Uint8Array>;
-  /** Where the data lies in a file with holes; undefined for a plain one. */
-  sparse: readonly SparseRange[] | undefined;
-}
+import { BLOCK_BYTES, paddingOf, TYPES_BY_FLAG, type SparseRange, type TarEntry, type TarEntryType } from './tar-entry.ts';
+import { parseSparseRanges, parseTarHeader, type TarHeader } from './tar-header.ts';
 
 export interface TarReader {
   /** The next entry, skipping what is left of the last one; null at the end of the archive. */
@@ -35,12 +16,11 @@ export interface TarReader {
 
 const META_LIMIT_BYTES = 1024 * 1024;
 const SPARSE_RANGE_LIMIT = 100_000;
-const TYPES: Record<string, TarEntryType> = {
-  '0': 'file', '1': 'hardlink', '2': 'symlink', '3': 'character', '4': 'block', '5': 'directory', '6': 'fifo', '7': 'file', S: 'file',
-};
 
-export function createTarReader(source: ByteSource): TarReader {
-  const blocks = createBlockSource(source);
+/** `onSkipped` gets every byte of the archive, in order, but those that `content` gives: headers, padding, what nobody wanted to read. */
+export function createTarReader(source: ByteSource, onSkipped?: (bytes: Uint8Array) => void): TarReader {
+  const plain = createBlockSource(source);
+  const blocks = onSkipped === undefined ? plain : watched(plain, onSkipped);
   const globals = emptyPax();
   let leftBytes = 0;
   let paddingBytes = 0;
@@ -54,7 +34,7 @@ export function createTarReader(source: ByteSource): TarReader {
   };
   const meta = async (header: TarHeader): Promise<Uint8Array> => {
     if (header.sizeBytes > META_LIMIT_BYTES) throw new TarError('archive has an oversized extended header');
-    const padded = Math.ceil(header.sizeBytes / BLOCK_BYTES) * BLOCK_BYTES;
+    const padded = header.sizeBytes + paddingOf(header.sizeBytes);
     const data = padded === 0 ? new Uint8Array(0) : await blocks.exactly(padded);
     if (data === null) throw new TarError('archive is cut short');
     return data.slice(0, header.sizeBytes);
@@ -64,7 +44,7 @@ export function createTarReader(source: ByteSource): TarReader {
     content: {
       async read() {
         if (leftBytes === 0) return null;
-        const part = await blocks.some(leftBytes);
+        const part = await plain.some(leftBytes);
         if (part === null) throw new TarError('archive is cut short');
         leftBytes -= part.length;
         return part;
@@ -89,10 +69,10 @@ export function createTarReader(source: ByteSource): TarReader {
         else if (header.flag === 'K') longLink = whole(await meta(header));
         else {
           const stored = paxNumber(pax, 'size') ?? header.sizeBytes;
-          const type = TYPES[header.flag];
+          const type = TYPES_BY_FLAG[header.flag];
           const hasData = type === 'file' || type === undefined;
           leftBytes = hasData ? stored : 0;
-          paddingBytes = hasData ? (BLOCK_BYTES - (stored % BLOCK_BYTES)) % BLOCK_BYTES : 0;
+          paddingBytes = hasData ? paddingOf(stored) : 0;
           if (type === undefined) {
             // An unknown kind of entry: POSIX says to take it for a file, which would invent one. Skip it with its data.
             await skip(leftBytes + paddingBytes);
@@ -118,6 +98,14 @@ export function createTarReader(source: ByteSource): TarReader {
       while ((await blocks.some(64 * 1024)) !== null);
     },
   };
+}
+
+function watched(blocks: BlockSource, onTaken: (bytes: Uint8Array) => void): BlockSource {
+  const seen = (bytes: Uint8Array | null): Uint8Array | null => {
+    if (bytes !== null) onTaken(bytes);
+    return bytes;
+  };
+  return { exactly: async (count) => seen(await blocks.exactly(count)), some: async (maxBytes) => seen(await blocks.some(maxBytes)) };
 }
 
 /** GNU long names end with a NUL that counts in the size. */

@@ -1,37 +1,17 @@
 import { concat, encode, putTarNumber, putText, sum } from 'host:bytes';
-import { formatPaxRecord } from './pax.ts';
-import { BLOCK_BYTES } from './tar-header.ts';
-import type { TarEntryType } from './tar-reader.ts';
+import { paxRecord, XATTR_PREFIX } from './pax.ts';
+import { BLOCK_BYTES, FLAGS, paddingOf, type TarMember } from './tar-entry.ts';
 
-/** An entry to write; directories' paths end with a slash. */
-export interface TarMember {
-  path: string;
-  type: TarEntryType;
-  mode: number;
-  uid: number;
-  gid: number;
-  sizeBytes: number;
-  mtimeSeconds: number;
-  mtimeNanoseconds: number;
-  linkPath: string;
-  deviceMajor: number;
-  deviceMinor: number;
-  xattrs: ReadonlyMap<string, Uint8Array>;
-}
-
-const FLAGS: Record<TarEntryType, string> = { file: '0', hardlink: '1', symlink: '2', character: '3', block: '4', directory: '5', fifo: '6' };
 const NAME_BYTES = 100;
-
-export const TAR_END = new Uint8Array(2 * BLOCK_BYTES);
 
 /** Header blocks of an entry: ustar, with a PAX header in front for what does not fit. Content and padding follow. */
 export function tarHeaderBlocks(member: TarMember): Uint8Array {
   const records: Uint8Array[] = [];
-  const record = (key: string, value: string): void => void records.push(encode(formatPaxRecord(key, value)));
+  const record = (key: string, value: string | Uint8Array): void => void records.push(paxRecord(key, value));
   if (encode(member.path).length > NAME_BYTES) record('path', member.path);
   if (encode(member.linkPath).length > NAME_BYTES) record('linkpath', member.linkPath);
   if (member.mtimeNanoseconds > 0) record('mtime', `${member.mtimeSeconds}.${String(member.mtimeNanoseconds).padStart(9, '0')}`);
-  for (const [name, value] of member.xattrs) records.push(binaryRecord(`SCHILY.xattr.${name}`, value));
+  for (const [name, value] of member.xattrs) record(`${XATTR_PREFIX}${name}`, value);
   const header = block(member, FLAGS[member.type], member.type === 'file' ? member.sizeBytes : 0);
   if (records.length === 0) return header;
   const content = concat(records);
@@ -40,7 +20,7 @@ export function tarHeaderBlocks(member: TarMember): Uint8Array {
 }
 
 export function tarPadding(sizeBytes: number): Uint8Array {
-  return new Uint8Array((BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES);
+  return new Uint8Array(paddingOf(sizeBytes));
 }
 
 function block(member: TarMember, flag: string, sizeBytes: number): Uint8Array {
@@ -60,12 +40,4 @@ function block(member: TarMember, flag: string, sizeBytes: number): Uint8Array {
   const checksum = sum(bytes, 0, BLOCK_BYTES);
   putText(bytes, 148, 156, `${checksum.toString(8).padStart(6, '0')}\0 `);
   return bytes;
-}
-
-/** Like formatPaxRecord, for a value that is no text. */
-function binaryRecord(key: string, value: Uint8Array): Uint8Array {
-  const rest = encode(` ${key}=`).length + value.length + 1;
-  let length = rest + String(rest).length;
-  if (rest + String(length).length !== length) length += 1;
-  return concat([encode(`${length} ${key}=`), value, encode('\n')]);
 }

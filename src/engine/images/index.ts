@@ -6,7 +6,7 @@ export type { HealthcheckConfig, ImageConfig, ImageHistory, ImageRunConfig } fro
 export { openImageStore, type Image, type ImageStore } from './image-store.ts';
 export { importRootfs } from './import.ts';
 export { extractInto } from './layer-extract.ts';
-export { openLayerStore, type Layer, type LayerStore, type StagedLayer } from './layer-store.ts';
+export { openLayerStore, type Layer, type LayerStore, type LayerTar, type StagedLayer } from './layer-store.ts';
 export { loadArchive, type LoadedImage } from './load.ts';
 export { choosePlatform, formatPlatform, parsePlatform, suits, type NamedPlatform, type Platform } from './platform.ts';
 export { canonicalName, familiarName, familiarRepository, parseReference, withDefaultTag, type Reference } from './reference.ts';

@@ -3,6 +3,7 @@ import { createTarReader, decompressed, type TarEntry, type TarReader } from '..
 import { EngineError, systemErrorCode } from '../error.ts';
 import type { ByteSource, Fd, Files, Root } from '../ports/index.ts';
 import { entryPath, parentPath } from './entry-path.ts';
+import type { LayerRecorder } from './layer-record.ts';
 import { classifyWhiteout } from './whiteouts.ts';
 
 export interface ExtractedLayer {
@@ -14,6 +15,9 @@ export interface ExtractedLayer {
 /** 'overlay': removals become overlay's own marks. 'apply': they remove what stands there (import, copy into a container). */
 export type WhiteoutMode = 'overlay' | 'apply';
 
+/** Takes away what stands at a path where something else is to be. */
+type Clear = (path: string) => Promise<void>;
+
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
 const OVERLAY_XATTRS = /^(?:trusted|user)\.overlay\./;
 const YES = encode('y');
@@ -21,6 +25,7 @@ const YES = encode('y');
 /** Extracts an archive (compressed or not) into a folder of a container. `keepTypes`: a directory and a file never replace each other. */
 export async function extractInto(files: Files, source: ByteSource, root: Root, folder: string, keepTypes: boolean): Promise<void> {
   const plain = await decompressed(source);
+  const clear: Clear = (path) => root.removeTree(path);
   const below = folder.replace(/^\/+|\/+$/g, '');
   const reader = createTarReader(plain);
   try {
@@ -30,7 +35,7 @@ export async function extractInto(files: Files, source: ByteSource, root: Root, 
       if (keepTypes) refuseOtherType(root, entry, path);
       const linkPath = entry.type === 'hardlink' && below !== '' ? `${below}/${entryPath(entry.linkPath)}` : entry.linkPath;
       // The folder itself keeps its owner and mode.
-      if (inside !== '') await writeEntry(files, root, reader, { ...entry, linkPath }, path);
+      if (inside !== '') await writeEntry(files, root, clear, reader, { ...entry, linkPath }, path);
     }
     await reader.drain();
   } finally {
@@ -51,8 +56,9 @@ function refuseOtherType(root: Root, entry: TarEntry, path: string): void {
 }
 
 /** Extracts an uncompressed layer as it arrives. Nothing is synced: whoever commits the layer does it once, for all of it. */
-export async function extractLayer(files: Files, source: ByteSource, root: Root, whiteouts: WhiteoutMode): Promise<ExtractedLayer> {
-  const reader = createTarReader(source);
+export async function extractLayer(files: Files, source: ByteSource, root: Root, whiteouts: WhiteoutMode, recorder: LayerRecorder): Promise<ExtractedLayer> {
+  const reader = createTarReader(source, (bytes) => recorder.bytes(bytes));
+  const clear: Clear = (path) => recorder.clear(path);
   const directoryTimes = new Map<string, { seconds: number; nanoseconds: number }>();
   let sizeBytes = 0;
   let entries = 0;
@@ -66,12 +72,13 @@ export async function extractLayer(files: Files, source: ByteSource, root: Root,
       continue;
     }
     if (meaning.kind === 'removal') {
-      await replace(root, meaning.path, () => {
+      await replace(root, clear, meaning.path, () => {
         if (whiteouts === 'overlay') root.makeDevice(meaning.path, 'character', 0, 0, 0);
       });
       continue;
     }
-    await writeEntry(files, root, reader, entry, path);
+    await writeEntry(files, root, clear, reader, entry, path);
+    if (entry.type === 'file') recorder.file(entry, path);
     if (entry.type === 'directory') directoryTimes.set(path, { seconds: entry.mtimeSeconds, nanoseconds: entry.mtimeNanoseconds });
     if (entry.type === 'file') sizeBytes += entry.sizeBytes;
   }
@@ -87,13 +94,13 @@ export async function extractLayer(files: Files, source: ByteSource, root: Root,
   return { sizeBytes, entries };
 }
 
-async function writeEntry(files: Files, root: Root, reader: TarReader, entry: TarEntry, path: string): Promise<void> {
+async function writeEntry(files: Files, root: Root, clear: Clear, reader: TarReader, entry: TarEntry, path: string): Promise<void> {
   switch (entry.type) {
     case 'directory':
-      await makeDirectory(root, path);
+      await makeDirectory(root, clear, path);
       break;
     case 'file': {
-      const fd = await replace(root, path, () => root.open(path, 'create-new', 0o600));
+      const fd = await replace(root, clear, path, () => root.open(path, 'create-new', 0o600));
       try {
         await writeContent(files, fd, reader, entry);
       } finally {
@@ -105,19 +112,19 @@ async function writeEntry(files: Files, root: Root, reader: TarReader, entry: Ta
       const target = entryPath(entry.linkPath);
       // Not through replace() first: a link to itself must not remove its only name.
       if (target === path) return;
-      await replace(root, path, () => root.link(target, path), `hard link ${JSON.stringify(entry.path)} to ${JSON.stringify(entry.linkPath)}`);
+      await replace(root, clear, path, () => root.link(target, path), `hard link ${JSON.stringify(entry.path)} to ${JSON.stringify(entry.linkPath)}`);
       return;
     }
     case 'symlink':
-      await replace(root, path, () => root.symlink(entry.linkPath, path));
+      await replace(root, clear, path, () => root.symlink(entry.linkPath, path));
       break;
     case 'fifo':
-      await replace(root, path, () => root.makeFifo(path, 0o600));
+      await replace(root, clear, path, () => root.makeFifo(path, 0o600));
       break;
     case 'character':
     case 'block': {
       const type = entry.type;
-      await replace(root, path, () => root.makeDevice(path, type, 0o600, entry.deviceMajor, entry.deviceMinor));
+      await replace(root, clear, path, () => root.makeDevice(path, type, 0o600, entry.deviceMajor, entry.deviceMinor));
       break;
     }
   }
@@ -139,20 +146,20 @@ function setMetadata(root: Root, entry: TarEntry, path: string): void {
   if (entry.type !== 'directory') root.utimes(path, entry.mtimeSeconds, entry.mtimeNanoseconds);
 }
 
-async function makeDirectory(root: Root, path: string): Promise<void> {
+async function makeDirectory(root: Root, clear: Clear, path: string): Promise<void> {
   if (path === '') return;
   try {
     await withParents(root, path, () => root.mkdir(path, 0o700));
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST') throw error;
     if (root.lstat(path).type === 'directory') return;
-    await root.removeTree(path);
+    await clear(path);
     root.mkdir(path, 0o700);
   }
 }
 
 /** Runs `make`, after clearing away what stands at the path, and with the parents made if they are missing. */
-async function replace<T>(root: Root, path: string, make: () => T, what?: string): Promise<T> {
+async function replace<T>(root: Root, clear: Clear, path: string, make: () => T, what?: string): Promise<T> {
   if (path === '') throw new EngineError('invalid', 'LAYER_ROOT_REPLACED', 'archive replaces its root by something that is not a directory');
   try {
     return await withParents(root, path, make);
@@ -160,7 +167,7 @@ async function replace<T>(root: Root, path: string, make: () => T, what?: string
     const code = systemErrorCode(error);
     if (code === 'ENOENT' && what !== undefined) throw new EngineError('invalid', 'LAYER_LINK_BROKEN', `${what}: there is no such file in the layer`);
     if (code !== 'EEXIST') throw error;
-    await root.removeTree(path);
+    await clear(path);
     return make();
   }
 }

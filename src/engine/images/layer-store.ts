@@ -2,6 +2,7 @@ import { decompressed, hashed } from '../archive/index.ts';
 import { EngineError, systemErrorCode } from '../error.ts';
 import type { ByteSource, Files, Machine } from '../ports/index.ts';
 import { readDocument, setAside, writeDocument, type OnDamage, type Paths } from '../store/index.ts';
+import { adoptLayerRecord, createLayerRecorder, openLayerTar } from './layer-record.ts';
 import { extractLayer, type WhiteoutMode } from './layer-extract.ts';
 
 export interface Layer {
@@ -9,7 +10,10 @@ export interface Layer {
   diffId: string;
   /** Folder below `layers/`, short because overlay's options must fit in a page. */
   folder: string;
+  /** Sum of the files' lengths. */
   sizeBytes: number;
+  /** Length of the uncompressed archive; undefined for a layer of an engine that did not keep what is needed to make it again. */
+  tarBytes: number | undefined;
 }
 
 /** A layer that is extracted but not yet part of the store. */
@@ -19,12 +23,21 @@ export interface StagedLayer {
   blobDigest: string;
   blobSizeBytes: number;
   sizeBytes: number;
+  tarBytes: number;
   path: string;
 }
 
 interface LayerDocument {
   diffId: string;
   sizeBytes: number;
+  tarBytes?: number;
+}
+
+/** A layer's uncompressed archive. */
+export interface LayerTar {
+  sizeBytes: number;
+  /** Its reader throws when the bytes turn out not to be those of the diffID. */
+  open(): ByteSource & { close(): Promise<void> };
 }
 
 export interface LayerStore {
@@ -35,6 +48,8 @@ export interface LayerStore {
   /** Makes staged layers durable and visible, each as a whole. Ones that are there already are dropped. */
   commit(staged: readonly StagedLayer[]): Promise<void>;
   discard(staged: StagedLayer): Promise<void>;
+  /** Throws EngineError when there is no such layer, or no archive of it can be made. */
+  tar(diffId: string): LayerTar;
   remove(diffId: string): Promise<void>;
 }
 
@@ -45,13 +60,21 @@ export function openLayerStore(files: Files, machine: Machine, paths: Paths, onD
   for (const { name } of files.readdir(paths.layers)) {
     try {
       const document = readDocument<LayerDocument>(files, `${paths.layers}/${name}/layer.json`);
-      layers.set(document.diffId, { ...document, folder: name });
+      layers.set(document.diffId, { diffId: document.diffId, sizeBytes: document.sizeBytes, tarBytes: document.tarBytes, folder: name });
     } catch (error) {
       onDamage(`${paths.layers}/${name}`, error);
       setAside(files, paths.dataRoot, `${paths.layers}/${name}`);
     }
   }
 
+  /** What a layer of an older engine lacks: the record first, the note that it has one when it is durable. */
+  const adopt = async (present: Layer, staged: StagedLayer): Promise<void> => {
+    const folder = `${paths.layers}/${present.folder}`;
+    adoptLayerRecord(files, staged.path, folder);
+    await files.syncFileSystem(paths.layers);
+    await writeDocument(files, `${folder}/layer.json`, documentOf({ ...present, tarBytes: staged.tarBytes }));
+    layers.set(present.diffId, { ...present, tarBytes: staged.tarBytes });
+  };
   const discard = (staged: StagedLayer): Promise<void> => files.removeTree(staged.path);
 
   return {
@@ -69,15 +92,28 @@ export function openLayerStore(files: Files, machine: Machine, paths: Paths, onD
         throw explain(error, files, paths);
       }
     },
+    tar(diffId) {
+      const layer = layers.get(diffId);
+      if (layer === undefined) throw new EngineError('not-found', 'LAYER_MISSING', `layer ${diffId} does not exist`);
+      const { tarBytes, folder } = layer;
+      if (tarBytes === undefined) {
+        throw new EngineError('conflict', 'LAYER_NO_RECORD', `the archive of layer ${diffId} cannot be made again: an older engine extracted it`, {
+          hint: 'docker load an archive that has it, or remove its images and containers and pull them again',
+        });
+      }
+      return { sizeBytes: tarBytes, open: () => openLayerTar(files, `${paths.layers}/${folder}`, diffId) };
+    },
     async commit(staged) {
       const fresh = new Map<string, StagedLayer>();
       for (const layer of staged) {
-        if (layers.has(layer.diffId) || fresh.has(layer.diffId)) await discard(layer);
+        const present = layers.get(layer.diffId);
+        if (present !== undefined && present.tarBytes === undefined) await adopt(present, layer);
+        if (present !== undefined || fresh.has(layer.diffId)) await discard(layer);
         else fresh.set(layer.diffId, layer);
       }
       if (fresh.size === 0) return;
       for (const layer of fresh.values()) {
-        await writeDocument(files, `${layer.path}/layer.json`, { diffId: layer.diffId, sizeBytes: layer.sizeBytes } satisfies LayerDocument);
+        await writeDocument(files, `${layer.path}/layer.json`, documentOf(layer));
       }
       await files.syncFileSystem(paths.layers);
       for (const layer of fresh.values()) {
@@ -89,7 +125,7 @@ export function openLayerStore(files: Files, machine: Machine, paths: Paths, onD
         const folder = layer.diffId.slice('sha256:'.length, 'sha256:'.length + FOLDER_DIGITS);
         files.chmod(layer.path, 0o711);
         files.rename(layer.path, `${paths.layers}/${folder}`);
-        layers.set(layer.diffId, { diffId: layer.diffId, folder, sizeBytes: layer.sizeBytes });
+        layers.set(layer.diffId, { ...documentOf(layer), folder });
       }
       await files.syncDirectory(paths.layers);
     },
@@ -110,17 +146,25 @@ async function extract(files: Files, source: ByteSource, path: string, whiteouts
   const plain = await decompressed(blob);
   try {
     // Of what is not compressed one hash is both.
-    const content = plain.compressed ? hashed(plain) : { read: () => plain.read(), hex: () => blob.hex() };
+    const content = plain.compressed ? hashed(plain) : blob;
+    const source = plain.compressed ? content : plain;
     const root = files.openRoot(`${path}/diff`);
+    const recorder = createLayerRecorder(files, path, root);
     try {
-      const { sizeBytes } = await extractLayer(files, content, root, whiteouts);
-      return { diffId: `sha256:${content.hex()}`, blobDigest: `sha256:${blob.hex()}`, blobSizeBytes: blob.sizeBytes, sizeBytes, path };
+      const { sizeBytes } = await extractLayer(files, source, root, whiteouts, recorder);
+      recorder.end();
+      return { diffId: `sha256:${content.hex()}`, blobDigest: `sha256:${blob.hex()}`, blobSizeBytes: blob.sizeBytes, sizeBytes, tarBytes: content.sizeBytes, path };
     } finally {
+      recorder.close();
       root.close();
     }
   } finally {
     plain.close();
   }
+}
+
+function documentOf({ diffId, sizeBytes, tarBytes }: StagedLayer | (Layer & { tarBytes: number })): LayerDocument & { tarBytes: number } {
+  return { diffId, sizeBytes, tarBytes };
 }
 
 function explain(error: unknown, files: Files, paths: Paths): unknown {

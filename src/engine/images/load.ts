@@ -1,7 +1,6 @@
 import { isZero, text } from 'host:bytes';
 import { sha256 } from 'host:crypto';
-import { createTarReader, decompressed, peek, TarError, type TarEntry } from '../archive/index.ts';
-import { parseTarHeader } from '../archive/tar-header.ts';
+import { createTarReader, decompressed, parseTarHeader, peek, TarError, type TarEntry } from '../archive/index.ts';
 import { EngineError } from '../error.ts';
 import { collect } from '../http/body.ts';
 import type { ByteSource } from '../ports/index.ts';
