@@ -1,6 +1,7 @@
 import type { Builder } from '../build/index.ts';
 import type { ContainerContext } from '../containers/index.ts';
 import type { Puller } from '../pull/index.ts';
+import type { Pusher } from '../push/index.ts';
 import type { DaemonSettings } from '../daemon/settings.ts';
 
 /** What the routes work with. */
@@ -8,6 +9,7 @@ export interface ApiContext {
   containers: ContainerContext;
   puller: Puller;
   builder: Builder;
+  pusher: Pusher;
   settings: DaemonSettings;
   /** Stable name of this installation. */
   engineId: string;

@@ -1,5 +1,6 @@
 import type { ResponseStream } from '../http/index.ts';
 import type { PullMessage } from '../pull/index.ts';
+import type { PushMessage } from '../push/index.ts';
 
 export interface ErrorMessage {
   errorDetail: { message: string };
@@ -10,13 +11,13 @@ export interface ErrorMessage {
 export interface MessageStream {
   readonly started: boolean;
   /** Never waits: while the client is slow, a layer's newer progress takes the place of its older. */
-  send(message: PullMessage | ErrorMessage): void;
+  send(message: PushMessage | ErrorMessage): void;
   /** After everything has been sent. */
   end(): Promise<void>;
 }
 
 export function createMessageStream(open: () => Promise<ResponseStream>): MessageStream {
-  let waiting: (PullMessage | ErrorMessage)[] = [];
+  let waiting: (PushMessage | ErrorMessage)[] = [];
   let stream: ResponseStream | undefined;
   let started = false;
   let scheduled = false;
@@ -60,6 +61,6 @@ export function createMessageStream(open: () => Promise<ResponseStream>): Messag
   };
 }
 
-function isProgress(message: PullMessage | ErrorMessage): message is PullMessage {
+function isProgress(message: PushMessage | ErrorMessage): message is PullMessage {
   return 'progress' in message && message.id !== undefined;
 }

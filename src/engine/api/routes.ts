@@ -7,7 +7,9 @@ import * as exec from './exec.ts';
 import * as images from './images.ts';
 import * as networks from './networks.ts';
 import { login } from './pull.ts';
+import { pushImage } from './push.ts';
 import type { Route } from './router.ts';
+import { saveImage, saveImages } from './save.ts';
 import { stats } from './stats.ts';
 import * as streams from './streams.ts';
 import * as system from './system.ts';
@@ -52,12 +54,15 @@ export const ROUTES: readonly Route<ApiContext>[] = [
 
   ['POST', '/commit', commit],
   ['GET', '/images/json', images.list],
+  ['GET', '/images/get', saveImages],
   ['POST', '/images/load', images.load],
   ['POST', '/images/create', images.create],
   ['POST', '/images/prune', images.prune],
   ['GET', '/images/{name*}/json', images.inspect],
   ['GET', '/images/{name*}/history', images.history],
+  ['GET', '/images/{name*}/get', saveImage],
   ['POST', '/images/{name*}/tag', images.tag],
+  ['POST', '/images/{name*}/push', pushImage],
   ['DELETE', '/images/{name*}', images.remove],
 
   ['GET', '/volumes', volumes.list],

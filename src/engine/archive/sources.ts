@@ -52,15 +52,22 @@ export function hashed(source: ByteSource): HashedSource {
   };
 }
 
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+export interface DecompressedSource extends ByteSource {
+  readonly compression: Compression;
+  close(): void;
+}
+
 /** gzip or zstd by the first bytes; anything else passes as it is. Throws 'CORRUPT' or 'TRUNCATED' for damaged data. */
-export async function decompressed(input: ByteSource): Promise<ByteSource & { readonly compressed: boolean; close(): void }> {
+export async function decompressed(input: ByteSource): Promise<DecompressedSource> {
   const { start, source } = await peek(input, 4);
   const format = detect(start);
-  if (format === null) return { compressed: false, read: () => source.read(), close: () => undefined };
+  if (format === null) return { compression: 'none', read: () => source.read(), close: () => undefined };
   const codec = format === 'gzip' ? gunzip() : unzstd();
   let finished = false;
   return {
-    compressed: true,
+    compression: format,
     async read() {
       for (;;) {
         const out = codec.pull();

@@ -7,6 +7,7 @@ import { openImageStore, openLayerStore } from '../images/index.ts';
 import { createNameServers, openNetworks } from '../network/index.ts';
 import type { Files, Processes, System } from '../ports/index.ts';
 import { createPuller, HOLD_MS } from '../pull/index.ts';
+import { createPusher } from '../push/index.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { enginePaths, openDataRoot, readDocument, writeDocument } from '../store/index.ts';
 import { openVolumeStore } from '../volumes/index.ts';
@@ -71,17 +72,13 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
   const now = system.clock.now();
   await images.release((_, heldSinceMs) => now - heldSinceMs > HOLD_MS || heldSinceMs > now + HOLD_MS);
   await removeOrphans(containers);
-  const puller = createPuller({
-    system, settings, images, layers,
-    events: containers.events,
-    dataRoot: paths.dataRoot,
-    collect: () => images.collect(usedLayers(containers)),
-  });
+  const common = { system, settings, images, layers, events: containers.events, collect: () => images.collect(usedLayers(containers)) };
+  const puller = createPuller({ ...common, dataRoot: paths.dataRoot });
   const builder = createBuilder({ containers, puller, proxies: settings.proxies, onDamage });
   await builder.recover();
   return {
     containers,
-    api: { containers, puller, builder, settings, engineId: await engineId(files, paths.dataRoot, system) },
+    api: { containers, puller, builder, pusher: createPusher(common), settings, engineId: await engineId(files, paths.dataRoot, system) },
     startContainers: () => startByPolicy(containers, wanted),
     goDown() {
       stopping = true;

@@ -20,18 +20,26 @@ interface NamesDocument {
   names: Record<string, string>;
   /** When each image got its last name, ISO time. */
   taggedAt: Record<string, string>;
+  /** Images that are not in Docker's format. */
+  formats?: Record<string, ManifestFormat>;
 }
+
+export type ManifestFormat = 'docker' | 'oci';
 
 export interface ImageStore {
   all(): Image[];
   get(id: string): Image | undefined;
   config(id: string): ImageConfig;
+  /** The configuration's own bytes, whose hash is the id. */
+  configText(id: string): string;
   sizeBytes(id: string): number;
   taggedAt(id: string): string | undefined;
   /** By id, unique prefix of one, or name. */
   find(text: string): Image | undefined;
   /** Adds a configuration together with those of its layers that are not in the store yet. Returns the id. */
-  add(configText: string, staged: readonly StagedLayer[]): Promise<string>;
+  add(configText: string, staged: readonly StagedLayer[], format?: ManifestFormat): Promise<string>;
+  /** Of the manifest that the image came with, and is pushed with. */
+  format(id: string): ManifestFormat;
   /** Points a name at an image; returns the id that it pointed at before. `also`: more names for it, in the same step. */
   name(canonical: string, id: string, now: string, also?: readonly string[]): Promise<string | undefined>;
   unname(canonical: string): Promise<void>;
@@ -41,7 +49,9 @@ export interface ImageStore {
   hold(key: string, diffIds: readonly string[], nowMs: number): Promise<void>;
   /** Ends holds: `over` is asked for each. */
   release(over: (key: string, heldSinceMs: number) => boolean): Promise<void>;
-  /** Removes layers that no image has and that are neither held nor in `used`. Returns their number. */
+  /** Keeps layers from `collect` while they are read; the result lets them go. For the life of this process alone. */
+  pin(diffIds: readonly string[]): () => void;
+  /** Removes layers that no image has and that are neither held, pinned nor in `used`. Returns their number. */
   collect(used: ReadonlySet<string>): Promise<number>;
 }
 
@@ -50,6 +60,7 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
   const document = readNames(files, paths, namesFile, onDamage);
   const images = new Map<string, readonly string[]>();
   const queue = createQueue();
+  const pins = new Set<readonly string[]>();
   const holds = readHolds(files, paths, onDamage);
   const configFile = (id: string): string => `${paths.images}/${id.slice('sha256:'.length)}.json`;
 
@@ -87,6 +98,7 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
     all: () => [...images].map(([id, diffIds]) => view(id, diffIds)),
     get,
     config: (id) => parseImageConfig(files.readText(configFile(id))),
+    configText: (id) => files.readText(configFile(id)),
     sizeBytes: (id) => (images.get(id) ?? []).reduce((sum, diffId) => sum + (layers.get(diffId)?.sizeBytes ?? 0), 0),
     taggedAt: (id) => document.taggedAt[id],
     find(text) {
@@ -99,7 +111,8 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
       if (matches.length > 1) throw new EngineError('invalid', 'IMAGE_ID_AMBIGUOUS', `ambiguous image id prefix ${text}`);
       return matches[0] === undefined ? undefined : get(matches[0]);
     },
-    add: (configText, staged) =>
+    format: (id) => document.formats?.[id] ?? 'docker',
+    add: (configText, staged, format = 'docker') =>
       queue(async () => {
         const config = parseImageConfig(configText);
         const id = `sha256:${sha256(configText)}`;
@@ -111,6 +124,10 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
         if (!images.has(id)) {
           await files.replaceFile(configFile(id), configText, 0o600);
           images.set(id, config.rootfs.diff_ids);
+          if (format !== 'docker') {
+            document.formats = { ...document.formats, [id]: format };
+            await saveNames();
+          }
         }
         return id;
       }),
@@ -131,6 +148,7 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
       queue(async () => {
         for (const [name, target] of Object.entries(document.names)) if (target === id) delete document.names[name];
         delete document.taggedAt[id];
+        if (document.formats !== undefined) delete document.formats[id];
         await saveNames();
         images.delete(id);
         files.unlink(configFile(id));
@@ -138,9 +156,14 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
       }),
     hold: (key, diffIds, nowMs) => queue(() => holds.put(key, diffIds, nowMs)),
     release: (over) => queue(() => holds.end(over)),
+    pin(diffIds) {
+      const pin = [...diffIds];
+      pins.add(pin);
+      return () => pins.delete(pin);
+    },
     collect: (used) =>
       queue(async () => {
-        const wanted = new Set([...used, ...holds.layers()]);
+        const wanted = new Set([...used, ...holds.layers(), ...[...pins].flat()]);
         for (const diffIds of images.values()) for (const diffId of diffIds) wanted.add(diffId);
         const orphans = layers.all().filter((layer) => !wanted.has(layer.diffId));
         for (const orphan of orphans) await layers.remove(orphan.diffId);

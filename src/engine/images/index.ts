@@ -3,9 +3,10 @@
 // Must not: know HTTP, containers, or where an archive comes from.
 export { parseImageConfig } from './image-config.ts';
 export type { HealthcheckConfig, ImageConfig, ImageHistory, ImageRunConfig } from './image-config.ts';
-export { openImageStore, type Image, type ImageStore } from './image-store.ts';
+export { openImageStore, type Image, type ImageStore, type ManifestFormat } from './image-store.ts';
 export { importRootfs } from './import.ts';
 export { extractInto } from './layer-extract.ts';
+export type { KnownBlob } from './known-blobs.ts';
 export { openLayerStore, type Layer, type LayerStore, type LayerTar, type StagedLayer } from './layer-store.ts';
 export { loadArchive, type LoadedImage } from './load.ts';
 export { choosePlatform, formatPlatform, parsePlatform, suits, type NamedPlatform, type Platform } from './platform.ts';

@@ -1,9 +1,10 @@
-import { gzip } from 'host:compress';
-import { decompressed, hashed, type TarEntry } from '../archive/index.ts';
-import { EngineError, systemErrorCode } from '../error.ts';
+import { gunzip, gzip, type Codec } from 'host:compress';
+import { Sha256 } from 'host:crypto';
+import type { TarEntry } from '../archive/index.ts';
+import { EngineError, messageOf, systemErrorCode } from '../error.ts';
 import type { ByteSource, Fd, Files, Root } from '../ports/index.ts';
 import { parentPath } from './entry-path.ts';
-import { createTarRecordWriter, readTarRecord, type FileContent } from './tar-record.ts';
+import { createTarRecordWriter, readTarRecord } from './tar-record.ts';
 
 /** Notes at extraction what will be needed to make the layer's archive again. */
 export interface LayerRecorder {
@@ -78,57 +79,80 @@ export function createLayerRecorder(files: Files, folder: string, root: Root): L
 }
 
 /** The uncompressed archive of a layer, made again from its folder. Its reader throws when it is not what it was. */
-export function openLayerTar(files: Files, folder: string, diffId: string): ByteSource & { close(): Promise<void> } {
+export function openLayerTar(files: Files, folder: string, diffId: string): ByteSource & { close(): void } {
   const parts = layerTar(files, folder);
-  const content = hashed({
-    async read() {
-      const { value, done } = await parts.next();
-      return done === true ? null : value;
-    },
-  });
+  const hash = new Sha256();
+  const next = (): Uint8Array | null => {
+    const { value, done } = parts.next();
+    if (done !== true) {
+      hash.update(value);
+      return value;
+    }
+    if (`sha256:${hash.hex()}` !== diffId) throw new EngineError('internal', 'LAYER_DAMAGED', 'its files are not what they were when it came');
+    return null;
+  };
   return {
-    async read() {
+    read() {
       try {
-        const part = await content.read();
-        if (part === null && `sha256:${content.hex()}` !== diffId) throw new EngineError('internal', 'LAYER_DAMAGED', 'its files are not what they were when it came');
-        return part;
+        return Promise.resolve(next());
       } catch (error) {
-        throw new EngineError('internal', 'LAYER_DAMAGED', `layer ${diffId} cannot be read from ${folder}`, { cause: error, hint: 'remove the image and its containers, and pull or load it again' });
+        const hint = 'remove the image and its containers, and pull or load it again';
+        return Promise.reject(new EngineError('internal', 'LAYER_DAMAGED', `layer ${diffId} cannot be read from ${folder}: ${messageOf(error)}`, { cause: error, hint }));
       }
     },
-    close: async () => void (await parts.return(undefined)),
+    close: () => void parts.return(undefined),
   };
 }
 
-async function* layerTar(files: Files, folder: string): AsyncGenerator<Uint8Array> {
+/** Pieces of the archive, of a size that is worth sending. */
+function* layerTar(files: Files, folder: string): Generator<Uint8Array> {
   const list = `${folder}/${KEPT}/list.json`;
   const kept = files.exists(list) ? (JSON.parse(files.readText(list)) as KeptFile[]) : [];
   const fd = files.open(`${folder}/${RECORD}`, 'read');
-  const record = await decompressed(readFrom(files, fd));
+  const codec = gunzip();
   const root = files.openRoot(`${folder}/diff`);
+  let buffer = new Uint8Array(CHUNK_BYTES);
+  let used = 0;
+  const take = (): Uint8Array => {
+    const full = buffer.subarray(0, used);
+    buffer = new Uint8Array(CHUNK_BYTES);
+    used = 0;
+    return full;
+  };
   try {
-    yield* gathered(contentOf(files, root, folder, kept, record));
+    let index = 0;
+    for (const segment of readTarRecord(inflating(files, fd, codec))) {
+      if (segment.kind === 'bytes') {
+        for (let left = segment.bytes; left.length > 0; ) {
+          const part = left.subarray(0, CHUNK_BYTES - used);
+          buffer.set(part, used);
+          used += part.length;
+          left = left.subarray(part.length);
+          if (used === CHUNK_BYTES) yield take();
+        }
+        continue;
+      }
+      const content = openContent(files, root, folder, kept, segment.content.path, index);
+      index += 1;
+      try {
+        for (const { offset, sizeBytes } of segment.content.ranges) {
+          for (let done = 0; done < sizeBytes; ) {
+            const length = files.read(content, buffer.subarray(used, used + Math.min(CHUNK_BYTES - used, sizeBytes - done)), offset + done);
+            if (length === 0) throw new EngineError('internal', 'LAYER_DAMAGED', `${segment.content.path} is shorter than it was`);
+            used += length;
+            done += length;
+            if (used === CHUNK_BYTES) yield take();
+          }
+        }
+      } finally {
+        files.close(content);
+      }
+    }
+    if (used > 0) yield take();
   } finally {
     root.close();
-    record.close();
+    codec.close();
     files.close(fd);
-  }
-}
-
-async function* contentOf(files: Files, root: Root, folder: string, kept: readonly KeptFile[], record: ByteSource): AsyncGenerator<Uint8Array> {
-  let index = 0;
-  for await (const segment of readTarRecord(record)) {
-    if (segment.kind === 'bytes') {
-      yield segment.bytes;
-      continue;
-    }
-    const fd = openContent(files, root, folder, kept, segment.content.path, index);
-    index += 1;
-    try {
-      yield* readRanges(files, fd, segment.content);
-    } finally {
-      files.close(fd);
-    }
   }
 }
 
@@ -146,44 +170,21 @@ function openContent(files: Files, root: Root, folder: string, kept: readonly Ke
   }
 }
 
-function* readRanges(files: Files, fd: Fd, { path, ranges }: FileContent): Generator<Uint8Array> {
-  for (const { offset, sizeBytes } of ranges) {
-    for (let done = 0; done < sizeBytes; ) {
-      const chunk = new Uint8Array(Math.min(CHUNK_BYTES, sizeBytes - done));
-      const length = files.read(fd, chunk, offset + done);
-      if (length === 0) throw new EngineError('internal', 'LAYER_DAMAGED', `${path} is shorter than it was`);
-      yield length === chunk.length ? chunk : chunk.subarray(0, length);
-      done += length;
-    }
-  }
-}
-
-/** Small pieces put together: headers of 512 bytes would each cost a system call somewhere else. */
-async function* gathered(parts: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let buffer = new Uint8Array(CHUNK_BYTES);
-  let used = 0;
-  for await (const part of parts) {
-    if (used + part.length > CHUNK_BYTES) {
-      if (used > 0) yield buffer.subarray(0, used);
-      buffer = new Uint8Array(CHUNK_BYTES);
-      used = 0;
-    }
-    if (part.length >= CHUNK_BYTES) yield part;
-    else {
-      buffer.set(part, used);
-      used += part.length;
-    }
-  }
-  if (used > 0) yield buffer.subarray(0, used);
-}
-
-function readFrom(files: Files, fd: Fd): ByteSource {
-  return {
-    read() {
+/** The uncompressed bytes of a gzip file. */
+function inflating(files: Files, fd: Fd, codec: Codec): () => Uint8Array | null {
+  let ended = false;
+  return () => {
+    for (;;) {
+      const out = codec.pull();
+      if (out !== null || ended) return out;
       const chunk = new Uint8Array(CHUNK_BYTES);
       const length = files.read(fd, chunk);
-      return Promise.resolve(length === 0 ? null : chunk.subarray(0, length));
-    },
+      if (length > 0) codec.push(chunk.subarray(0, length));
+      else {
+        codec.finish();
+        ended = true;
+      }
+    }
   };
 }
 

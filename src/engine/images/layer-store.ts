@@ -1,7 +1,8 @@
-import { decompressed, hashed } from '../archive/index.ts';
+import { decompressed, hashed, type Compression } from '../archive/index.ts';
 import { EngineError, systemErrorCode } from '../error.ts';
 import type { ByteSource, Files, Machine } from '../ports/index.ts';
 import { readDocument, setAside, writeDocument, type OnDamage, type Paths } from '../store/index.ts';
+import { noteKnownBlob, readKnownBlobs, type KnownBlob } from './known-blobs.ts';
 import { adoptLayerRecord, createLayerRecorder, openLayerTar } from './layer-record.ts';
 import { extractLayer, type WhiteoutMode } from './layer-extract.ts';
 
@@ -24,6 +25,9 @@ export interface StagedLayer {
   blobSizeBytes: number;
   sizeBytes: number;
   tarBytes: number;
+  compression: Compression;
+  /** Where the blob came from, 'domain/path'; undefined when it was no registry. */
+  repository?: string;
   path: string;
 }
 
@@ -37,7 +41,7 @@ interface LayerDocument {
 export interface LayerTar {
   sizeBytes: number;
   /** Its reader throws when the bytes turn out not to be those of the diffID. */
-  open(): ByteSource & { close(): Promise<void> };
+  open(): ByteSource & { close(): void };
 }
 
 export interface LayerStore {
@@ -50,6 +54,9 @@ export interface LayerStore {
   discard(staged: StagedLayer): Promise<void>;
   /** Throws EngineError when there is no such layer, or no archive of it can be made. */
   tar(diffId: string): LayerTar;
+  /** As what registries have the layer, the latest first. */
+  blobs(diffId: string): KnownBlob[];
+  noteBlob(diffId: string, blob: KnownBlob): Promise<void>;
   remove(diffId: string): Promise<void>;
 }
 
@@ -103,6 +110,14 @@ export function openLayerStore(files: Files, machine: Machine, paths: Paths, onD
       }
       return { sizeBytes: tarBytes, open: () => openLayerTar(files, `${paths.layers}/${folder}`, diffId) };
     },
+    blobs(diffId) {
+      const layer = layers.get(diffId);
+      return layer === undefined ? [] : readKnownBlobs(files, `${paths.layers}/${layer.folder}`);
+    },
+    async noteBlob(diffId, blob) {
+      const layer = layers.get(diffId);
+      if (layer !== undefined) await noteKnownBlob(files, `${paths.layers}/${layer.folder}`, blob);
+    },
     async commit(staged) {
       const fresh = new Map<string, StagedLayer>();
       for (const layer of staged) {
@@ -114,6 +129,8 @@ export function openLayerStore(files: Files, machine: Machine, paths: Paths, onD
       if (fresh.size === 0) return;
       for (const layer of fresh.values()) {
         await writeDocument(files, `${layer.path}/layer.json`, documentOf(layer));
+        const { repository, blobDigest: digest, blobSizeBytes: sizeBytes, compression } = layer;
+        if (repository !== undefined) await noteKnownBlob(files, layer.path, { digest, sizeBytes, compression, repository });
       }
       await files.syncFileSystem(paths.layers);
       for (const layer of fresh.values()) {
@@ -146,14 +163,15 @@ async function extract(files: Files, source: ByteSource, path: string, whiteouts
   const plain = await decompressed(blob);
   try {
     // Of what is not compressed one hash is both.
-    const content = plain.compressed ? hashed(plain) : blob;
-    const source = plain.compressed ? content : plain;
+    const packed = plain.compression !== 'none';
+    const content = packed ? hashed(plain) : blob;
+    const source = packed ? content : plain;
     const root = files.openRoot(`${path}/diff`);
     const recorder = createLayerRecorder(files, path, root);
     try {
       const { sizeBytes } = await extractLayer(files, source, root, whiteouts, recorder);
       recorder.end();
-      return { diffId: `sha256:${content.hex()}`, blobDigest: `sha256:${blob.hex()}`, blobSizeBytes: blob.sizeBytes, sizeBytes, tarBytes: content.sizeBytes, path };
+      return { diffId: `sha256:${content.hex()}`, blobDigest: `sha256:${blob.hex()}`, blobSizeBytes: blob.sizeBytes, sizeBytes, tarBytes: content.sizeBytes, compression: plain.compression, path };
     } finally {
       recorder.close();
       root.close();

@@ -5,7 +5,7 @@ import type { Cancellation, Clock, Reporter } from '../ports/index.ts';
 import { openBlob, RegistryError, type BlobProgress, type Descriptor, type Repository } from '../registry/index.ts';
 import { createQueue } from '../store/index.ts';
 import { createLimiter } from './limiter.ts';
-import { downloading, layerId, type PullMessage, type Report } from './messages.ts';
+import { layerId, transferring, type PullMessage, type Report } from './messages.ts';
 
 export interface LayerRequest {
   blob: Descriptor;
@@ -103,7 +103,7 @@ async function receive(layers: LayerStore, { blob, diffId, repository, cancellat
   } finally {
     source.close();
   }
-  if (staged.blobDigest === blob.digest && staged.diffId === diffId) return staged;
+  if (staged.blobDigest === blob.digest && staged.diffId === diffId) return { ...staged, repository: repository.name };
   await layers.discard(staged);
   if (staged.blobDigest !== blob.digest) throw new RegistryError('LAYER_DAMAGED', `filesystem layer verification failed for digest ${blob.digest}`);
   throw new EngineError('invalid', 'LAYER_DIGEST_MISMATCH', `layer ${blob.digest} does not have the content that the image names`, { hint: `expected ${diffId}, got ${staged.diffId}` });
@@ -118,7 +118,7 @@ function progressOf(id: string, totalBytes: number, clock: Clock, say: (message:
         const now = clock.monotonicMs();
         if (now - saidAt < REPORT_INTERVAL_MS) return;
         saidAt = now;
-        say(downloading(id, sizeBytes, totalBytes));
+        say(transferring('Downloading', id, sizeBytes, totalBytes));
       },
       retrying(delayMs) {
         if (delayMs >= 1000) say({ status: `Retrying in ${Math.round(delayMs / 1000)} second${delayMs < 1500 ? '' : 's'}`, id, progressDetail: {} });

@@ -18,8 +18,9 @@ export function layerId(digest: string): string {
   return digest.slice('sha256:'.length, 'sha256:'.length + 12);
 }
 
-export function downloading(id: string, current: number, total: number): PullMessage {
+/** `status`: 'Downloading' or 'Pushing'. */
+export function transferring(status: string, id: string, current: number, total: number): PullMessage {
   const filled = total === 0 ? BAR_WIDTH : Math.floor((Math.min(current, total) / total) * BAR_WIDTH);
   const bar = filled >= BAR_WIDTH ? `${'='.repeat(BAR_WIDTH)}>` : `${'='.repeat(filled)}>${' '.repeat(BAR_WIDTH - filled)}`;
-  return { status: 'Downloading', id, progressDetail: { current, total }, progress: `[${bar}] ${humanSizeWithPrecision(current, 4).padStart(8)}/${humanSizeWithPrecision(total, 4)}` };
+  return { status, id, progressDetail: { current, total }, progress: `[${bar}] ${humanSizeWithPrecision(current, 4).padStart(8)}/${humanSizeWithPrecision(total, 4)}` };
 }

@@ -123,7 +123,7 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
     } else {
       await holding(key, config.rootfs.diff_ids, async () => {
         await bringLayers(repository, manifest, config, report, cancellation);
-        await images.add(configText, []);
+        await images.add(configText, [], manifest.format);
       });
     }
     const byDigest = canonicalName({ ...reference, tag: undefined, digest: top.digest });

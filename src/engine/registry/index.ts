@@ -1,5 +1,5 @@
 // Purpose: the client's side of the registry protocol: manifests, blobs, tags and logins over HTTP(S).
-// Owns: challenges and tokens, endpoints and mirrors, redirects, retries, downloads that go on where they broke off.
+// Owns: challenges and tokens, endpoints and mirrors, redirects, retries, transfers that go on where they broke off.
 // Must not: know the image store, or Docker's API.
 export { decodeAuthHeader, NO_CREDENTIALS, type Credentials } from './credentials.ts';
 export { planEndpoints, type Endpoint, type RegistrySettings } from './endpoints.ts';
@@ -7,6 +7,8 @@ export type { ProxySettings } from './proxy.ts';
 export { isTransient, RegistryError } from './registry-error.ts';
 export { parseManifest, type Descriptor, type ImageManifest, type ManifestDocument, type ManifestIndex } from './manifest.ts';
 export { openBlob, type BlobProgress } from './blob-source.ts';
+export { findBlob, mountBlob, uploadBlob, uploadBytes, type UploadContent, type UploadOptions, type UploadSource } from './blob-upload.ts';
+export { formatManifest, layerMediaType, putManifest, type PushedBlob } from './manifest-upload.ts';
 export { login } from './login.ts';
 export { openRepository, type FetchedManifest, type Repository, type RegistryContext } from './repository.ts';
 export { tlsFor } from './tls-files.ts';

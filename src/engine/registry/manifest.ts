@@ -1,5 +1,5 @@
 import { RegistryError } from './registry-error.ts';
-import type { NamedPlatform } from '../images/index.ts';
+import type { ManifestFormat, NamedPlatform } from '../images/index.ts';
 
 /** A blob or manifest by its hash. */
 export interface Descriptor {
@@ -13,6 +13,7 @@ export interface Descriptor {
 /** Docker's schema 2 or an OCI manifest. */
 export interface ImageManifest {
   kind: 'image';
+  format: ManifestFormat;
   config: Descriptor;
   /** Lowest first. */
   layers: Descriptor[];
@@ -48,7 +49,7 @@ export function parseManifest(text: string): ManifestDocument {
   const { config, layers } = value;
   if (!isRecord(config) || !Array.isArray(layers)) throw invalid('it has neither layers nor manifests');
   if (layers.length > LAYER_LIMIT) throw invalid(`it has ${layers.length} layers; overlay takes ${LAYER_LIMIT}`);
-  const manifest: ImageManifest = { kind: 'image', config: readDescriptor(config), layers: layers.map(readDescriptor) };
+  const manifest: ImageManifest = { kind: 'image', format: `${String(config['mediaType'])}`.startsWith(`${OCI}.`) ? 'oci' : 'docker', config: readDescriptor(config), layers: layers.map(readDescriptor) };
   const odd = [manifest.config, ...manifest.layers].find(({ mediaType }) => !isImagePart(mediaType));
   if (odd !== undefined) throw new RegistryError('MANIFEST_INVALID', `unsupported media type ${odd.mediaType}: this is an artifact and no image`);
   return manifest;

@@ -1,7 +1,7 @@
 import { text } from 'host:bytes';
 import { sha256 } from 'host:crypto';
 import type { Reference } from '../images/index.ts';
-import type { Cancellation, System } from '../ports/index.ts';
+import type { ByteSource, Cancellation, System } from '../ports/index.ts';
 import { authorize, refusal } from './authorization.ts';
 import { parseChallenges } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
@@ -12,7 +12,7 @@ import { errorFromAnswer, isTransient, isUnreachable, RegistryError } from './re
 import { BLOB_RETRIES, checkCancelled, FIRST_RETRIES, pause, retryDelayMs, type RetryPolicy } from './retry.ts';
 import { tlsFor } from './tls-files.ts';
 import { createTransport, type Reply, type Timeouts } from './transport.ts';
-import { follow, origin } from './url.ts';
+import { follow, origin, type Url } from './url.ts';
 
 export interface RegistryContext {
   system: Pick<System, 'sockets' | 'clock' | 'files'>;
@@ -27,8 +27,27 @@ export interface FetchedManifest {
   document: ManifestDocument;
 }
 
-/** One repository of one registry, for the time of one pull. */
+/** What a request of ours is made of; the body is asked for again when the request has to be sent again. */
+export interface RepositoryRequest {
+  method: 'HEAD' | 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  headers?: Readonly<Record<string, string>>;
+  body?: () => string | Uint8Array | ByteSource;
+}
+
+export interface RepositoryOptions {
+  /** Other repositories of the registry (their paths) that blobs may be taken from; given, the repository can be written to. */
+  pushFrom?: readonly string[];
+}
+
+/** One repository of one registry, for the time of one pull or push. */
 export interface Repository {
+  /** 'domain/path' */
+  readonly name: string;
+  /** Below /v2/. */
+  readonly path: string;
+  /** One request to the registry itself, with the login that it wants; whatever it answers. `target` may be an address that it gave. */
+  send(target: string | Url, request: RepositoryRequest): Promise<Reply>;
+
   /** By tag or digest, checked against the digest. */
   manifest(tagOrDigest: string): Promise<FetchedManifest>;
   /** A blob's bytes from an offset on; the answer may ignore the offset (200 in place of 206). */
@@ -44,10 +63,12 @@ const ERROR_LIMIT_BYTES = 64 * 1024;
 const TAG_PAGES_LIMIT = 1000;
 const TIMEOUTS: Timeouts = { connectMs: 15_000, stallMs: 60_000 };
 
-export async function openRepository(context: RegistryContext, reference: Pick<Reference, 'domain' | 'path'>, credentials: Credentials, cancellation: Cancellation): Promise<Repository> {
+export async function openRepository(context: RegistryContext, reference: Pick<Reference, 'domain' | 'path'>, credentials: Credentials, cancellation: Cancellation, options: RepositoryOptions = {}): Promise<Repository> {
   const { sockets, files, clock } = context.system;
   const addresses = wantsAddresses(context.settings) ? await sockets.resolve(reference.domain.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')).catch(() => []) : [];
-  const endpoints = planEndpoints(reference.domain, context.settings, addresses);
+  const { pushFrom } = options;
+  const pushScopes = pushFrom === undefined ? [] : [`repository:${reference.path}:pull,push`, ...pushFrom.map((path) => `repository:${path}:pull`)];
+  const endpoints = planEndpoints(reference.domain, context.settings, addresses).filter(({ mirror }) => pushFrom === undefined || !mirror);
   const insecureHosts = new Set(endpoints.filter(({ insecure }) => insecure).map(({ url }) => url.host));
   const timeouts = context.timeouts ?? TIMEOUTS;
   const transport = createTransport({
@@ -61,19 +82,22 @@ export async function openRepository(context: RegistryContext, reference: Pick<R
   let chosen: Endpoint | undefined;
 
   /** A request with the login that it turns out to need. */
-  const ask = async (endpoint: Endpoint, target: string, headers: Record<string, string>): Promise<Reply> => {
+  const ask = async (endpoint: Endpoint, target: string | Url, headers: Readonly<Record<string, string>>, { method = 'GET', body }: Partial<RepositoryRequest> = {}): Promise<Reply> => {
     for (let attempt = 0; ; attempt += 1) {
-      const authorization = authorizations.get(endpoint);
-      const url = { ...endpoint.url, target };
-      const reply = await transport.send(url, { headers: authorization === undefined ? headers : { ...headers, Authorization: authorization } });
+      const url = typeof target === 'string' ? { ...endpoint.url, target } : target;
+      const authorization = origin(url) === origin(endpoint.url) ? authorizations.get(endpoint) : undefined;
+      const content = body?.();
+      const reply = await transport.send(url, { method, headers: authorization === undefined ? headers : { ...headers, Authorization: authorization }, ...(content === undefined ? {} : { body: content }) });
+      // An address elsewhere is good by itself.
+      if (origin(url) !== origin(endpoint.url)) return reply;
       if (reply.status !== 401 || origin(reply.url) !== origin(url)) return reply;
       const challenges = parseChallenges(reply.headers.get('www-authenticate') ?? '');
-      const body = text(await reply.bytes(ERROR_LIMIT_BYTES));
+      const said = text(await reply.bytes(ERROR_LIMIT_BYTES));
       // The token that we had may have run out; a fresh one that is refused is an answer.
-      if (attempt > 0) throw refusal(challenges, reply, body);
+      if (attempt > 0) throw refusal(challenges, reply, said);
       const shown = endpoint.mirror ? NO_CREDENTIALS : credentials;
       authorizations.delete(endpoint);
-      authorizations.set(endpoint, await authorize(transport, challenges, shown, reference.path === '' ? '' : `repository:${reference.path}:pull`, endpoint.insecure));
+      authorizations.set(endpoint, await authorize(transport, challenges, shown, reference.path === '' ? '' : `repository:${reference.path}:pull`, endpoint.insecure, pushScopes));
     }
   };
   const good = async (reply: Reply): Promise<Reply> => {
@@ -115,6 +139,13 @@ export async function openRepository(context: RegistryContext, reference: Pick<R
   };
 
   return {
+    name: `${reference.domain}/${reference.path}`,
+    path: reference.path,
+    async send(target, request) {
+      const endpoint = chosen ?? endpoints.find(({ mirror }) => !mirror);
+      if (endpoint === undefined) throw new RegistryError('ENDPOINT', `"${reference.domain}" is no address of a registry`);
+      return ask(endpoint, target, request.headers ?? {}, request);
+    },
     close: () => transport.close(),
     manifest: (tagOrDigest) =>
       anywhere(async (endpoint) => {

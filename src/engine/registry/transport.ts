@@ -37,9 +37,10 @@ export interface Reply {
 }
 
 export interface Request {
-  method?: 'GET' | 'HEAD' | 'POST';
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   headers: Readonly<Record<string, string>>;
-  body?: string;
+  /** A source goes in chunks. */
+  body?: string | Uint8Array | ByteSource;
 }
 
 /** HTTP connections of one pull, to any number of hosts. */
@@ -100,7 +101,7 @@ export function createTransport(options: TransportOptions): Transport {
         const sent = proxy === undefined || proxy.authorization === '' ? headers : { ...headers, 'Proxy-Authorization': proxy.authorization };
         const reply = await exchange(clientFor(url), url, proxy === undefined ? url.target : formatUrl(url), { method, headers: sent, ...(body === undefined ? {} : { body }) }, hops > 0);
         const location = reply.headers.get('location');
-        if (method === 'POST' || ![301, 302, 303, 307, 308].includes(reply.status) || location === undefined) return reply;
+        if ((method !== 'GET' && method !== 'HEAD') || ![301, 302, 303, 307, 308].includes(reply.status) || location === undefined) return reply;
         await discard(reply);
         const next = follow(url, location);
         if (next === undefined) throw new RegistryError('REDIRECT_INVALID', `${formatUrl(url)} redirects to ${JSON.stringify(location.slice(0, 200))}, which is no HTTP address`);
@@ -167,12 +168,20 @@ async function openTunnel(connection: Connection, url: Url, proxy: Proxy, option
 
 /** A connection that does not wait for ever. */
 function guard(connection: Connection, { clock, timeouts }: TransportOptions, onClose: () => void): ClientConnection {
+  let lastWriteMs = Number.NEGATIVE_INFINITY;
   const limited = async <T>(operation: Promise<T>): Promise<T> => {
     let late = false;
-    const stop = clock.after(timeouts.stallMs, () => {
-      late = true;
-      connection.close();
-    });
+    let stop = (): void => undefined;
+    const arm = (delayMs: number): void => {
+      stop = clock.after(delayMs, () => {
+        // Who waits for the answer to an upload has not been forgotten as long as the upload goes on.
+        const leftMs = lastWriteMs + timeouts.stallMs - clock.monotonicMs();
+        if (leftMs > 0) return arm(leftMs);
+        late = true;
+        connection.close();
+      });
+    };
+    arm(timeouts.stallMs);
     try {
       return await operation;
     } catch (error) {
@@ -183,7 +192,10 @@ function guard(connection: Connection, { clock, timeouts }: TransportOptions, on
   };
   return {
     read: () => limited(connection.read()),
-    write: (data) => limited(connection.write(data)),
+    async write(data) {
+      await limited(connection.write(data));
+      lastWriteMs = clock.monotonicMs();
+    },
     shutdown: () => connection.shutdown(),
     close() {
       onClose();

@@ -45,8 +45,13 @@ export function follow(base: Url, location: string): Url | undefined {
   return { ...base, target: `${path.slice(0, path.lastIndexOf('/') + 1)}${clean}` };
 }
 
-/** A query with its values escaped, '' when there is none. Undefined values are left out. */
-export function formatQuery(values: Readonly<Record<string, string | undefined>>): string {
-  const parts = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]));
+/** A target with a query (see formatQuery) added to what it has. */
+export function withQuery(target: string, query: string): string {
+  return query !== '' && target.includes('?') ? `${target}&${query.slice(1)}` : `${target}${query}`;
+}
+
+/** A query with its values escaped, '' when there is none. Undefined values are left out, several of one name stand one after the other. */
+export function formatQuery(values: Readonly<Record<string, string | readonly string[] | undefined>>): string {
+  const parts = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [value].flat().map((each) => `${name}=${encodeURIComponent(each)}`)));
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }

@@ -5,14 +5,12 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { imageConfig, sha256 } from '../support/docker-archive.ts';
 import { labObstacle, openLab, waitFor, type Lab, type Outcome } from '../support/lab.ts';
-import { openRegistry, type TestRegistry } from '../support/registry.ts';
+import { serveRegistry } from '../support/lab-registry.ts';
+import type { openRegistry, TestRegistry } from '../support/registry.ts';
 import { rootfsTar } from '../support/rootfs-tar.ts';
 import { tarFile, tarOf } from '../support/tar-writer.ts';
 
 const obstacle = labObstacle();
-/** Of a registry that has a port of the lab's loopback and lives in this process. */
-const FORWARDER = `const [,socket,port]=process.argv;require('net').createServer(c=>{const u=require('net').connect(socket);
-c.pipe(u).pipe(c);for(const[a,b]of[[c,u],[u,c]])a.on('error',()=>b.destroy()).on('close',()=>b.destroy())}).listen(port,'127.0.0.1',()=>console.log('up'))`;
 
 /** Content that does not compress, the same each time. */
 function noise(sizeBytes: number, seed: string): Buffer {
@@ -27,11 +25,8 @@ describe.skipIf(obstacle !== undefined)(`docker pull${obstacle === undefined ? '
 
   /** On 127.0.0.1:port inside the lab. */
   const serve = async (port: number, options: Parameters<typeof openRegistry>[0] = {}): Promise<TestRegistry> => {
-    const socket = `${lab.folder}/registry-${port}.sock`;
-    const registry = await openRegistry({ ...options, socket, publicAddress: `127.0.0.1:${port}` });
+    const registry = await serveRegistry(lab, port, options);
     registries.push(registry);
-    const forwarder = lab.spawn(['node', '-e', FORWARDER, socket, String(port)]);
-    await new Promise((resolve) => forwarder.stdout?.once('data', resolve));
     return registry;
   };
   /** Never synchronously: the registry answers from this process. */

@@ -16,6 +16,12 @@ export interface Fault {
   redirect?: string;
   /** Pauses between pieces of 64 KiB. */
   delayMs?: number;
+  /** Closes the connection when so many bytes of the request's body have come; an upload keeps them. */
+  cutUploadAfterBytes?: number;
+  /** Forgets the upload. */
+  loseUpload?: boolean;
+  /** Answers without having read the body. */
+  early?: boolean;
 }
 
 export interface SeenRequest {
@@ -38,6 +44,13 @@ export interface TestRegistry {
   /** An image of layers; blobs are what is sent for them. */
   putImage(repository: string, tag: string | undefined, layers: readonly ImageLayer[], options?: ImageOptions): PutImage;
   blobRequests(): SeenRequest[];
+  /** A blob that a repository has, or undefined. */
+  blobOf(repository: string, digest: string): Buffer | undefined;
+  manifestOf(repository: string, name: string): { data: Buffer; mediaType: string } | undefined;
+  /** Takes a blob away from a repository. */
+  forget(repository: string, digest: string): void;
+  /** Bytes of uploads that came in all. */
+  receivedBytes(): number;
   close(): Promise<void>;
 }
 
@@ -69,19 +82,24 @@ interface RegistryOptions {
   /** A unix socket's path in place of a port on loopback. */
   socket?: string;
   /** Tokens for those who show this user, or for everyone when it is null. */
-  auth?: { kind: 'basic' | 'token'; user: string; password: string; anonymousPull?: boolean };
+  auth?: { kind: 'basic' | 'token'; user: string; password: string; anonymousPull?: boolean; /** May read alone. */ readOnly?: boolean };
   /** Address by which clients reach it, for the token realm. */
   publicAddress?: string;
 }
 
-/** A registry for reading: the parts of the distribution specification that a pull uses, and whatever can go wrong with them. */
+/** The parts of the distribution specification that a pull and a push use, and whatever can go wrong with them. */
 export async function openRegistry(options: RegistryOptions = {}): Promise<TestRegistry> {
   const blobs = new Map<string, Buffer>();
   const manifests = new Map<string, { data: Buffer; mediaType: string }>();
   const tags = new Map<string, string[]>();
   const requests: SeenRequest[] = [];
   const sockets = new Set<Socket>();
-  const tokens = new Set<string>();
+  /** With what they are good for: 'repository:name:pull,push'. */
+  const tokens = new Map<string, string[]>();
+  /** 'repository digest' of what each repository has. */
+  const links = new Set<string>();
+  const uploads = new Map<string, { repository: string; parts: Buffer[] }>();
+  let receivedBytes = 0;
   const server = createServer((request, response) => {
     void answer(request, response).catch(() => request.socket.destroy());
   });
@@ -119,9 +137,14 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
         config: { mediaType: docker ? 'application/vnd.docker.container.image.v1+json' : 'application/vnd.oci.image.config.v1+json', ...configBlob },
         layers: layerBlobs,
       };
+      for (const blob of [configBlob, ...layerBlobs]) links.add(`${repository} ${blob.digest}`);
       const digest = registry.putManifest(repository, tag, document);
       return { digest, sizeBytes: JSON.stringify(document).length, mediaType, configDigest: configBlob.digest, layerDigests: layerBlobs.map((layer) => layer.digest) };
     },
+    blobOf: (repository, digest) => (links.has(`${repository} ${digest}`) ? blobs.get(digest) : undefined),
+    manifestOf: (repository, name) => manifests.get(`${repository} ${name}`),
+    forget: (repository, digest) => void links.delete(`${repository} ${digest}`),
+    receivedBytes: () => receivedBytes,
     blobRequests: () => requests.filter(({ url }) => url.includes('/blobs/')),
     close: () =>
       new Promise((resolve) => {
@@ -140,6 +163,7 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
     const seen: SeenRequest = { method, url, authorization: headers.authorization, range: headers.range, host: headers.host };
     requests.push(seen);
     const fault = registry.fault(seen) ?? {};
+    if (fault.status !== undefined && fault.early !== true) for await (const _ of request) { /* the body is of no use */ }
     if (fault.status !== undefined) return refuse(response, fault.status, 'UNKNOWN', 'as the test wants it');
     if (fault.redirect !== undefined) {
       response.writeHead(307, { Location: fault.redirect });
@@ -147,7 +171,7 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
       return;
     }
     if (url.startsWith('/token')) return giveToken(request, response);
-    if (!isAllowed(request)) return challenge(response, url);
+    if (!isAllowed(request)) return challenge(request, response, url);
     if (url === '/v2/') {
       response.writeHead(200, { 'Content-Length': 2 });
       response.end('{}');
@@ -166,6 +190,14 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
       response.end(JSON.stringify({ name: repository, tags: page }));
       return;
     }
+    if (kind === 'manifests' && method === 'PUT') return takeManifest(request, response, repository, name);
+    if (kind === 'blobs' && name === 'uploads') return takeUpload(request, response, repository, fault);
+    if (kind === 'blobs' && method === 'HEAD') {
+      const found = registry.blobOf(repository, name);
+      response.writeHead(found === undefined ? 404 : 200, found === undefined ? {} : { 'Content-Length': found.length, 'Docker-Content-Digest': name });
+      response.end();
+      return;
+    }
     if (kind === 'manifests') {
       const manifest = manifests.get(`${repository} ${name}`);
       if (manifest === undefined) return refuse(response, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
@@ -176,6 +208,76 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
     const blob = kind === 'blobs' ? blobs.get(name) : undefined;
     if (blob === undefined) return refuse(response, 404, 'BLOB_UNKNOWN', 'blob unknown to registry');
     await sendBlob(seen, response, blob, fault);
+  }
+
+  async function takeManifest(request: IncomingMessage, response: ServerResponse, repository: string, name: string): Promise<void> {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    const data = Buffer.concat(parts);
+    const document = JSON.parse(data.toString()) as { mediaType: string; config: Descriptor; layers: Descriptor[] };
+    if (document.mediaType !== request.headers['content-type']) return refuse(response, 400, 'MANIFEST_INVALID', 'the media type differs');
+    for (const { digest, size } of [document.config, ...document.layers]) {
+      const blob = registry.blobOf(repository, digest);
+      if (blob === undefined) return refuse(response, 400, 'MANIFEST_BLOB_UNKNOWN', `blob unknown to registry: ${digest}`);
+      if (blob.length !== size) return refuse(response, 400, 'MANIFEST_INVALID', `${digest} has ${blob.length} bytes and not ${size}`);
+    }
+    const digest = `sha256:${sha256(data)}`;
+    for (const key of [digest, name]) manifests.set(`${repository} ${key}`, { data, mediaType: document.mediaType });
+    tags.set(repository, [...new Set([...(tags.get(repository) ?? []), name])]);
+    response.writeHead(201, { Location: `/v2/${repository}/manifests/${digest}`, 'Docker-Content-Digest': digest, 'Content-Length': 0 });
+    response.end();
+  }
+
+  async function takeUpload(request: IncomingMessage, response: ServerResponse, repository: string, fault: Fault): Promise<void> {
+    const url = new URL(request.url ?? '', 'http://x');
+    const done = (status: number, headers: Record<string, string | number>): void => {
+      response.writeHead(status, { 'Content-Length': 0, ...headers });
+      response.end();
+    };
+    const where = (id: string): Record<string, string> => {
+      const { parts = [] } = uploads.get(id) ?? {};
+      const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
+      return { Location: `/v2/${repository}/blobs/uploads/${id}?state=${sizeBytes}`, Range: `0-${Math.max(0, sizeBytes - 1)}` };
+    };
+    if (request.method === 'POST') {
+      const [mount, from] = [url.searchParams.get('mount') ?? '', url.searchParams.get('from') ?? ''];
+      if (registry.blobOf(from, mount) !== undefined) {
+        links.add(`${repository} ${mount}`);
+        return done(201, { Location: `/v2/${repository}/blobs/${mount}` });
+      }
+      const id = sha256(`${Math.random()}`);
+      uploads.set(id, { repository, parts: [] });
+      return done(202, where(id));
+    }
+    const id = url.pathname.split('/').at(-1) ?? '';
+    if (fault.loseUpload === true) uploads.delete(id);
+    const upload = uploads.get(id);
+    if (upload?.repository !== repository) return refuse(response, 404, 'BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry');
+    if (request.method === 'GET') return done(204, where(id));
+    if (request.method === 'DELETE') {
+      uploads.delete(id);
+      return done(204, {});
+    }
+    let cameBytes = 0;
+    for await (const part of request as AsyncIterable<Buffer>) {
+      const kept = part.subarray(0, Math.max(0, (fault.cutUploadAfterBytes ?? Number.POSITIVE_INFINITY) - cameBytes));
+      upload.parts.push(kept);
+      cameBytes += part.length;
+      receivedBytes += kept.length;
+      if (kept.length < part.length || cameBytes === fault.cutUploadAfterBytes) {
+        request.socket.destroy();
+        return;
+      }
+      if (fault.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
+    }
+    if (request.method === 'PATCH') return done(202, where(id));
+    const data = Buffer.concat(upload.parts);
+    uploads.delete(id);
+    const digest = `sha256:${sha256(data)}`;
+    if (url.searchParams.get('digest') !== digest) return refuse(response, 400, 'DIGEST_INVALID', 'provided digest did not match uploaded content');
+    blobs.set(digest, data);
+    links.add(`${repository} ${digest}`);
+    done(201, { Location: `/v2/${repository}/blobs/${digest}`, 'Docker-Content-Digest': digest });
   }
 
   async function sendBlob(seen: SeenRequest, response: ServerResponse, blob: Buffer, fault: Fault): Promise<void> {
@@ -206,13 +308,23 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
     if (auth === undefined) return true;
     const given = request.headers.authorization ?? '';
     if (auth.kind === 'basic') return given === basic(auth.user, auth.password);
-    return tokens.has(given.replace('Bearer ', ''));
+    const scopes = tokens.get(given.replace('Bearer ', ''));
+    return scopes !== undefined && (reads(request) || scopes.includes(`repository:${repositoryOf(request.url ?? '')}:pull,push`));
   }
 
-  function challenge(response: ServerResponse, url: string): void {
-    const scope = /^\/v2\/(.+)\/(?:manifests|blobs|tags)\//.exec(url)?.[1];
+  function reads({ method }: IncomingMessage): boolean {
+    return method === 'GET' || method === 'HEAD';
+  }
+
+  function repositoryOf(url: string): string {
+    return /^\/v2\/(.+)\/(?:manifests|blobs|tags)\//.exec(url)?.[1] ?? '';
+  }
+
+  function challenge(request: IncomingMessage, response: ServerResponse, url: string): void {
+    const scope = repositoryOf(url);
+    const known = tokens.has((request.headers.authorization ?? '').replace('Bearer ', ''));
     const realm = `http://${options.publicAddress ?? address}/token`;
-    const header = options.auth?.kind === 'basic' ? 'Basic realm="test"' : `Bearer realm="${realm}",service="test"${scope === undefined ? '' : `,scope="repository:${scope}:pull"`}`;
+    const header = options.auth?.kind === 'basic' ? 'Basic realm="test"' : `Bearer realm="${realm}",service="test"${scope === '' ? '' : `,scope="repository:${scope}:${reads(request) ? 'pull' : 'pull,push'}"`}${known ? ',error="insufficient_scope"' : ''}`;
     response.writeHead(401, { 'WWW-Authenticate': header, 'Content-Type': 'application/json' });
     response.end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
   }
@@ -222,7 +334,9 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
     const good = auth !== undefined && (request.headers.authorization === basic(auth.user, auth.password) || (auth.anonymousPull === true && request.headers.authorization === undefined));
     if (!good) return refuse(response, 401, 'UNAUTHORIZED', 'authentication required');
     const token = sha256(`${tokens.size} ${Math.random()}`);
-    tokens.add(token);
+    const asked = new URL(request.url ?? '', 'http://x').searchParams.getAll('scope');
+    const readOnly = request.headers.authorization === undefined || auth.readOnly === true;
+    tokens.set(token, asked.map((scope) => (readOnly ? scope.replace(/:pull,push$/, ':pull') : scope)));
     response.writeHead(200, { 'Content-Type': 'application/json' });
     response.end(JSON.stringify({ token, expires_in: 60 }));
   }
