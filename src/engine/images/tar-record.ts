@@ -61,10 +61,15 @@ export function createTarRecordWriter(write: (bytes: Uint8Array) => void): TarRe
 export function* readTarRecord(pull: () => Uint8Array | null): Generator<RecordSegment> {
   let held: Uint8Array = new Uint8Array(0);
   const exactly = (count: number): Uint8Array => {
-    while (held.length < count) {
-      const more = pull();
-      if (more === null) throw new TarError('the record of the archive is cut short');
-      held = held.length === 0 ? more : concat([held, more]);
+    if (held.length < count) {
+      const parts = [held];
+      for (let have = held.length; have < count; ) {
+        const more = pull();
+        if (more === null) throw new TarError('the record of the archive is cut short');
+        parts.push(more);
+        have += more.length;
+      }
+      held = concat(parts);
     }
     const bytes = held.subarray(0, count);
     held = held.subarray(count);
