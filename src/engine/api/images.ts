@@ -213,7 +213,7 @@ function orphanedSteps({ builder, containers: { images, collection } }: ApiConte
   let child = imageId;
   for (const id of builder.steps.lineage(imageId).slice(1)) {
     const image = images.get(id);
-    const wanted = image === undefined || !builder.steps.isStep(image) || builder.steps.children(id).some((other) => other !== child) || collection.all().some(({ record }) => record.imageId === id);
+    const wanted = image === undefined || !builder.steps.isStep(image) || builder.isHeld(id) || builder.steps.children(id).some((other) => other !== child) || collection.all().some(({ record }) => record.imageId === id);
     if (wanted) break;
     orphans.push(id);
     child = id;

@@ -17,6 +17,7 @@ export async function findBase(session: BuildSession, base: StageBase, platformT
   const { images } = session.containers;
   const present = fresh ? undefined : findLocal(session, base.name, wanted);
   const image = present ?? (await pull(session, base.name, wanted));
+  session.using.add(image.id);
   const config = images.config(image.id);
   return withPath({
     imageId: image.id, diffIds: image.diffIds, config: config.config ?? {}, history: config.history ?? image.diffIds.map(() => ({})),

@@ -24,7 +24,9 @@ export interface Builder {
   /** Gives the image's id. `contextRead` is called once the body has been read. */
   build(request: BuildRequest, body: ByteSource, output: BuildOutput, gone: Cancellation, contextRead: () => void): Promise<string>;
   steps: StepsStore;
-  /** Removes steps that no finished image was made of (`all`: every step) and what RUN's caches hold. */
+  /** Whether a build under way stands on the image. */
+  isHeld(imageId: string): boolean;
+  /** Removes steps that no finished image was made of (`all`: every step) and what RUN's caches hold; not what builds under way use. */
   prune(all: boolean): Promise<{ deleted: string[]; reclaimedBytes: number }>;
   /** After a start: what builds that were cut short have left goes. */
   recover(): Promise<void>;
@@ -41,13 +43,13 @@ export function createBuilder({ containers, puller, proxies, onDamage }: Builder
   const { files } = containers.system;
   const folder = `${containers.paths.dataRoot}/build`;
   const steps = openStepsStore(files, folder, containers.images, onDamage);
-  const environment: BuildEnvironment = { containers, puller, proxies, steps, folder, locks: new Map<string, Queue>() };
-  let under = 0;
+  const environment: BuildEnvironment = { containers, puller, proxies, steps, folder, locks: new Map<string, Queue>(), held: new Set() };
 
   return {
     steps,
     async build(request, body, output, gone, contextRead) {
-      under += 1;
+      const using = new Set<string>();
+      environment.held.add(using);
       const workshop = await openWorkshop(containers, folder);
       const openRoots: Root[] = [];
       try {
@@ -55,18 +57,16 @@ export function createBuilder({ containers, puller, proxies, onDamage }: Builder
         const { root, source } = await openContext(containers.system, proxies, path, request, body, gone);
         openRoots.push(root);
         contextRead();
-        const session = planSession(environment, request, { output, gone, workshop, openRoots, root, path, source });
+        const session = planSession(environment, request, { output, gone, workshop, openRoots, root, path, source, using });
         return await buildAll(session);
       } finally {
         for (const root of openRoots) root.close();
         await workshop.close();
-        under -= 1;
+        environment.held.delete(using);
       }
     },
-    async prune(all) {
-      if (under > 0) throw new EngineError('conflict', 'BUILD_RUNNING', 'a build is running: its cache cannot be removed now');
-      return pruneSteps(environment, all);
-    },
+    isHeld: (id) => isHeld(environment, id),
+    prune: (all) => pruneSteps(environment, all),
     async recover() {
       await clearWorkshops(containers, folder);
       await steps.tidy();
@@ -82,9 +82,10 @@ interface SessionParts {
   root: Root;
   path: string;
   source: string;
+  using: Set<string>;
 }
 
-function planSession(environment: BuildEnvironment, request: BuildRequest, { output, gone, workshop, openRoots, root, path, source }: SessionParts): BuildSession {
+function planSession(environment: BuildEnvironment, request: BuildRequest, { output, gone, workshop, openRoots, root, path, source, using }: SessionParts): BuildSession {
   const { containers, steps } = environment;
   const { machine, clock } = containers.system;
   const dockerfile = parseDockerfile(source);
@@ -94,7 +95,7 @@ function planSession(environment: BuildEnvironment, request: BuildRequest, { out
   const allowed = request.cacheFrom === undefined ? undefined : new Set(request.cacheFrom.flatMap((name) => steps.lineage(containers.images.find(name)?.id ?? '')));
   return {
     ...environment, request, output, gone, workshop, pace: createPace(clock, gone), plan, escape: dockerfile.escape, context: { root, path }, consumed: new Set(dockerfile.globalArgs.flatMap(({ args }) => args.map(({ name }) => name))),
-    platformArgs, allowed, stepNumber: 0, openRoots, dockerfile,
+    platformArgs, allowed, stepNumber: 0, openRoots, using, dockerfile,
   };
 }
 
@@ -139,19 +140,24 @@ function rootOf({ plan }: BuildSession): PlannedStage['base'] {
   return stage.base;
 }
 
-async function pruneSteps({ containers, steps, folder }: BuildEnvironment, all: boolean): Promise<{ deleted: string[]; reclaimedBytes: number }> {
+function isHeld({ held }: BuildEnvironment, imageId: string): boolean {
+  return [...held].some((using) => using.has(imageId));
+}
+
+async function pruneSteps(environment: BuildEnvironment, all: boolean): Promise<{ deleted: string[]; reclaimedBytes: number }> {
+  const { containers, steps, folder, held } = environment;
   const { images, layers, collection, system } = containers;
   const layerBytes = (): number => layers.all().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const before = layerBytes();
   const used = new Set(collection.all().map(({ record }) => record.imageId));
   const wanted = all ? new Set<string>() : new Set(images.all().filter((image) => !steps.isStep(image)).flatMap(({ id }) => steps.lineage(id)));
-  const gone = images.all().filter((image: Image) => steps.isStep(image) && !used.has(image.id) && !wanted.has(image.id));
+  const gone = images.all().filter((image: Image) => steps.isStep(image) && !used.has(image.id) && !wanted.has(image.id) && !isHeld(environment, image.id));
   for (const { id } of gone) await images.remove(id);
   await images.collect(usedLayers(containers));
   await steps.tidy();
   let reclaimedBytes = before - layerBytes();
   const caches = `${folder}/cache`;
-  if (system.files.exists(caches)) {
+  if (held.size === 0 && system.files.exists(caches)) {
     reclaimedBytes += (await system.files.diskUsage(caches)).sizeBytes;
     await system.files.removeTree(caches);
   }

@@ -26,6 +26,7 @@ export async function commitStep(session: BuildSession, state: StageState, step:
   const key = sha256(JSON.stringify([state.imageId, state.platform, createdBy, next.author, step.depends]));
   const cached = request.noCache ? undefined : steps.find(key);
   if (cached !== undefined && (allowed === undefined || allowed.has(cached.id))) {
+    session.using.add(cached.id);
     await output.say(' ---> Using cache\n');
     const config = images.config(cached.id);
     return { ...next, imageId: cached.id, diffIds: cached.diffIds, config: config.config ?? {}, history: config.history ?? [] };
@@ -40,6 +41,7 @@ export async function commitStep(session: BuildSession, state: StageState, step:
   };
   const text = JSON.stringify(document);
   const imageId = `sha256:${sha256(text)}`;
+  session.using.add(imageId);
   // First: an image without a note of what it is would look like somebody's.
   await steps.put(imageId, state.imageId, key);
   try {

@@ -21,6 +21,8 @@ export interface BuildEnvironment {
   folder: string;
   /** Caches that one command at a time may have. */
   locks: Map<string, Queue>;
+  /** Images that builds under way stand on, a set for each. */
+  held: Set<Set<string>>;
 }
 
 /** One build under way. */
@@ -42,6 +44,8 @@ export interface BuildSession extends BuildEnvironment {
   /** Images whose steps may be used again; undefined for all. */
   allowed: ReadonlySet<string> | undefined;
   stepNumber: number;
+  /** One of `held`. */
+  using: Set<string>;
   /** Closed when the build ends. */
   openRoots: Root[];
 }

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, writeFileSync, chmodSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { tarFile, tarFolder, tarOf, tarSymlink } from '../support/tar-writer.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IMAGE, labObstacle, leftovers, loadBusybox, openLab, waitFor, type Lab, type Outcome } from '../support/lab.ts';
 
@@ -170,6 +172,36 @@ describe.skipIf(obstacle !== undefined)(`docker build${obstacle === undefined ? 
     writeFileSync(join(folder, 'Second'), 'FROM busybox:lab\nCOPY sub /sub\nRUN ls /sub');
     expect(minke(spawnSync('tar', ['cz', '-C', folder, '.']).stdout, 'build', '-f', 'Second', '-')).toMatch(/Running in [0-9a-f]+\nb\n/);
     expect(lab.run([process.env['OSBUILD_ENGINE_BINARY'] ?? '', '-H', `unix://${lab.socket}`, 'build', join(folder, 'nowhere')]).stderr).toContain('not found');
+  });
+
+  it('adds from addresses, and lets no context reach out of its folder', () => {
+    const served = join(lab.folder, 'served');
+    mkdirSync(served);
+    writeFileSync(join(served, 'page.txt'), 'from afar\n');
+    lab.run(['tar', 'czf', join(served, 'a.tgz'), '-C', served, 'page.txt']);
+    const web = lab.spawn(['busybox', 'httpd', '-f', '-p', '127.0.0.1:8099', '-h', served]);
+    try {
+      const digest = createHash('sha256').update('from afar\n').digest('hex');
+      const at = 'http://127.0.0.1:8099';
+      built(project(`FROM busybox:lab\nADD ${at}/page.txt ${at}/a.tgz /got/\nADD --checksum=sha256:${digest} ${at}/page.txt?x=1 /named`), '-t', 'added');
+      expect(out('added', 'cat /got/page.txt /named; stat -c "%a %u %n" /got/*')).toBe('from afar\nfrom afar\n600 0 /got/a.tgz\n600 0 /got/page.txt');
+      expect(build(project(`FROM busybox:lab\nADD ${at}/missing /x`)).stderr).toContain(`failed to GET ${at}/missing with status 404`);
+      expect(build(project(`FROM busybox:lab\nADD --checksum=sha256:${'0'.repeat(64)} ${at}/page.txt /x`)).stderr).toContain('digest mismatch');
+    } finally {
+      web.kill('SIGKILL');
+    }
+    const post = (tar: Buffer): string => lab.run(['curl', '-s', '--unix-socket', lab.socket, '-X', 'POST', '-H', 'Content-Type: application/x-tar', '--data-binary', '@-', 'http://d/v1.41/build'], tar).stdout;
+    const escape = join(lab.folder, 'escaped');
+    mkdirSync(escape);
+    const dockerfile = tarFile('Dockerfile', 'FROM busybox:lab\nCOPY link /c\nRUN cat /c/x; ls -R /c');
+    expect(post(tarOf([tarSymlink('link', escape), tarFile('link/x', ''), dockerfile]))).toContain('the build context cannot be unpacked');
+    expect(post(tarOf([tarFolder('real'), tarSymlink('link', '/real'), tarFile('link/x', 'inside\n'), dockerfile]))).toContain('inside');
+    expect(post(tarOf([dockerfile, tarFile(`../../../..${escape}/y`, 'x')]))).toContain('points outside of its root');
+    expect(post(tarOf([tarSymlink('link', '/etc'), dockerfile]))).toContain('file does not exist');
+    expect(post(Buffer.from('no archive at all'.repeat(100)))).toContain('not an archive');
+    expect(post(tarOf([tarFile('other', '')]))).toContain('Cannot locate specified Dockerfile: Dockerfile');
+    expect(readdirSync(escape)).toEqual([]);
+    expect(readdirSync(join(lab.dataRoot, 'tmp'))).toEqual([]);
   });
 
   it('hides its steps among the images, and takes them along', () => {
