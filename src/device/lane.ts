@@ -30,6 +30,7 @@ export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsT
   const folder = dirname(disk.path);
   await passKernelParameters(machine, disk, tree);
   const files: QemuFiles = { disk: '/disk/disk.img', ...(await bootFiles(machine, disk, tree, folder)) };
+  const commandLine = machine.qemu?.boot === 'kernel' ? kernelParameters((await readBootFile(disk, 'boot.scr', tree))?.toString('latin1') ?? '') : [];
   const late = machine.qemu?.network === 'usb-late';
   return {
     machine,
@@ -37,7 +38,7 @@ export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsT
     hotPlug: late ? { socket: join(folder, controlSocket), device: { driver: 'usb-net', netdev: 'net', id: 'adapter' } } : null,
     command: (name, { capture, ...options }) => ({
       name,
-      argv: qemuCommand(machine, files, { ...options, ...(late ? { control: `/disk/${controlSocket}` } : {}), ...(capture === undefined ? {} : { capture: `/disk/${capture}` }) }),
+      argv: qemuCommand(machine, files, { ...options, ...(commandLine.length === 0 ? {} : { commandLine }), ...(late ? { control: `/disk/${controlSocket}` } : {}), ...(capture === undefined ? {} : { capture: `/disk/${capture}` }) }),
       mounts: { '/disk': { path: folder, rw: true }, ...(options.accelerator === 'kvm' ? { '/dev/kvm': { path: '/dev/kvm', rw: true } } : {}) },
     }),
   };
@@ -49,6 +50,13 @@ async function passKernelParameters({ description, qemu }: Machine, disk: DiskCo
   if (words.length === 0 || qemu?.boot === 'kernel') return;
   if (qemu?.boot === 'uefi') throw new OsbuildError('OSB_CONFIG_INVALID', `${description}: qemu.extraCommandLine does not reach a kernel that is booted by UEFI`, { hint: 'use kernel.commandLine of the machine' });
   await addKernelParameters(disk, words, tree);
+}
+
+/** What U-Boot's script would start slot A with, where QEMU has to stand in for U-Boot: the words before those that only the script knows. */
+export function kernelParameters(script: string): string[] {
+  const words = /setenv bootargs "([^"$]*)/.exec(script)?.[1]?.split(' ').filter(Boolean) ?? [];
+  if (words.length === 0) throw new OsbuildError('OSB_BOOT_TEST_FAILED', 'boot.scr of the image sets no kernel parameters', { hint: 'qemu.boot: kernel needs a machine that is started by U-Boot' });
+  return [...words, 'minke.slot=A'];
 }
 
 async function bootFiles(machine: Machine, disk: DiskCopy, tree: ToolsTree, folder: string): Promise<Partial<QemuFiles>> {

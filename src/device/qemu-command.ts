@@ -112,13 +112,14 @@ function diskWords(qemu: Qemu, disk: string): string[] {
 
 function networkWords(qemu: Qemu, options: QemuOptions): string[] {
   const forwards = options.forward.map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`).join('');
-  const devices = { virtio: ['virtio-net-pci,netdev=net,romfile='], usb: ['usb-net,netdev=net'], 'usb-late': [], e1000e: ['e1000e,netdev=net,romfile='] };
+  const devices = { virtio: ['virtio-net-pci,netdev=net,romfile='], board: [], usb: ['usb-net,netdev=net'], 'usb-late': [], e1000e: ['e1000e,netdev=net,romfile='] };
   const control = options.control === undefined ? [] : ['-qmp', `unix:${options.control},server=on,wait=off`];
   const capture = options.capture === undefined ? [] : ['-object', `filter-dump,id=capture,netdev=net,file=${options.capture}`];
-  return ['-netdev', `user,id=net${forwards}`, ...devices[qemu.network ?? 'virtio'].flatMap((device) => ['-device', device]), ...control, ...capture];
+  const own = qemu.network === 'board' ? ['-net', 'nic,netdev=net'] : [];
+  return ['-netdev', `user,id=net${forwards}`, ...own, ...devices[qemu.network ?? 'virtio'].flatMap((device) => ['-device', device]), ...control, ...capture];
 }
 
-const onPci = (qemu: Qemu): boolean => !(qemu.network ?? 'virtio').startsWith('usb');
+const onPci = (qemu: Qemu): boolean => ['virtio', 'e1000e'].includes(qemu.network ?? 'virtio');
 
 function needed(path: string | undefined, what: string): string {
   if (path === undefined) throw new OsbuildError('OSB_CONFIG_INVALID', `the emulation lane needs a ${what}`, { hint: 'see `qemu` in the machine file' });

@@ -52,6 +52,16 @@ describe('the QEMU command of a machine', () => {
     ]);
   });
 
+  test('a board whose kernel QEMU starts itself, with the network adapter that it has on itself', () => {
+    const lane: Machine = { ...pi, qemu: { system: 'arm', machine: 'sabrelite', memoryMiB: 1024, boot: 'kernel', console: 1, disk: 'sd', network: 'board', extraCommandLine: ['quiet'] } };
+    const words = qemuCommand(lane, { disk: 'd', kernel: 'k', initrd: 'i', deviceTree: 't' }, { ...options, commandLine: ['console=ttymxc1', 'minke.slot=A'] });
+    expect(words.slice(words.indexOf('-kernel'))).toEqual([
+      '-kernel', 'k', '-initrd', 'i', '-dtb', 't', '-append', 'console=ttymxc1 minke.slot=A quiet',
+      '-drive', 'if=sd,format=raw,file=d',
+      '-netdev', 'user,id=net,hostfwd=tcp:127.0.0.1:40022-:22222', '-net', 'nic,netdev=net',
+    ]);
+  });
+
   test('a machine without an emulation lane says what to do', () => {
     const { qemu: _lane, ...bare } = pi;
     expect(() => qemuCommand(bare, { disk: 'd' }, options)).toThrow(expect.objectContaining({ code: 'OSB_CONFIG_INVALID', hint: expect.stringContaining('qemu') }));

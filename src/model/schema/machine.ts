@@ -201,9 +201,9 @@ export interface Machine {
     deviceTree?: string;
     disk?: 'virtio' | 'sd' | 'nvme' | 'sata';
     /**
-     * usb-late: the adapter is plugged in when U-Boot starts the kernel, for emulated controllers that do not come back after U-Boot has used them.
+     * board: the adapter that the emulated board has on itself; usb-late: the adapter is plugged in when U-Boot starts the kernel, for emulated controllers that do not come back after U-Boot has used them.
      */
-    network?: 'virtio' | 'usb' | 'usb-late' | 'e1000e';
+    network?: 'virtio' | 'usb' | 'usb-late' | 'e1000e' | 'board';
     /**
      * Which serial port of the emulated board carries the console.
      */
