@@ -6,7 +6,7 @@ export const machines: Command = {
   name: 'machines',
   usage: '',
   summary: 'List the machines that images can be built for, what was verified of each, and the boards that are not possible yet',
-  details: '\nVERIFIED: board (on the hardware), emulated (this image booted on an emulation of its own board), family (same kernel or userland booted as another machine), layout (built, boot areas and files checked, nothing booted). docs/machines.md tells more.',
+  details: '\nVERIFIED: board (on the hardware), emulated (this image booted on an emulation of its own board), family (booted on an emulation of a board of the same family), userland (same kernel package and userland booted as a virtual machine), layout (built, boot areas and files checked, nothing booted). docs/machines.md tells more.',
   options: {},
   arguments: { min: 0, max: 0 },
   async run(invocation) {

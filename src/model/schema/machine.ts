@@ -219,9 +219,9 @@ export interface Machine {
    */
   verified?: {
     /**
-     * board: on the hardware itself; emulated: this very image booted on an emulation of its own board; family: the same kernel or userland booted as another machine; layout: the image was built and its boot areas and files compared with what the hardware's documents ask for, nothing booted.
+     * board: on the hardware itself; emulated: this very image booted on an emulation of its own board; family: booted on an emulation of a board with the same chip or of the same family; userland: the same kernel package and the same userland booted as a virtual machine; layout: the image was built and its boot areas and files compared with what the hardware's documents ask for, nothing booted.
      */
-    level: 'board' | 'emulated' | 'family' | 'layout';
+    level: 'board' | 'emulated' | 'family' | 'userland' | 'layout';
     /**
      * What was done and seen, and what was not.
      */
