@@ -40,10 +40,12 @@ export const engineChecks: readonly BootCheck[] = [
   },
   {
     name: 'engine: a container resolves names',
-    run: async (board) => {
-      const text = await run(board, 'nslookup', board.serviceName);
-      ensure(text.includes('10.0.2.2'), `nslookup printed ${JSON.stringify(text)}`);
-    },
+    // The name server learns of the containers' bridge some time after the first container has made it.
+    run: (board) =>
+      board.eventually(30, async () => {
+        const text = await run(board, 'nslookup', board.serviceName);
+        ensure(text.includes('10.0.2.2'), `nslookup printed ${JSON.stringify(text)}`);
+      }),
   },
   {
     name: 'engine: a container reaches a server on the host',
