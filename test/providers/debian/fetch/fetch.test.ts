@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -69,8 +69,10 @@ describe('fetching packages', () => {
     const item = offer('a');
     server.faults.set(`/debian/${item.filename}`, [{ kind: 'stall', afterBytes: 90_000 }]);
     const cancel = new AbortController();
-    setTimeout(() => cancel.abort(), 150);
-    await expect(fetch([item], build({ stallTimeoutMs: 5000 }), cancel.signal)).rejects.toMatchObject({ code: 'OSB_CANCELLED' });
+    const partial = path.join(folder, 'cache/partial', item.sha256);
+    const watch = setInterval(() => existsSync(partial) && statSync(partial).size === 90_000 && cancel.abort(), 10);
+    await expect(fetch([item], build({ stallTimeoutMs: 60_000 }), cancel.signal)).rejects.toMatchObject({ code: 'OSB_CANCELLED' });
+    clearInterval(watch);
     expect(partials()).toEqual([item.sha256]);
     await fetch([item]);
     expect(server.requests.at(-1)).toBe(`GET /debian/${item.filename} bytes=90000-`);
