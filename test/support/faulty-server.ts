@@ -44,7 +44,7 @@ export async function startFaultyServer(): Promise<FaultyServer> {
       return;
     }
     const body = from > 0 && fault?.kind !== 'no-range' ? content.subarray(from) : content;
-    if (fault?.kind === 'drop') response.write(body.subarray(0, fault.afterBytes), () => setTimeout(() => response.destroy(), 20));
+    if (fault?.kind === 'drop') response.write(body.subarray(0, fault.afterBytes), () => setTimeout(() => response.destroy(), 300));
     else if (fault?.kind === 'stall') response.write(body.subarray(0, fault.afterBytes));
     else response.end(body);
   });

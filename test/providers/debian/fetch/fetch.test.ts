@@ -30,7 +30,7 @@ function offer(name: string, sizeBytes = 200_000): LockedPackage {
 function build(settings: Partial<FetchSettings> = {}, cache = path.join(folder, 'cache'), proxy: string | null = null): ProviderBuild {
   const apt = (): ReturnType<FetchSettings['apt']> =>
     Promise.resolve({ archives: { main: proxy === null ? `${server.url}/debian` : 'http://mirror.invalid/debian', security: `${server.url}/debian-security` }, proxies: { http: proxy, https: null }, options: [] });
-  const run = createFetch({ connections: 3, stallTimeoutMs: 300, retryDelaysMs: [10, 20, 40], apt, ...settings });
+  const run = createFetch({ connections: 3, stallTimeoutMs: 1500, retryDelaysMs: [10, 20, 40], apt, ...settings });
   return providerBuild(cache, { apt, extra: { 'debian/fetch': { version: 1, run } } as Partial<Executors> });
 }
 
