@@ -5,11 +5,15 @@ export default defineConfig({
   resolve: { alias: [{ find: /^host:(bytes|compress|crypto)$/, replacement: new URL('engine/support/host/$1.ts', import.meta.url).pathname }] },
   test: {
     root: new URL('..', import.meta.url).pathname,
-    include: ['test/**/*.test.ts'],
     // Integration tests run compilers, daemons and emulators: two cores bear two files at a time.
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 600_000,
     reporters: [new URL('support/reporter.ts', import.meta.url).pathname],
+    projects: [
+      { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/boot/**'], sequence: { groupOrder: 0 } } },
+      // Emulated boards miss their time-outs when compilers and daemons take the processor from them: they come last, alone.
+      { extends: true, test: { name: 'boot', include: ['test/boot/**/*.test.ts'], sequence: { groupOrder: 1 } } },
+    ],
   },
 });

@@ -47,7 +47,7 @@ export function qemuCommand(machine: Machine, files: QemuFiles, options: QemuOpt
     '-machine',
     qemu.machine,
     '-accel',
-    options.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi',
+    options.accelerator === 'kvm' ? 'kvm' : `tcg,thread=${qemu.threads ?? 'multi'}`,
     ...(qemu.cpu === undefined ? [] : ['-cpu', options.accelerator === 'kvm' ? 'host' : qemu.cpu]),
     ...(qemu.cpus === undefined ? [] : ['-smp', String(qemu.cpus)]),
     '-m',

@@ -11,7 +11,7 @@ const pi: Machine = {
   ...base,
   description: 'a Pi',
   boot: { method: 'u-boot', package: { package: 'u-boot-rpi', architecture: 'arm64' }, file: 'u-boot.bin', target: 'u-boot.bin' },
-  qemu: { system: 'aarch64', machine: 'raspi3b', memoryMiB: 1024, boot: 'u-boot', disk: 'sd', network: 'usb', console: 1 },
+  qemu: { system: 'aarch64', machine: 'raspi3b', threads: 'single', memoryMiB: 1024, boot: 'u-boot', disk: 'sd', network: 'usb', console: 1 },
 };
 
 const pc: Machine = {
@@ -26,7 +26,7 @@ describe('the QEMU command of a machine', () => {
   test('a Raspberry Pi: U-Boot of the card, SD, USB network, second serial port', () => {
     const words = qemuCommand(pi, { disk: '/disk/disk.img', kernel: '/disk/u-boot.bin', deviceTree: '/disk/board.dtb' }, options);
     expect(words).toEqual([
-      'qemu-system-aarch64', '-no-user-config', '-nodefaults', '-machine', 'raspi3b', '-accel', 'tcg,thread=multi', '-m', '1024M', '-display', 'none',
+      'qemu-system-aarch64', '-no-user-config', '-nodefaults', '-machine', 'raspi3b', '-accel', 'tcg,thread=single', '-m', '1024M', '-display', 'none',
       '-monitor', 'none', '-serial', 'null', '-serial', 'stdio', '-no-reboot',
       '-kernel', '/disk/u-boot.bin', '-dtb', '/disk/board.dtb',
       '-drive', 'if=sd,format=raw,file=/disk/disk.img',

@@ -48,10 +48,16 @@ export async function serveConnection(connection: Connection, options: HttpServe
         hijacked = true;
         return;
       }
-      if (result !== 'complete' || close || !(await skipRest(exchange))) break;
+      if (result !== 'complete') break;
+      const ready = await skipRest(exchange);
+      if (!ready) await linger(connection, input, options);
+      if (close || !ready) break;
     }
   } catch (error) {
-    if (error instanceof HttpError) await refuse(connection, error, options);
+    if (error instanceof HttpError) {
+      await refuse(connection, error, options);
+      await linger(connection, input, options);
+    }
   } finally {
     if (!hijacked) connection.close();
   }
@@ -67,9 +73,12 @@ async function answer(exchange: Exchange, options: HttpServerOptions): Promise<v
       if (!exchange.gone.cancelled && !clientWent(error)) options.onFault(error, `${method} ${path}`);
       return;
     }
-    if (error instanceof HttpError) throw error;
-    options.onFault(error, `${method} ${path}`);
-    await exchange.respond(500, { 'Content-Type': 'application/json' }, `${JSON.stringify({ message: messageOf(error) })}\n`);
+    const expected = error instanceof HttpError;
+    // In the middle of a body the connection is not good for another request.
+    if (expected && !exchange.body.finished) throw error;
+    if (!expected) options.onFault(error, `${method} ${path}`);
+    const status = expected ? error.status : 500;
+    await exchange.respond(status, { 'Content-Type': 'application/json' }, `${JSON.stringify({ message: messageOf(error) })}\n`);
   }
 }
 
@@ -123,8 +132,23 @@ async function refuse(connection: Connection, error: HttpError, options: HttpSer
   const headers = { ...options.headers, 'Content-Type': 'application/json', 'Content-Length': String(body.length), Connection: 'close' };
   try {
     await connection.write([formatResponseHead(error.status, headers), body]);
-    await connection.shutdown();
   } catch {
     // The client has gone: there is nobody to tell.
+  }
+}
+
+/**
+ * Reads on for a while when the answer was sent before the request had come in whole: closing a socket with unread data
+ * resets the connection, and a client that is still sending would see that instead of the answer.
+ */
+async function linger(connection: Connection, input: Input, { limits, clock }: HttpServerOptions): Promise<void> {
+  const stop = clock.after(limits.lingerMs, () => connection.close());
+  try {
+    await connection.shutdown();
+    while ((await input.readSome(SKIP_LIMIT_BYTES)) !== null);
+  } catch {
+    // It went, or took longer than it was given.
+  } finally {
+    stop();
   }
 }

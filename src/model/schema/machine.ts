@@ -186,6 +186,10 @@ export interface Machine {
     machine: string;
     cpu?: string;
     cpus?: number;
+    /**
+     * Host threads for the emulated processors: one for each, or a single one in turn. single is quicker for boards whose processors spin while they wait to be started, and calmer on a busy host.
+     */
+    threads?: 'multi' | 'single';
     memoryMiB: number;
     /**
      * uefi: firmware from OVMF or AAVMF, boot loader from the disk; u-boot: the machine's U-Boot, given with -kernel or -bios; kernel: QEMU loads kernel, device tree and initrd itself.

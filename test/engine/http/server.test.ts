@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { collect, DEFAULT_LIMITS, serveConnection, type Exchange } from '../../../src/engine/http/index.ts';
+import { collect, DEFAULT_LIMITS, HttpError, serveConnection, type Exchange } from '../../../src/engine/http/index.ts';
 import { fakeConnection, type FakeConnection } from '../support/fake-connection.ts';
 
 interface Served {
@@ -51,6 +51,32 @@ describe('the HTTP server', () => {
     connection.end();
     await done;
     expect(bodies(connection.received)).toEqual(['ok', 'ok']);
+  });
+
+  it('keeps a connection after an error, when the request was read to its end', async () => {
+    const { connection, done } = serve((exchange) => (exchange.head.path === '/a' ? Promise.reject(new HttpError(404, 'no such thing')) : echo(exchange)));
+    connection.send('GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n');
+    connection.end();
+    await done;
+    expect(bodies(connection.received)).toEqual(['{"message":"no such thing"}\n', 'GET /b ']);
+  });
+
+  it.each([
+    ['an error', () => Promise.reject(new HttpError(400, 'no'))],
+    ['an answer', (exchange: Exchange) => exchange.respond(200, {}, 'no')],
+  ])('reads on after %s that came before the end of the body, so that the client sees it', async (_, handle) => {
+    const { connection, done, fire } = serve(handle);
+    const upload = (): void => connection.send('x'.repeat(300_000));
+    connection.send('POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n');
+    for (let sent = 0; sent < 3; sent++) {
+      upload();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(connection.received).toContain('no');
+    expect(connection.closed).toBe(false);
+    fire();
+    expect(connection.closed).toBe(true);
+    await done;
   });
 
   it('streams in chunks, and without them to HTTP/1.0', async () => {
