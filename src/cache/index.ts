@@ -7,4 +7,5 @@ export { sha256File, type ByteRange } from './hashing.ts';
 export { CacheLayout } from './layout.ts';
 export { lockFile, ownIdentity } from './lock.ts';
 export { cacheUsage, pruneCache, removeAbandonedWork, type CacheUsage, type Pruned } from './prune.ts';
-export { readLastRun, ResultStore, writeLastRun, type LastRun, type TaskResult } from './results.ts';
+export { remoteServer, sharedResults, type RemoteAddress, type RemoteServer, type SharedResults } from './remote/index.ts';
+export { readLastRun, ResultStore, writeLastRun, type LastRun, type Results, type TaskResult } from './results.ts';

@@ -12,8 +12,16 @@ export interface TaskResult {
   durationMs: number;
 }
 
-/** Results by task key. A result counts only while everything it names is there. */
-export class ResultStore {
+/** Where results are looked up and kept, by task key. */
+export interface Results {
+  /** @param title the task's, for messages */
+  get(key: string, title: string): Promise<TaskResult | null>;
+  put(key: string, result: TaskResult): Promise<void>;
+  drop(key: string): Promise<void>;
+}
+
+/** The results of this machine. A result counts only while everything it names is there. */
+export class ResultStore implements Results {
   private readonly layout: CacheLayout;
   private readonly blobs: BlobStore;
 

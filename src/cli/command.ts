@@ -40,6 +40,8 @@ export interface Invocation {
   layout: CacheLayout;
   /** PATH, HOME and proxies: what programs of the host get. */
   hostEnvironment: Record<string, string>;
+  /** What the environment says of a cache server; it has precedence over the project. The token is nowhere else. */
+  remoteCache: { url?: string; push?: boolean; token?: string };
   /** Fires on Ctrl-C and SIGTERM. */
   signal: AbortSignal;
   emit: Emit;

@@ -90,6 +90,7 @@ async function runCommand(command: Command, argv: string[], home: string): Promi
     interactive: process.stdout.isTTY === true && process.stdin.isTTY === true,
     layout: new CacheLayout(cacheFolder()),
     hostEnvironment: hostEnvironment(),
+    remoteCache: remoteCache(),
     signal: abort.signal,
     emit: (event: BuildEvent) => reporter.report(event),
   };
@@ -123,6 +124,12 @@ function cacheFolder(): string {
   if (own) return own;
   const base = process.env['XDG_CACHE_HOME'];
   return join(base?.startsWith('/') ? base : join(homedir(), '.cache'), 'osbuild');
+}
+
+function remoteCache(): Invocation['remoteCache'] {
+  const { OSBUILD_REMOTE_CACHE: url, OSBUILD_REMOTE_CACHE_PUSH: push, OSBUILD_REMOTE_CACHE_TOKEN: token } = process.env;
+  if (push !== undefined && !['', '0', '1'].includes(push)) throw new OsbuildError('OSB_USAGE', `OSBUILD_REMOTE_CACHE_PUSH is "${push}"`, { hint: '1: store results there; 0: only take them' });
+  return { ...(url === undefined ? {} : { url }), ...(push ? { push: push === '1' } : {}), ...(token ? { token } : {}) };
 }
 
 /** Secrets of the caller's environment stay out of everything that is built. */

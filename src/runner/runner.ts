@@ -1,4 +1,4 @@
-import { removeAbandonedWork, writeLastRun, type ResultStore, type TaskResult } from '../cache/index.ts';
+import { removeAbandonedWork, writeLastRun, type Results, type TaskResult } from '../cache/index.ts';
 import type { Graph, TaskKey } from '../graph/index.ts';
 import { OsbuildError, type AnyTask, type LogExcerpt } from '../model/index.ts';
 import { logTail } from './context.ts';
@@ -24,13 +24,13 @@ export async function runGraph(graph: Graph, keys: Map<string, TaskKey>, targets
 }
 
 /** Results that are there, and the tasks that must run for the targets. */
-export async function findWork(graph: Graph, keys: Map<string, TaskKey>, targets: readonly string[], results: ResultStore): Promise<{ found: Map<string, TaskResult>; missing: string[] }> {
+export async function findWork(graph: Graph, keys: Map<string, TaskKey>, targets: readonly string[], results: Results): Promise<{ found: Map<string, TaskResult>; missing: string[] }> {
   const found = new Map<string, TaskResult>();
   const missing = new Set<string>();
   const look = async (id: string): Promise<void> => {
     if (found.has(id) || missing.has(id)) return;
     const key = keys.get(id);
-    const result = key && (await results.get(key.key));
+    const result = key && (await results.get(key.key, graph.tasks.get(id)?.title ?? id));
     if (result) {
       found.set(id, result);
       return;

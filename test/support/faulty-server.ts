@@ -17,19 +17,36 @@ export interface FaultyServer {
   url: string;
   files: Map<string, Buffer>;
   faults: Map<string, Fault[]>;
+  /** What Authorization has to be; null: anything. */
+  authorization: string | null;
   /** `GET /path bytes=5-` for each request. */
   requests: string[];
   close(): Promise<void>;
 }
 
-/** An HTTP server on loopback that serves `files` with ranges, and misbehaves as told. */
+/** An HTTP server on loopback that serves `files` with ranges, keeps what is PUT, and misbehaves as told. */
 export async function startFaultyServer(): Promise<FaultyServer> {
-  const state = { files: new Map<string, Buffer>(), faults: new Map<string, Fault[]>(), requests: [] as string[] };
+  const state = { files: new Map<string, Buffer>(), faults: new Map<string, Fault[]>(), requests: [] as string[], authorization: null as string | null };
   const server = http.createServer((request, response) => {
     // A proxy is asked with the whole address.
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname);
     state.requests.push(`${request.method ?? ''} ${request.url?.startsWith('http') === true ? 'proxied ' : ''}${path} ${request.headers.range ?? ''}`.trim());
+    if (state.authorization !== null && request.headers.authorization !== state.authorization) {
+      request.resume();
+      response.writeHead(401).end();
+      return;
+    }
     const fault = state.faults.get(path)?.shift();
+    if (request.method === 'PUT') {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        if (fault?.kind === 'status') return void response.writeHead(fault.status).end();
+        state.files.set(path, Buffer.concat(parts));
+        response.writeHead(201, { 'Content-Length': 0 }).end();
+      });
+      return;
+    }
     const whole = state.files.get(path);
     if (fault?.kind === 'status' || whole === undefined) {
       response.writeHead(fault?.kind === 'status' ? fault.status : 404).end();
@@ -49,13 +66,12 @@ export async function startFaultyServer(): Promise<FaultyServer> {
     else response.end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    ...state,
+  return Object.assign(state, {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         server.closeAllConnections();
         server.close(() => resolve());
       }),
-  };
+  });
 }

@@ -4,6 +4,7 @@ import type { BlobStore } from '../../cache/index.ts';
 import type { Project } from '../../config/index.ts';
 import { createHostRun, ensureLock, readHostApt, type HostApt, type LockPorts, type LockWish } from '../../providers/debian/index.ts';
 import type { Invocation } from '../command.ts';
+import { environmentProxies } from './proxies.ts';
 
 /** What the Debian provider needs of the world, for one project. */
 export interface DebianWorld {
@@ -19,7 +20,7 @@ export function debianWorld(invocation: Invocation, project: Project, blobs: Blo
   const { hostEnvironment: environment, signal, layout, emit, home } = invocation;
   const { mirror, securityMirror, keyring } = project.build.debian ?? {};
   const run = createHostRun(environment);
-  const proxies = { http: environment['http_proxy'] ?? null, https: environment['https_proxy'] ?? environment['HTTPS_PROXY'] ?? null };
+  const proxies = environmentProxies(environment);
   let apt: Promise<HostApt> | null = null;
   const readApt = (): Promise<HostApt> => (apt ??= readHostApt(run, { mirror, securityMirror }, proxies));
   return {

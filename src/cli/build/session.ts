@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 
-import { BlobStore, ResultStore, type TaskResult } from '../../cache/index.ts';
+import { BlobStore, remoteServer, ResultStore, sharedResults, type SharedResults, type TaskResult } from '../../cache/index.ts';
 import type { Project } from '../../config/index.ts';
 import { buildGraph, taskKeys, type Graph, type TaskKey } from '../../graph/index.ts';
+import { createHttpClient } from '../../http/index.ts';
 import { OsbuildError, type AnyTask, type Executors } from '../../model/index.ts';
 import { findWork, runGraph, type RunnerOptions } from '../../runner/index.ts';
 import type { Invocation } from '../command.ts';
 import { debianWorld, type DebianWorld } from './debian.ts';
 import { makeExecutors } from './executors.ts';
+import { environmentProxies } from './proxies.ts';
 import { stepVersions } from './step-versions.ts';
 
 /** Tasks and which of them are wanted. */
@@ -29,7 +31,9 @@ export interface KeyedPlan {
 /** Stores and runner of one invocation. */
 export class Session {
   readonly blobs: BlobStore;
+  /** Those of this machine alone. */
   readonly results: ResultStore;
+  private readonly shared: SharedResults | null;
   readonly world: DebianWorld;
   readonly project: Project;
   private readonly invocation: Invocation;
@@ -41,6 +45,7 @@ export class Session {
     this.project = project;
     this.blobs = new BlobStore(invocation.layout);
     this.results = new ResultStore(invocation.layout, this.blobs);
+    this.shared = shareResults(invocation, project, this.blobs, this.results);
     this.world = debianWorld(invocation, project, this.blobs);
     this.executors = makeExecutors(this.world.apt);
   }
@@ -54,11 +59,31 @@ export class Session {
 
   /** Carries out a plan and returns the results of its targets and whatever else was looked at. */
   async run(keyed: KeyedPlan, machine: string | null): Promise<Map<string, TaskResult>> {
-    return runGraph(keyed.graph, keyed.keys, keyed.targets, this.options(keyed.epoch), machine);
+    try {
+      return await runGraph(keyed.graph, keyed.keys, keyed.targets, this.options(keyed.epoch), machine);
+    } finally {
+      await this.shared?.settle();
+    }
   }
 
   async missing(keyed: KeyedPlan): Promise<string[]> {
     return (await findWork(keyed.graph, keyed.keys, keyed.targets, this.results)).missing;
+  }
+
+  /** Stores on the cache server what this machine has of a plan; resolves with how many results the server has then. */
+  async push(keyed: KeyedPlan): Promise<number> {
+    const { shared } = this;
+    if (shared === null) throw new OsbuildError('OSB_USAGE', 'no shared cache is named', { hint: 'set OSBUILD_REMOTE_CACHE, or remoteCache.url in build.config.yaml' });
+    let there = 0;
+    try {
+      for (const id of keyed.graph.tasks.keys()) if (await shared.offer(keyed.keys.get(id)?.key ?? '')) there++;
+    } catch (error) {
+      if (this.invocation.signal.aborted) throw new OsbuildError('OSB_CANCELLED', 'cancelled', { cause: error });
+      if (error instanceof OsbuildError) throw error;
+      throw new OsbuildError('OSB_REMOTE_CACHE', `shared cache: ${error instanceof Error ? error.message : String(error)}`, { hint: 'what was stored stays stored: run it again', cause: error });
+    }
+    await shared.settle();
+    return there;
   }
 
   /** Runs what a command does and says how it ended, in an `end` event. */
@@ -80,7 +105,7 @@ export class Session {
     return {
       layout,
       blobs: this.blobs,
-      results: this.results,
+      results: this.shared ?? this.results,
       executors: this.executors,
       project: projectId(this.project),
       epoch,
@@ -90,6 +115,23 @@ export class Session {
       signal,
     };
   }
+}
+
+/** The cache server of the environment or of build.config.yaml; null: none. */
+function shareResults(invocation: Invocation, project: Project, blobs: BlobStore, local: ResultStore): SharedResults | null {
+  const { layout, emit, signal, remoteCache, hostEnvironment } = invocation;
+  const url = remoteCache.url ?? project.build.remoteCache?.url;
+  if (url === undefined || url === '') return null;
+  const wrong = remoteAddressProblem(url);
+  if (wrong !== null) throw new OsbuildError('OSB_CONFIG_INVALID', `the address of the shared cache ${wrong}`, { hint: 'OSBUILD_REMOTE_CACHE or remoteCache.url, such as https://cache.example.com/osbuild' });
+  const client = createHttpClient(environmentProxies(hostEnvironment, new URL(url).hostname), { connections: 8, stallTimeoutMs: 60_000 });
+  const server = remoteServer({ url, ...(remoteCache.token === undefined ? {} : { token: remoteCache.token }) }, client);
+  return sharedResults({ local, blobs, layout, server, push: remoteCache.push ?? project.build.remoteCache?.push ?? false, emit, signal });
+}
+
+function remoteAddressProblem(url: string): string | null {
+  if (!URL.canParse(url)) return 'is no URL';
+  return /^https?:$/.test(new URL(url).protocol) ? null : `starts with ${new URL(url).protocol}, not with http: or https:`;
 }
 
 /** Separates the logs of projects that share a cache. */

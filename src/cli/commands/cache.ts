@@ -1,19 +1,28 @@
 import { OsbuildError } from '../../model/index.ts';
 import { cacheUsage, pruneCache } from '../../cache/index.ts';
 import { bytesText } from '../../report/index.ts';
-import type { Command } from '../command.ts';
+import { composeImages } from '../build/compose.ts';
+import { machineNames, machineOption } from '../build/selection.ts';
+import { Session } from '../build/session.ts';
+import type { Command, Invocation } from '../command.ts';
+import { openProject } from '../project.ts';
 import { table } from '../table.ts';
+import { lockOptions } from './image.ts';
 
 export const cache: Command = {
   name: 'cache',
-  usage: '[size|prune]',
-  summary: 'Show what the cache holds, or remove what was not used for a while',
+  usage: '[size|prune|push]',
+  summary: 'Show what the cache holds, remove what was not used for a while, or share what it has',
+  details: 'push stores what this machine has built for some machines on the server that OSBUILD_REMOTE_CACHE or remoteCache.url names.',
   options: {
     'unused-for': { type: 'string', value: 'days', help: 'prune: keep what was used in so many days (default 14; 0: keep nothing)' },
+    ...machineOption,
+    ...lockOptions,
     'dry-run': { type: 'boolean', short: 'n', help: 'prune: only say what would go' },
   },
   arguments: { min: 0, max: 1 },
-  async run({ words, flags, out, layout }) {
+  async run(invocation) {
+    const { words, flags, out, layout } = invocation;
     const verb = words[0] ?? 'size';
     if (verb === 'size') {
       const usage = await cacheUsage(layout);
@@ -24,7 +33,8 @@ export const cache: Command = {
       }
       return 0;
     }
-    if (verb !== 'prune') throw new OsbuildError('OSB_USAGE', `osbuild cache has no verb "${verb}"`, { hint: 'size or prune' });
+    if (verb === 'push') return push(invocation);
+    if (verb !== 'prune') throw new OsbuildError('OSB_USAGE', `osbuild cache has no verb "${verb}"`, { hint: 'size, prune or push' });
     const days = Number(flags.text('unused-for') ?? 14);
     if (!Number.isFinite(days) || days < 0) throw new OsbuildError('OSB_USAGE', '--unused-for wants a number of days');
     const dryRun = flags.on('dry-run');
@@ -34,3 +44,15 @@ export const cache: Command = {
     return 0;
   },
 };
+
+async function push(invocation: Invocation): Promise<number> {
+  const project = await openProject(invocation);
+  const machines = machineNames(invocation, project);
+  const session = new Session(invocation, project);
+  return session.attended(async () => {
+    const { plan } = await composeImages(invocation, project, machines, session.world);
+    const there = await session.push(await session.key(plan));
+    if (!invocation.flags.on('json')) invocation.out(`the shared cache has ${there} results of ${machines.map(({ name }) => name).join(', ')}\n`);
+    return 0;
+  });
+}

@@ -66,6 +66,19 @@ export interface BuildConfig {
   };
   config?: DeviceConfig;
   /**
+   * A server that shares results between machines (HTTP protocol of bazel-remote; any web server that takes PUT will do). OSBUILD_REMOTE_CACHE, OSBUILD_REMOTE_CACHE_PUSH and OSBUILD_REMOTE_CACHE_TOKEN of the environment override it; credentials belong there, not here.
+   */
+  remoteCache?: {
+    /**
+     * Address with its path, without credentials.
+     */
+    url: string;
+    /**
+     * Store results of this machine on the server. Whoever may store there decides what others flash: let only CI do it.
+     */
+    push?: boolean;
+  };
+  /**
    * SOURCE_DATE_EPOCH of everything built, in seconds.
    */
   epoch?: number;

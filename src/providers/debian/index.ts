@@ -1,7 +1,7 @@
 // Purpose: makes root filesystems, boot files and tools trees of Debian packages, without running maintainer scripts.
 // Owns: the private apt root, lock files, downloads, unpacking, the finish step, checks of maintainer scripts.
 // Must not: change the host's apt, run foreign code but static tools in the tools tree, know partitions or images.
-export { readHostApt, type HostApt, type HostRun, type Proxies } from './apt/host.ts';
+export { readHostApt, type HostApt, type HostRun } from './apt/host.ts';
 export { sortRequest } from './apt/resolve.ts';
 export { diffLocks, type LockDifference } from './checks/diff-locks.ts';
 export type { PackageChange, ScriptChange } from './checks/lock-diff.ts';

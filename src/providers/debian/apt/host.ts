@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Proxies } from '../../../http/index.ts';
 import { findArchives, parseDeb822Sources, parseOneLineSources, type AptEntry, type Archives } from './sources.ts';
 
 /** Result of a host program that was let run to its end. */
@@ -11,12 +12,6 @@ export interface HostResult {
 
 /** Runs a program of the host; resolves whatever the exit status, rejects when it cannot be started or is cancelled. */
 export type HostRun = (argv: string[], options?: { env?: Record<string, string>; signal?: AbortSignal }) => Promise<HostResult>;
-
-/** Proxies for plain HTTP and for HTTPS, as URLs; null: direct. */
-export interface Proxies {
-  http: string | null;
-  https: string | null;
-}
 
 /** What the provider takes over from the host's apt: where the archives are and how they are reached. */
 export interface HostApt {

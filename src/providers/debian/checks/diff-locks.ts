@@ -4,7 +4,7 @@ import type { DebianLock, LockedPackage } from '../../../model/index.ts';
 import type { LockPorts } from '../lock/ensure.ts';
 import { download } from '../fetch/download.ts';
 import { fetchDefaults, packageUrl } from '../fetch/fetch.ts';
-import { createHttpClient } from '../fetch/http.ts';
+import { createHttpClient } from '../../../http/index.ts';
 import { changedPackages, changedScripts, type PackageChange, type ScriptChange } from './lock-diff.ts';
 
 export interface LockDifference {

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OsbuildError } from '../../../model/index.ts';
-import type { HttpClient } from './http.ts';
+import type { HttpClient } from '../../../http/index.ts';
 
 /** One file to be had, known by size and digest. */
 export interface Wanted {

@@ -2,7 +2,7 @@ import { OsbuildError, type Executor, type LockedPackage, type StepContext } fro
 import type { HostApt } from '../apt/host.ts';
 import type { Archives } from '../apt/sources.ts';
 import { download, GoneError } from './download.ts';
-import { createHttpClient, type HttpClient } from './http.ts';
+import { createHttpClient, type HttpClient } from '../../../http/index.ts';
 
 export interface FetchSettings {
   /** The host's apt configuration, read when the first byte must come from the network. */

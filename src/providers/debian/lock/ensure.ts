@@ -5,7 +5,7 @@ import type { HostApt, HostRun } from '../apt/host.ts';
 import { readPackageNames } from '../apt/package-names.ts';
 import { resolve, type ResolveSettings } from '../apt/resolve.ts';
 import { hasIndexes, indexFiles, openAptRoot, refreshIndexes, selectSuites, type AptRoot } from '../apt/root.ts';
-import { createHttpClient } from '../fetch/http.ts';
+import { createHttpClient } from '../../../http/index.ts';
 import { fetchDefaults, lockGone } from '../fetch/fetch.ts';
 import { goneFromMirror } from './gone.ts';
 import { lockAnswers, readLock, writeLock, formatLock } from './file.ts';

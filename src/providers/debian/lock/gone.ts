@@ -1,7 +1,7 @@
 import type { LockedPackage } from '../../../model/index.ts';
 import type { Archives } from '../apt/sources.ts';
 import { packageUrl } from '../fetch/fetch.ts';
-import type { HttpClient } from '../fetch/http.ts';
+import type { HttpClient } from '../../../http/index.ts';
 
 /**
  * Asks the mirror for the heads of packages; returns those that it does not have. What cannot be asked (no network) counts

@@ -2,15 +2,30 @@ import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { Proxies } from '../apt/host.ts';
+import type { Readable } from 'node:stream';
 
-/** Connections shared by the downloads of a build. */
+/** Proxies for plain HTTP and for HTTPS, as URLs; null: direct. */
+export interface Proxies {
+  http: string | null;
+  https: string | null;
+}
+
+export interface HttpRequest {
+  method?: 'GET' | 'HEAD' | 'PUT';
+  headers?: Record<string, string>;
+  /** Of a PUT. A request with a body follows no redirect: the body can be sent once. */
+  body?: { content: Readable | Buffer; sizeBytes: number };
+  signal: AbortSignal;
+}
+
+/** Connections shared by the transfers of a build. */
 export interface HttpClient {
   /**
-   * Sends a GET (or HEAD) and resolves with the response's head, redirects followed. The caller reads or destroys the body.
+   * Sends a request and resolves with the response's head, redirects followed. The caller reads or destroys the body.
+   * Credentials of the caller's headers do not go along to another host.
    * @throws the socket's error, or an Error named TimeoutError when nothing arrives for `stallTimeoutMs`
    */
-  request(url: string, options: { method?: 'GET' | 'HEAD'; headers?: Record<string, string>; signal: AbortSignal }): Promise<http.IncomingMessage>;
+  request(url: string, options: HttpRequest): Promise<http.IncomingMessage>;
   close(): void;
 }
 
@@ -19,29 +34,34 @@ const redirectLimit = 5;
 export function createHttpClient(proxies: Proxies, settings: { connections: number; stallTimeoutMs: number }): HttpClient {
   const plain = new http.Agent({ keepAlive: true, maxSockets: settings.connections });
   const secure = new https.Agent({ keepAlive: true, maxSockets: settings.connections });
-  const send = async (url: URL, method: string, headers: Record<string, string>, signal: AbortSignal): Promise<http.IncomingMessage> => {
+  const send = async (url: URL, { method = 'GET', headers = {}, body, signal }: HttpRequest): Promise<http.IncomingMessage> => {
     const proxy = proxies[url.protocol === 'https:' ? 'https' : 'http'];
     const options = await requestOptions(url, proxy, { plain, secure }, settings.stallTimeoutMs);
     return new Promise((resolve, reject) => {
       const module = url.protocol === 'https:' ? https : http;
-      const request = module.request({ ...options, method, headers: { ...headers, ...(options.headers ?? {}), Host: url.host, 'User-Agent': 'osbuild' }, signal });
+      const length = body === undefined ? {} : { 'Content-Length': String(body.sizeBytes) };
+      const request = module.request({ ...options, method, headers: { ...headers, ...length, ...(options.headers ?? {}), Host: url.host, 'User-Agent': 'osbuild' }, signal });
       request.setTimeout(settings.stallTimeoutMs, () => request.destroy(Object.assign(new Error(`no answer for ${settings.stallTimeoutMs / 1000} s`), { name: 'TimeoutError' })));
       request.on('error', reject);
       request.on('response', resolve);
-      request.end();
+      if (body === undefined) request.end();
+      else if (Buffer.isBuffer(body.content)) request.end(body.content);
+      else body.content.on('error', (error) => request.destroy(error)).pipe(request);
     });
   };
   return {
-    async request(url, { method = 'GET', headers = {}, signal }) {
+    async request(url, options) {
       let current = new URL(url);
+      let { headers = {} } = options;
       for (let redirects = 0; ; redirects += 1) {
-        const response = await send(current, method, headers, signal);
+        const response = await send(current, { ...options, headers });
         const { statusCode = 0, headers: answered } = response;
-        if (![301, 302, 303, 307, 308].includes(statusCode) || answered.location === undefined) return response;
+        if (![301, 302, 303, 307, 308].includes(statusCode) || answered.location === undefined || options.body !== undefined) return response;
         response.resume();
         if (redirects === redirectLimit) throw new Error(`more than ${redirectLimit} redirects from ${url}`);
         const next = new URL(answered.location, current);
         if (!/^https?:$/.test(next.protocol)) throw new Error(`redirect to ${next.protocol} refused`);
+        if (next.host !== current.host) headers = Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'));
         current = next;
       }
     },
