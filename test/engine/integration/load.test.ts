@@ -109,6 +109,7 @@ describe.skipIf(obstacle !== undefined)(`docker load${obstacle === undefined ? '
       ['no manifest', tarOf([tarFile('hello', 'x')]), /neither manifest.json nor index.json/],
       ['manifest that is no JSON', tarOf([tarFile('manifest.json', '{')]), /not JSON/],
       ['layer that is not there', tarOf([tarFile('manifest.json', JSON.stringify([{ Config: 'c.json', RepoTags: ['x:1'], Layers: ['l.tar'] }])), tarFile('c.json', imageConfig([Buffer.from('other')]))]), /lacks the layer/],
+      ['no archive, and much of it', Buffer.alloc(64 * 1024 * 1024, 'no archive'), /checksum|not a tar/],
       ['absurd size', tarOf([tarEntry({ path: 'x/layer.tar', flag: '0', size: 8 ** 11 - 1 })]), /cut short/],
       ['absurd PAX size', tarOf([tarFile('f', '', { pax: { size: '99999999999999999999' } })]), /impossible size/],
       ['damaged gzip', ociArchive('bad:2', [{ tar: base, blob: Buffer.concat([gzipSync(base).subarray(0, 5000), Buffer.alloc(5000, 7)]) }]), /damaged/],
