@@ -257,6 +257,7 @@ int mod_net(JSContext *ctx);
 int mod_dns(JSContext *ctx);
 int mod_crypto(JSContext *ctx);
 int mod_compress(JSContext *ctx);
+int mod_delta(JSContext *ctx);
 int mod_bytes(JSContext *ctx);
 int mod_tty(JSContext *ctx);
 int mod_timers(JSContext *ctx);

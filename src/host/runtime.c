@@ -178,7 +178,7 @@ int runtime_start(void) {
   if (!ctx || poller_start()) return -1;
   uncaught_handler = JS_UNDEFINED;
   static int (*const modules[])(JSContext *) = {mod_error,    mod_process, mod_fs,    mod_net, mod_dns,
-                                                mod_compress, mod_crypto,  mod_bytes, mod_tty, mod_timers};
+                                                mod_compress, mod_crypto,  mod_bytes, mod_tty, mod_timers, mod_delta};
   for (size_t i = 0; i < COUNT(modules); i++)
     if (modules[i](ctx)) return -1;
   return timers_globals(ctx);

@@ -1,5 +1,6 @@
 import type { Builder } from '../build/index.ts';
 import type { ContainerContext } from '../containers/index.ts';
+import type { Deltas } from '../delta/index.ts';
 import type { Puller } from '../pull/index.ts';
 import type { Pusher } from '../push/index.ts';
 import type { DaemonSettings } from '../daemon/settings.ts';
@@ -10,6 +11,7 @@ export interface ApiContext {
   puller: Puller;
   builder: Builder;
   pusher: Pusher;
+  deltas: Deltas;
   settings: DaemonSettings;
   /** Stable name of this installation. */
   engineId: string;

@@ -52,10 +52,10 @@ export async function history(context: ApiContext, request: ApiRequest): Promise
   await sendJson(request, 200, imageHistory(context, findImage(context, param(request, 'name'))));
 }
 
-export async function load({ containers }: ApiContext, request: ApiRequest): Promise<void> {
+export async function load({ containers, deltas }: ApiContext, request: ApiRequest): Promise<void> {
   const { layers, images, system, events } = containers;
   const { architecture, architectureVariant: variant } = system.machine;
-  const loaded = await loadArchive(request.exchange.body, { layers, images, platform: { architecture, variant }, now: () => new Date(system.clock.now()).toISOString() });
+  const loaded = await loadArchive(request.exchange.body, { layers, images, platform: { architecture, variant }, now: () => new Date(system.clock.now()).toISOString(), unfold: (id) => deltas.unfold(id) });
   const stream = await request.exchange.stream(200, { 'Content-Type': 'application/json' });
   for (const { id, names, displaced } of loaded) {
     for (const { name, id: before } of displaced) await stream.write(progress(`The image ${name} already exists, renaming the old one with ID ${before} to empty string\n`));

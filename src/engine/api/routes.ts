@@ -3,6 +3,7 @@ import { build, pruneBuilds } from './build.ts';
 import { commit } from './commit.ts';
 import * as containers from './containers.ts';
 import type { ApiContext } from './context.ts';
+import { createDelta } from './delta.ts';
 import * as exec from './exec.ts';
 import * as images from './images.ts';
 import * as networks from './networks.ts';
@@ -57,6 +58,7 @@ export const ROUTES: readonly Route<ApiContext>[] = [
   ['GET', '/images/get', saveImages],
   ['POST', '/images/load', images.load],
   ['POST', '/images/create', images.create],
+  ['POST', '/images/delta', createDelta],
   ['POST', '/images/prune', images.prune],
   ['GET', '/images/{name*}/json', images.inspect],
   ['GET', '/images/{name*}/history', images.history],

@@ -1,6 +1,7 @@
 import type { ApiContext } from '../api/index.ts';
 import { createBuilder } from '../build/index.ts';
 import { containerLife, createRootfsStore, openCollection, parseBoundingSet, recoverContainers, startByPolicy, usedLayers, type ContainerContext } from '../containers/index.ts';
+import { createDeltas } from '../delta/index.ts';
 import { EngineError, messageOf } from '../error.ts';
 import { createEventBus } from '../events/index.ts';
 import { openImageStore, openLayerStore } from '../images/index.ts';
@@ -73,12 +74,13 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
   await images.release((_, heldSinceMs) => now - heldSinceMs > HOLD_MS || heldSinceMs > now + HOLD_MS);
   await removeOrphans(containers);
   const common = { system, settings, images, layers, events: containers.events, collect: () => images.collect(usedLayers(containers)) };
-  const puller = createPuller({ ...common, dataRoot: paths.dataRoot });
+  const deltas = createDeltas({ system, paths, images, layers, collect: common.collect });
+  const puller = createPuller({ ...common, dataRoot: paths.dataRoot, deltas });
   const builder = createBuilder({ containers, puller, proxies: settings.proxies, onDamage });
   await builder.recover();
   return {
     containers,
-    api: { containers, puller, builder, pusher: createPusher(common), settings, engineId: await engineId(files, paths.dataRoot, system) },
+    api: { containers, puller, builder, pusher: createPusher(common), deltas, settings, engineId: await engineId(files, paths.dataRoot, system) },
     startContainers: () => startByPolicy(containers, wanted),
     goDown() {
       stopping = true;

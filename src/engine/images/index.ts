@@ -7,7 +7,9 @@ export { openImageStore, type Image, type ImageStore, type ManifestFormat } from
 export { importRootfs } from './import.ts';
 export { extractInto } from './layer-extract.ts';
 export type { KnownBlob } from './known-blobs.ts';
+export type { LayerContents } from './layer-record.ts';
 export { openLayerStore, type Layer, type LayerStore, type LayerTar, type StagedLayer } from './layer-store.ts';
 export { loadArchive, type LoadedImage } from './load.ts';
 export { choosePlatform, formatPlatform, parsePlatform, suits, type NamedPlatform, type Platform } from './platform.ts';
 export { canonicalName, familiarName, familiarRepository, parseReference, withDefaultTag, type Reference } from './reference.ts';
+export type { RecordSegment } from './tar-record.ts';

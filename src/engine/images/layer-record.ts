@@ -4,7 +4,7 @@ import type { TarEntry } from '../archive/index.ts';
 import { EngineError, messageOf, systemErrorCode } from '../error.ts';
 import type { ByteSource, Fd, Files, Root } from '../ports/index.ts';
 import { parentPath } from './entry-path.ts';
-import { createTarRecordWriter, readTarRecord } from './tar-record.ts';
+import { createTarRecordWriter, readTarRecord, type RecordSegment } from './tar-record.ts';
 
 /** Notes at extraction what will be needed to make the layer's archive again. */
 export interface LayerRecorder {
@@ -104,13 +104,38 @@ export function openLayerTar(files: Files, folder: string, diffId: string): Byte
   };
 }
 
-/** Pieces of the archive, of a size that is worth sending. */
-function* layerTar(files: Files, folder: string): Generator<Uint8Array> {
+/** What a layer's archive is made of: bytes as they stood, and the contents of files between them. */
+export interface LayerContents {
+  segments(): Generator<RecordSegment>;
+  /** The content of a file, by its path and its place among the files of the segments. */
+  open(path: string, index: number): Fd;
+  close(): void;
+}
+
+/** Files are read where they lie: whoever needs to know that they are what they were compares hashes. */
+export function openLayerContents(files: Files, folder: string): LayerContents {
   const list = `${folder}/${KEPT}/list.json`;
   const kept = files.exists(list) ? (JSON.parse(files.readText(list)) as KeptFile[]) : [];
-  const fd = files.open(`${folder}/${RECORD}`, 'read');
-  const codec = gunzip();
   const root = files.openRoot(`${folder}/diff`);
+  return {
+    *segments() {
+      const fd = files.open(`${folder}/${RECORD}`, 'read');
+      const codec = gunzip();
+      try {
+        yield* readTarRecord(inflating(files, fd, codec));
+      } finally {
+        codec.close();
+        files.close(fd);
+      }
+    },
+    open: (path, index) => openContent(files, root, folder, kept, path, index),
+    close: () => root.close(),
+  };
+}
+
+/** Pieces of the archive, of a size that is worth sending. */
+function* layerTar(files: Files, folder: string): Generator<Uint8Array> {
+  const contents = openLayerContents(files, folder);
   let buffer = new Uint8Array(CHUNK_BYTES);
   let used = 0;
   const take = (): Uint8Array => {
@@ -121,7 +146,7 @@ function* layerTar(files: Files, folder: string): Generator<Uint8Array> {
   };
   try {
     let index = 0;
-    for (const segment of readTarRecord(inflating(files, fd, codec))) {
+    for (const segment of contents.segments()) {
       if (segment.kind === 'bytes') {
         for (let left = segment.bytes; left.length > 0; ) {
           const part = left.subarray(0, CHUNK_BYTES - used);
@@ -132,7 +157,7 @@ function* layerTar(files: Files, folder: string): Generator<Uint8Array> {
         }
         continue;
       }
-      const content = openContent(files, root, folder, kept, segment.content.path, index);
+      const content = contents.open(segment.content.path, index);
       index += 1;
       try {
         for (const { offset, sizeBytes } of segment.content.ranges) {
@@ -150,9 +175,7 @@ function* layerTar(files: Files, folder: string): Generator<Uint8Array> {
     }
     if (used > 0) yield take();
   } finally {
-    root.close();
-    codec.close();
-    files.close(fd);
+    contents.close();
   }
 }
 

@@ -3,7 +3,7 @@ import { EngineError, systemErrorCode } from '../error.ts';
 import type { ByteSource, Files, Machine } from '../ports/index.ts';
 import { readDocument, setAside, writeDocument, type OnDamage, type Paths } from '../store/index.ts';
 import { noteKnownBlob, readKnownBlobs, type KnownBlob } from './known-blobs.ts';
-import { adoptLayerRecord, createLayerRecorder, openLayerTar } from './layer-record.ts';
+import { adoptLayerRecord, createLayerRecorder, openLayerContents, openLayerTar, type LayerContents } from './layer-record.ts';
 import { extractLayer, type WhiteoutMode } from './layer-extract.ts';
 
 export interface Layer {
@@ -42,6 +42,8 @@ export interface LayerTar {
   sizeBytes: number;
   /** Its reader throws when the bytes turn out not to be those of the diffID. */
   open(): ByteSource & { close(): void };
+  /** What it is made of, without that check. */
+  contents(): LayerContents;
 }
 
 export interface LayerStore {
@@ -108,7 +110,7 @@ export function openLayerStore(files: Files, machine: Machine, paths: Paths, onD
           hint: 'docker load an archive that has it, or remove its images and containers and pull them again',
         });
       }
-      return { sizeBytes: tarBytes, open: () => openLayerTar(files, `${paths.layers}/${folder}`, diffId) };
+      return { sizeBytes: tarBytes, open: () => openLayerTar(files, `${paths.layers}/${folder}`, diffId), contents: () => openLayerContents(files, `${paths.layers}/${folder}`) };
     },
     blobs(diffId) {
       const layer = layers.get(diffId);

@@ -25,6 +25,8 @@ interface Stores {
   images: ImageStore;
   platform: Platform;
   now(): string;
+  /** The image that one stands for: itself, or what a delta makes. */
+  unfold(id: string): Promise<string>;
 }
 
 /** What an archive held, by path. */
@@ -134,8 +136,9 @@ async function addImage(image: ArchivedImage, parts: ArchiveParts, stores: Store
     }
     staged.push(layer);
   }
-  const id = await stores.images.add(configText, staged);
+  const archivedId = await stores.images.add(configText, staged);
   for (const [path, layer] of parts.layers) if (staged.includes(layer)) parts.layers.delete(path);
+  const id = await stores.unfold(archivedId);
   return { id, ...(await giveNames(stores, id, image.names)) };
 }
 

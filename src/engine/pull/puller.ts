@@ -1,5 +1,6 @@
 import { text } from 'host:bytes';
 import { sha256 } from 'host:crypto';
+import type { Deltas } from '../delta/index.ts';
 import { EngineError, messageOf } from '../error.ts';
 import type { EventBus } from '../events/index.ts';
 import {
@@ -38,6 +39,7 @@ export interface PullerOptions {
   dataRoot: string;
   /** Removes layers that nothing wants. */
   collect(): Promise<unknown>;
+  deltas: Pick<Deltas, 'check' | 'unfold'>;
 }
 
 const CONFIG_LIMIT_BYTES = 4 * 1024 * 1024;
@@ -45,7 +47,7 @@ const INDEX_DEPTH_LIMIT = 3;
 /** What a broken pull has brought is kept so long for the next. */
 export const HOLD_MS = 7 * 24 * 3600 * 1000;
 
-export function createPuller({ system, settings, images, layers, events, dataRoot, collect }: PullerOptions): Puller {
+export function createPuller({ system, settings, images, layers, events, dataRoot, collect, deltas }: PullerOptions): Puller {
   const registry: RegistryContext = { system, settings, userAgent: `minke/${ENGINE_VERSION}` };
   const transfers = createLayerTransfers(layers, system.clock, system.reporter);
   const under = new Map<string, number>();
@@ -113,11 +115,11 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
     if (config.rootfs.diff_ids.length !== manifest.layers.length) {
       throw new EngineError('invalid', 'MANIFEST_INVALID', `the image has ${config.rootfs.diff_ids.length} diffIDs but ${manifest.layers.length} layers`);
     }
-    const id = `sha256:${sha256(configText)}`;
+    const pulledId = `sha256:${sha256(configText)}`;
+    deltas.check(config);
     const named = canonicalName(reference.digest === undefined ? reference : { ...reference, tag: undefined });
-    const news = images.find(named)?.id !== id;
     const key = `${named} ${formatPlatform(ours)}`;
-    if (images.get(id) !== undefined) {
+    if (images.get(pulledId) !== undefined) {
       // A daemon that was killed as soon as the image was there has left its hold.
       await images.release((candidate) => candidate === key && !under.has(key));
     } else {
@@ -126,6 +128,8 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
         await images.add(configText, [], manifest.format);
       });
     }
+    const id = await deltas.unfold(pulledId, (step) => report({ status: step }));
+    const news = images.find(named)?.id !== id;
     const byDigest = canonicalName({ ...reference, tag: undefined, digest: top.digest });
     await images.name(named, id, new Date(system.clock.now()).toISOString(), [byDigest]);
     report({ status: `Digest: ${top.digest}` });

@@ -1,6 +1,7 @@
 import { bytesProgram } from './bytes.ts';
 import { compressProgram } from './compress.ts';
 import { cryptoProgram } from './crypto.ts';
+import { deltaProgram } from './delta.ts';
 import { dnsProgram } from './dns.ts';
 import { endings } from './endings.ts';
 import { fsProgram } from './fs.ts';
@@ -19,6 +20,7 @@ export const programs: Record<string, (args: string[]) => unknown> = {
   bytes: bytesProgram,
   compress: compressProgram,
   crypto: cryptoProgram,
+  delta: deltaProgram,
   dns: dnsProgram,
   fs: fsProgram,
   memory: memoryProgram,

@@ -16,6 +16,7 @@ import { topCommand } from './container-top.ts';
 import { daemonCommand } from './daemon.ts';
 import { eventsCommand } from './events.ts';
 import { buildCommand } from './image-build.ts';
+import { deltaCommand } from './image-delta.ts';
 import { imageRemoveCommand, importCommand, loadCommand, pullCommand, pushCommand, saveCommand, tagCommand } from './image-actions.ts';
 import { historyCommand } from './image-history.ts';
 import { imageListCommand } from './image-list.ts';
@@ -31,7 +32,7 @@ import { volumeCreateCommand, volumeListCommand, volumeRemoveCommand } from './v
 /** Every verb. The order is that of help's "Common Commands". */
 export const commands: readonly Command[] = [
   runCommand, execCommand, containerListCommand, buildCommand, pullCommand, pushCommand, imageListCommand, loginCommand, logoutCommand, versionCommand, infoCommand,
-  attachCommand, commitCommand, createCommand, diffCommand, eventsCommand, exportCommand, historyCommand, importCommand, killCommand, loadCommand, logsCommand,
+  attachCommand, commitCommand, createCommand, deltaCommand, diffCommand, eventsCommand, exportCommand, historyCommand, importCommand, killCommand, loadCommand, logsCommand,
   pauseCommand, portCommand, removeCommand, renameCommand, restartCommand, imageRemoveCommand, saveCommand, startCommand, statsCommand, stopCommand, tagCommand,
   topCommand, unpauseCommand, updateCommand, waitCommand,
   ...inspectCommands, ...pruneCommands, diskUsageCommand,
