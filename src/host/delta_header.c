@@ -7,7 +7,7 @@
 #define NAME_ROOM 100
 typedef enum Column { COLUMN_NAMES, COLUMN_MASKS, COLUMN_FIELDS, COLUMN_SIZES, COLUMN_TIMES, COLUMN_COUNT } Column;
 // docs/delta-format.md, "Headers": bits of the mask
-enum { BIT_TYPE = 1, BIT_FIELDS = 2, BIT_SIZE = 1 << 10, BIT_TIME = 1 << 11, BIT_CHECKSUM = 1 << 12, BIT_NAME = 1 << 13, BIT_ALL = (1 << 14) - 1 };
+enum { BIT_TYPE = 1, BIT_FIELDS = 2, BIT_SIZE = 1 << 10, BIT_TIME = 1 << 11, BIT_CHECKSUM = 1 << 12, BIT_NAME = 1 << 13, BIT_ALL = 0x3fff & ~(1 << 9) };
 
 typedef struct Field {
   uint16_t at, size;

@@ -7,6 +7,7 @@ const programs: Record<string, string[]> = {
   bytes: [],
   compress: [],
   crypto: [],
+  delta: [],
   fs: [],
   net: [],
   netlink: [],

@@ -36,10 +36,13 @@ function files(folder: string): string[] {
     .toSorted();
 }
 
+/** What the test programs take from the engine. */
+const engineParts = ['archive', 'delta', 'images', 'store', 'system'];
+
 /** What the binary is made of, in one word. */
 function fingerprint(variant: Variant): string {
   const hash = createHash('sha256').update(JSON.stringify([root, variant]));
-  const sources = [...files(join(home, 'src/host')), ...files(join(home, 'src/engine-binary')), ...files(join(home, 'test/host/programs')), join(home, 'test/support/build-engine.mjs')];
+  const sources = [...files(join(home, 'src/host')), ...files(join(home, 'src/engine-binary')), ...files(join(home, 'test/host/programs')), ...engineParts.flatMap((part) => files(join(home, 'src/engine', part))), join(home, 'test/support/build-engine.mjs')];
   for (const path of sources) hash.update(path.slice(home.length)).update('\0').update(readFileSync(path));
   return hash.digest('hex').slice(0, 16);
 }

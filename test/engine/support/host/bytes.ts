@@ -64,3 +64,11 @@ export function fromBase64(value: string): Uint8Array {
   if (!/^[\w+/\s-]*={0,2}\s*$/.test(value)) throw Object.assign(new Error('not base64'), { code: 'EINVAL' });
   return new Uint8Array(Buffer.from(value, 'base64'));
 }
+
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+export function fromHex(value: string): Uint8Array {
+  return new Uint8Array(Buffer.from(value, 'hex'));
+}
