@@ -5,7 +5,7 @@ import { startNameServer } from './support/name-server.ts';
 import { makeCertificates, startTlsServers } from './support/tls-servers.ts';
 
 /** Fewer files and requests: these binaries are 3 to 30 times slower. */
-const programs: Record<string, string[]> = { bytes: [], compress: [], crypto: [], delta: ['60'], fs: [], net: [], netlink: [], process: [], root: [], timers: [], tree: ['2000'], memory: ['5000', 'heap'] };
+const programs: Record<string, string[]> = { bytes: [], compress: [], crypto: [], delta: ['20'], fs: [], net: [], netlink: [], process: [], root: [], timers: [], tree: ['2000'], memory: ['5000', 'heap'] };
 
 const environment = {
   // leaks are looked for at a successful end; the runtime itself is reachable and not torn down

@@ -140,7 +140,7 @@ async function formatChecks(folder: string, rounds: number): Promise<void> {
     ok(compare(await bench.apply(await bench.create(empty, fresh), fresh), TAR_END) === 0, 'empty');
   });
   await check('rebuilt with other times alone: hardly anything', async () => {
-    const many: Entry[] = Array.from({ length: 2000 }, (_, i) => [`data/${i >> 6}/file-${i}`, encode(`content of ${i}`)]);
+    const many: Entry[] = Array.from({ length: rounds * 4 }, (_, i) => [`data/${i >> 6}/file-${i}`, encode(`content of ${i}`)]);
     const one = await bench.add(archive(many));
     const other = archive(many.map(([path, content]) => [path, content, { mtimeSeconds: 1_700_500_000 }]));
     const small = await bench.create(await bench.add(other), bench.base([one]));
@@ -194,7 +194,7 @@ async function fuzz(bench: Bench, delta: Uint8Array, wanted: Uint8Array, base: D
   let seed = 12345;
   const random = (below: number): number => (seed = (seed * 1103515245 + 12345) % 2147483648) % below;
   await check('every truncation is an error', async () => {
-    for (let i = 0; i < 60 + rounds / 5; i += 1) await attempt(delta.subarray(0, i < 60 ? i : random(delta.length - 1)), 'cut');
+    for (let i = 0; i < rounds / 4; i += 1) await attempt(delta.subarray(0, i < rounds / 8 ? i : random(delta.length - 1)), 'cut');
     equal(codes.get('none') ?? 0, 0);
   });
   await check('flipped bits and overwritten stretches are errors', async () => {
@@ -246,9 +246,9 @@ async function playerChecks(folder: string): Promise<void> {
   files.close(fd);
 }
 
-async function partChecks(folder: string): Promise<void> {
+async function partChecks(folder: string, rounds: number): Promise<void> {
   await check('suffixes are sorted', () => {
-    const texts = [nothingOf(0), nothingOf(1), nothingOf(300), encode('banana'), encode('mississippi'.repeat(20)), encode('ab'.repeat(200)), noise(3000), encode('aab'.repeat(99) + 'aac'), noise(2000).map((byte) => byte & 1)];
+    const texts = [nothingOf(0), nothingOf(1), nothingOf(rounds / 2), encode('banana'), encode('mississippi'.repeat(9)), encode('ab'.repeat(rounds / 5)), noise(rounds * 6), encode(`${'aab'.repeat(rounds / 5)}aac`), noise(rounds * 4).map((byte) => byte & 1)];
     for (const bytes of texts) {
       const order = sortSuffixes(bytes);
       equal(new Set(order).size, bytes.length, 'all of them');
@@ -306,7 +306,7 @@ function nothingOf(sizeBytes: number): Uint8Array {
 }
 
 export async function deltaProgram([folder = '', rounds = '500']: string[]): Promise<void> {
-  await partChecks(folder);
+  await partChecks(folder, Number(rounds));
   await playerChecks(folder);
   await formatChecks(folder, Number(rounds));
 }
