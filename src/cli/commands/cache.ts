@@ -2,7 +2,7 @@ import { OsbuildError } from '../../model/index.ts';
 import { cacheUsage, pruneCache } from '../../cache/index.ts';
 import { bytesText } from '../../report/index.ts';
 import { composeImages } from '../build/compose.ts';
-import { machineNames, machineOption } from '../build/selection.ts';
+import { fleet, machinesOption } from '../build/selection.ts';
 import { Session } from '../build/session.ts';
 import type { Command, Invocation } from '../command.ts';
 import { openProject } from '../project.ts';
@@ -16,7 +16,7 @@ export const cache: Command = {
   details: 'push stores what this machine has built for some machines on the server that OSBUILD_REMOTE_CACHE or remoteCache.url names.',
   options: {
     'unused-for': { type: 'string', value: 'days', help: 'prune: keep what was used in so many days (default 14; 0: keep nothing)' },
-    ...machineOption,
+    ...machinesOption,
     ...lockOptions,
     'dry-run': { type: 'boolean', short: 'n', help: 'prune: only say what would go' },
   },
@@ -47,7 +47,7 @@ export const cache: Command = {
 
 async function push(invocation: Invocation): Promise<number> {
   const project = await openProject(invocation);
-  const machines = machineNames(invocation, project);
+  const machines = fleet(invocation, project);
   const session = new Session(invocation, project);
   return session.attended(async () => {
     const { plan } = await composeImages(invocation, project, machines, session.world);

@@ -4,7 +4,7 @@ import { OsbuildError } from '../../model/index.ts';
 import { composeImages, type ComposedImage } from '../build/compose.ts';
 import { publish } from '../build/publish.ts';
 import { Session, type KeyedPlan } from '../build/session.ts';
-import { machineNames, machineOption } from '../build/selection.ts';
+import { fleet, machinesOption } from '../build/selection.ts';
 import type { Command, Invocation } from '../command.ts';
 import { openProject } from '../project.ts';
 import type { Project } from '../../config/index.ts';
@@ -19,25 +19,41 @@ export const image: Command = {
   usage: '--machine <machine>',
   summary: 'Build the flashable image of a machine',
   options: {
-    ...machineOption,
+    ...machinesOption,
     ...lockOptions,
-    output: { type: 'string', short: 'o', value: 'folder', help: 'where artifacts go (default: out/<machine> in the project)' },
+    output: { type: 'string', short: 'o', value: 'folder', help: 'where artifacts go (default: out/<machine> in the project); of several machines, each in a folder of its own there' },
     'dry-run': { type: 'boolean', short: 'n', help: 'only say which tasks would run' },
   },
   arguments: { min: 0, max: 0 },
   async run(invocation) {
     const project = await openProject(invocation);
-    const names = machineNames(invocation, project);
+    const names = fleet(invocation, project);
     const session = new Session(invocation, project);
     return session.attended(async () => {
       const composed = await composeImages(invocation, project, names, session.world);
       const keyed = await session.key(composed.plan);
       if (invocation.flags.on('dry-run')) return dryRun(invocation, session, keyed);
-      for (const one of composed.images) await buildImage(invocation, session, keyed, one);
-      return 0;
+      return eachMachine(invocation, composed.images, (one) => buildImage(invocation, session, keyed, one));
     });
   },
 };
+
+/** One machine's failure does not keep the others from their images; it is the command's all the same. */
+async function eachMachine(invocation: Invocation, images: readonly ComposedImage[], build: (one: ComposedImage) => Promise<unknown>): Promise<number> {
+  const failed: string[] = [];
+  for (const one of images) {
+    try {
+      await build(one);
+    } catch (error) {
+      const cancelled = error instanceof OsbuildError && ['OSB_CANCELLED', 'OSB_DISK_FULL'].includes(error.code);
+      if (images.length === 1 || cancelled || !(error instanceof OsbuildError)) throw error;
+      invocation.emit({ type: 'notice', level: 'warning', code: error.code, message: `${one.machine.name}: ${error.message}`, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+      failed.push(one.machine.name);
+    }
+  }
+  if (failed.length > 0) throw new OsbuildError('OSB_TASK_FAILED', `${failed.length} of ${images.length} images could not be built: ${failed.join(', ')}`);
+  return 0;
+}
 
 /** Builds one image and puts its artifacts into the out folder, again should the store turn out to be damaged. */
 export async function buildImage(invocation: Invocation, session: Session, keyed: KeyedPlan, built: ComposedImage): Promise<string> {
@@ -58,7 +74,9 @@ export async function buildImage(invocation: Invocation, session: Session, keyed
 }
 
 export function outFolder(invocation: Invocation, project: Project, machine: string): string {
-  return invocation.flags.text('output') ?? join(project.folder, 'out', machine);
+  const named = invocation.flags.text('output');
+  if (named === undefined) return join(project.folder, 'out', machine);
+  return fleet(invocation, project).length === 1 ? named : join(named, machine);
 }
 
 async function dryRun(invocation: Invocation, session: Session, keyed: KeyedPlan): Promise<number> {

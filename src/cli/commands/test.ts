@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { BootTestReport } from '../../device/index.ts';
-import { OsbuildError } from '../../model/index.ts';
+import { OsbuildError, type MachineSource } from '../../model/index.ts';
 import { planBootTest } from '../build/boot-test.ts';
 import { composeImages } from '../build/compose.ts';
-import { machineNames, machineOption } from '../build/selection.ts';
+import { fleet, machinesOption } from '../build/selection.ts';
 import { Session } from '../build/session.ts';
-import type { Command } from '../command.ts';
+import type { Command, Invocation } from '../command.ts';
 import { openProject } from '../project.ts';
 import { buildImage, lockOptions } from './image.ts';
 
@@ -16,11 +16,11 @@ export const test: Command = {
   usage: '--machine <machine>',
   summary: 'Boot the image of a machine in QEMU and run every check of its recipes',
   details: '\nA result is kept with the image: the same image is not booted twice. Takes minutes; consoles are kept when a check fails.',
-  options: { ...machineOption, ...lockOptions },
+  options: { ...machinesOption, ...lockOptions },
   arguments: { min: 0, max: 0 },
   async run(invocation) {
     const project = await openProject(invocation);
-    const machines = machineNames(invocation, project);
+    const machines = withLanes(invocation, fleet(invocation, project));
     const session = new Session(invocation, project);
     return session.attended(async () => {
       const { plan, images } = await composeImages(invocation, project, machines, session.world);
@@ -47,3 +47,11 @@ export const test: Command = {
     });
   },
 };
+
+/** Of all machines those that can be emulated, and a word about the others; a machine asked for by name is tried whatever it is. */
+function withLanes({ flags, emit }: Invocation, machines: MachineSource[]): MachineSource[] {
+  if (!flags.on('all')) return machines;
+  const without = machines.filter(({ machine }) => machine.qemu === undefined).map(({ name }) => name);
+  if (without.length > 0) emit({ type: 'notice', level: 'info', code: 'NO_LANE', message: `not emulated, so not tested: ${without.join(', ')}` });
+  return machines.filter(({ machine }) => machine.qemu !== undefined);
+}
