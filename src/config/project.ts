@@ -79,11 +79,17 @@ export function mergeBuild(base: Build, own: Build): Build {
     ...rest,
     os: { ...base.os, ...own.os },
     debian: { ...base.debian, ...own.debian },
+    ...(base.yocto === undefined && own.yocto === undefined ? {} : { yocto: mergeYocto(base.yocto, own.yocto) }),
     config: { ...base.config, ...own.config, os: { ...base.config?.os, ...own.config?.os } },
   };
   const recipes = own.recipes ?? base.recipes ?? [];
   merged.recipes = [...new Set([...recipes.filter((name) => !removeRecipes.includes(name)), ...addRecipes])];
   return merged;
+}
+
+/** Layers and variables are overridden one by one. */
+function mergeYocto(base: Build['yocto'], own: Build['yocto']): NonNullable<Build['yocto']> {
+  return { ...base, ...own, layers: { ...base?.layers, ...own?.layers }, settings: { ...base?.settings, ...own?.settings } };
 }
 
 /** The machine that a name or an alias stands for. Throws OSB_UNKNOWN_MACHINE with the nearest name, or with why there is none yet. */

@@ -1,4 +1,4 @@
-import { OsbuildError, type AnyTask, type OutputRef } from '../../model/index.ts';
+import { OsbuildError, type AnyTask, type Machine, type OutputRef, type Recipe } from '../../model/index.ts';
 import type { Invocation } from '../command.ts';
 import type { ComposedImage } from './compose.ts';
 import type { DebianWorld } from './debian.ts';
@@ -19,7 +19,7 @@ export async function planBootTest(built: ComposedImage, invocation: Invocation,
     id: `device/${machine.name}/boot-test`,
     kind: 'device/boot-test',
     title: `Boot test of ${machine.name}`,
-    args: { machineName: machine.name, machine: machine.machine, mode: request.mode, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe })) },
+    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })) },
     inputs: {
       image: { from: 'task', ...image.ref },
       emulation: { from: 'tree', task: qemu.tree },
@@ -28,4 +28,21 @@ export async function planBootTest(built: ComposedImage, invocation: Invocation,
     result: 'files',
   };
   return { tasks: [...qemu.tasks, ...shell.tasks, task], report: { task: task.id, output: 'report.json' } };
+}
+
+/** How bitbake makes a machine or a recipe's packages is nothing to a test of the image: a change there must not run it again. */
+function tested(machine: Machine): Machine {
+  const { yocto: _yocto, ...rest } = machine;
+  return rest;
+}
+
+function withoutYocto(recipe: Recipe): Recipe {
+  const strip = (packages: Recipe['packages']): Recipe['packages'] => (packages?.debian === undefined ? undefined : { debian: packages.debian });
+  const { packages, initrd, ...rest } = recipe;
+  const kept = strip(packages);
+  return {
+    ...rest,
+    ...(kept === undefined ? {} : { packages: kept }),
+    ...(initrd === undefined ? {} : { initrd: { ...initrd, ...(initrd.packages === undefined ? {} : { packages: strip(initrd.packages) ?? {} }) } }),
+  };
 }

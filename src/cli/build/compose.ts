@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { resolveRecipes, scanSources, type Project } from '../../config/index.ts';
 import { planEngineBinary, type EngineSources } from '../../engine-binary/index.ts';
 import { planImage } from '../../image/index.ts';
-import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef, type RecipeSource } from '../../model/index.ts';
+import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef, type ProvidedRoot, type RecipeSource } from '../../model/index.ts';
 import { machineRequest, planRoot } from '../../providers/debian/index.ts';
+import { yoctoMachine } from '../../providers/yocto/index.ts';
 import type { Invocation } from '../command.ts';
 import { defaultComponents, defaultSuite, lockFor, machineLockFile, type DebianWorld } from './debian.ts';
 import type { Plan } from './session.ts';
 import { imageTools, planToolsTree, toolchain } from './trees.ts';
+import { chosenProvider, planYocto, yoctoProject } from './yocto.ts';
 
 /** One image of a plan. */
 export interface ComposedImage {
@@ -55,23 +57,32 @@ export function withoutModules(recipes: RecipeSource[], missing: readonly string
 /** The composition root: everything that the images of some machines need, as one plan. */
 export async function composeImages(invocation: Invocation, project: Project, machines: readonly MachineSource[], world: DebianWorld): Promise<Composed> {
   const locked = invocation.flags.on('locked');
+  const provider = chosenProvider(invocation, project);
+  // What a person has to put right is said before anything is fetched.
+  if (provider === 'yocto') for (const machine of machines) yoctoProject(project, machine);
   const tools = await planToolsTree(imageTools, invocation, world, { locked });
   const sources = await engineSources(invocation.home);
   const tasks: AnyTask[] = [...tools.tasks];
   const images: ComposedImage[] = [];
   for (const machine of machines) {
     const request = await imageRequest(invocation, project, machine);
-    const { request: packages, askedBy } = machineRequest(machine, request.recipes);
-    const wish = { title: `machine ${machine.name}`, request: packages, askedBy, suite: request.debian.suite, components: request.debian.components, file: machineLockFile(project, machine.name), locked, update: false };
-    const lock = await lockFor(wish, world);
     const engine = await planEngine(machine.machine.arch, sources, invocation, world, locked);
-    const root = planRoot(request, lock, { tools: tools.tree, engine: engine.binary });
-    const image = planImage(request, root, { tools: tools.tree });
+    const given = { tools: tools.tree, engine: engine.binary };
+    const root = await (provider === 'yocto' ? planYocto(invocation, project, request, engine.binary) : planDebian(project, request, given, world, locked));
+    const seen = provider === 'yocto' ? { ...request, machine: { ...machine, machine: yoctoMachine(machine.machine) } } : request;
+    const image = planImage(seen, root, { tools: tools.tree });
     tasks.push(...engine.tasks, ...root.tasks, ...image.tasks);
     images.push({ machine, request, targets: [...new Set(image.artifacts.map(({ ref }) => ref.task))], artifacts: image.artifacts });
   }
   const epoch = project.build.epoch ?? 0;
   return { plan: { tasks, targets: [...new Set(images.flatMap(({ targets }) => targets))], epoch }, images };
+}
+
+async function planDebian(project: Project, request: ImageRequest, trees: { tools: string; engine: OutputRef }, world: DebianWorld, locked: boolean): Promise<ProvidedRoot> {
+  const { machine, recipes, debian } = request;
+  const { request: packages, askedBy } = machineRequest(machine, recipes);
+  const wish = { title: `machine ${machine.name}`, request: packages, askedBy, suite: debian.suite, components: debian.components, file: machineLockFile(project, machine.name), locked, update: false };
+  return planRoot(request, await lockFor(wish, world), trees);
 }
 
 /** The engine for one architecture with the toolchain that compiles it. */

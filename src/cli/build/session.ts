@@ -12,6 +12,7 @@ import { debianWorld, type DebianWorld } from './debian.ts';
 import { makeExecutors } from './executors.ts';
 import { environmentProxies } from './proxies.ts';
 import { stepVersions } from './step-versions.ts';
+import { yoctoPorts } from './yocto.ts';
 
 /** Tasks and which of them are wanted. */
 export interface Plan {
@@ -47,7 +48,7 @@ export class Session {
     this.results = new ResultStore(invocation.layout, this.blobs);
     this.shared = shareResults(invocation, project, this.blobs, this.results);
     this.world = debianWorld(invocation, project, this.blobs);
-    this.executors = makeExecutors(this.world.apt);
+    this.executors = makeExecutors(this.world.apt, yoctoPorts(invocation));
   }
 
   async key(plan: Plan): Promise<KeyedPlan> {

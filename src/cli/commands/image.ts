@@ -11,6 +11,7 @@ import type { Project } from '../../config/index.ts';
 
 export const lockOptions = {
   locked: { type: 'boolean', help: 'fail where a locked package is gone or the lock does not fit, rather than resolve anew' },
+  provider: { type: 'string', value: 'provider', help: 'debian or yocto, instead of what build.config.yaml says' },
   mode: { type: 'string', value: 'mode', help: 'development or production, instead of what build.config.yaml says' },
 } as const;
 

@@ -14,6 +14,7 @@ import { size } from './size.ts';
 import { test } from './test.ts';
 import { tools } from './tools.ts';
 import { why } from './why.ts';
+import { yocto } from './yocto.ts';
 
 /** In the order in which help shows them. */
-export const commands: Command[] = [image, test, runCommand, machines, recipes, size, init, newMachine, lock, engine, graph, why, tools, cache, doctor];
+export const commands: Command[] = [image, test, runCommand, machines, recipes, size, init, newMachine, lock, engine, graph, why, tools, cache, yocto, doctor];

@@ -31,7 +31,10 @@ export interface BuildConfig {
    * development: open console login; production: none of that.
    */
   mode?: 'development' | 'production';
-  provider?: 'debian';
+  /**
+   * Where packages come from: Debian's archive, or sources built by bitbake.
+   */
+  provider?: 'debian' | 'yocto';
   /**
    * Recipes of every image. A project's list replaces its base's.
    */
@@ -63,6 +66,64 @@ export interface BuildConfig {
      * Globs of files that no image carries, such as documentation.
      */
     exclude?: string[];
+  };
+  /**
+   * For the yocto provider.
+   */
+  yocto?: {
+    /**
+     * Release of the Yocto Project (LAYERSERIES) that every layer must be compatible with.
+     */
+    release?: string;
+    /**
+     * DISTRO.
+     */
+    distro?: string;
+    /**
+     * Recipe of the root filesystem.
+     */
+    image?: string;
+    /**
+     * Recipe of the file system that the initrd's programs are taken from.
+     */
+    initrdImage?: string;
+    /**
+     * Sources of layers by name; `bitbake` and `openembedded-core` must be among them.
+     */
+    layers?: {
+      [k: string]: {
+        /**
+         * URL of the repository.
+         */
+        git?: string;
+        /**
+         * The exact commit, forty digits.
+         */
+        commit?: string;
+        /**
+         * Branch that the commit is on, for people and for kas.
+         */
+        branch?: string;
+        /**
+         * A folder of this machine instead of a repository, from the project's folder. It is taken as it is.
+         */
+        path?: string;
+        /**
+         * Layers inside, in order. Default: the top folder.
+         */
+        folders?: string[];
+      };
+    };
+    /**
+     * Layers of every machine, by name, in the order of BBLAYERS; a machine adds its own.
+     */
+    use?: string[];
+    /**
+     * Variables of local.conf: name (with an override or :append where wanted) → value.
+     */
+    settings?: {
+      [k: string]: string;
+    };
   };
   config?: DeviceConfig;
   /**

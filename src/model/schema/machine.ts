@@ -179,6 +179,53 @@ export interface Machine {
    */
   recipes?: Name[];
   /**
+   * How the yocto provider builds this machine. Without it only the debian provider does.
+   */
+  yocto?: {
+    /**
+     * MACHINE.
+     */
+    machine: string;
+    /**
+     * BSP layers, by their names in build.config.yaml.
+     */
+    layers?: string[];
+    /**
+     * Variables of local.conf.
+     */
+    settings?: {
+      [k: string]: string;
+    };
+    /**
+     * What is built beside the images, such as virtual/bootloader.
+     */
+    targets?: string[];
+    /**
+     * The kernel's file name in DEPLOY_DIR_IMAGE.
+     */
+    kernel: string;
+    /**
+     * Architecture of bitbake's kernel, where Debian's is another.
+     */
+    kernelArchitecture?: 'amd64' | 'arm64' | 'armhf' | 'armel' | 'i386';
+    /**
+     * Text of config.txt instead of boot.firmware.config.
+     */
+    firmwareConfig?: string;
+    /**
+     * Path on the boot partition → file in DEPLOY_DIR_IMAGE, for each of kernel.deviceTrees.
+     */
+    deviceTrees?: {
+      [k: string]: string;
+    };
+    /**
+     * <package>/<path in it> as `boot` names them → file in DEPLOY_DIR_IMAGE.
+     */
+    bootLoader?: {
+      [k: string]: string;
+    };
+  };
+  /**
    * How `osbuild run` and `osbuild test` emulate the board.
    */
   qemu?: {

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Builds targets with bitbake and tells what happens, one JSON object a line on standard output.
+
+Usage: watch.py <targets of recipes, or recipe:task>...
+Environment: BITBAKE_DIR (the folder with bin/ and lib/), BUILDDIR, and what bitbake itself wants.
+
+Standard input is the leash: when it ends, the build is stopped, running tasks included. Exit status: 0 built, 1 failed,
+2 the server is gone, 130 stopped. Everything that bitbake itself prints goes to standard error.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.environ["BITBAKE_DIR"], "lib"))
+
+import bb.build
+import bb.command
+import bb.event
+import bb.runqueue
+import bb.tinfoil
+
+EVENTS = [
+    "bb.build.TaskFailed",
+    "bb.build.TaskFailedSilent",
+    "bb.build.TaskProgress",
+    "bb.build.TaskStarted",
+    "bb.build.TaskSucceeded",
+    "bb.command.CommandCompleted",
+    "bb.command.CommandExit",
+    "bb.command.CommandFailed",
+    "bb.event.DiskFull",
+    "bb.event.NoProvider",
+    "bb.event.ParseCompleted",
+    "bb.event.ParseProgress",
+    "bb.event.ParseStarted",
+    "bb.runqueue.runQueueTaskCompleted",
+    "bb.runqueue.runQueueTaskFailed",
+    "bb.runqueue.runQueueTaskSkipped",
+    "bb.runqueue.runQueueTaskStarted",
+    "bb.runqueue.sceneQueueTaskCompleted",
+    "bb.runqueue.sceneQueueTaskFailed",
+    "bb.runqueue.sceneQueueTaskStarted",
+    "logging.LogRecord",
+]
+
+STOP_SECONDS = 20
+
+
+def private_output():
+    """Standard output for our lines alone: what libraries print must not get between them."""
+    ours = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)
+    return ours
+
+
+class Watch:
+    def __init__(self, tinfoil, out):
+        self.tinfoil = tinfoil
+        self.out = out
+        self.failures = 0
+        self.leash_gone = threading.Event()
+        threading.Thread(target=self.hold_leash, daemon=True).start()
+
+    def hold_leash(self):
+        while os.read(0, 4096):
+            pass
+        self.leash_gone.set()
+
+    def say(self, event, **fields):
+        self.out.write(json.dumps({"event": event, **fields}) + "\n")
+
+    def build(self, targets):
+        self.tinfoil.set_event_mask(EVENTS)
+        server = server_process()
+        self.tinfoil.run_command("buildTargets", targets, "build", handle_events=False)
+        stopping = None
+        while True:
+            event = self.tinfoil.wait_event(0.25)
+            if event is not None:
+                status = self.tell(event)
+                if status is not None:
+                    return 130 if stopping else status
+            elif server is not None and not alive(server):
+                self.say("server-gone")
+                return 2
+            if self.leash_gone.is_set() and stopping is None:
+                stopping = time.monotonic()
+                self.tinfoil.run_command("stateForceShutdown", handle_events=False)
+            if stopping is not None and time.monotonic() - stopping > STOP_SECONDS:
+                return 130
+
+    def tell(self, event):
+        """Says what an event means; the exit status when it is the last one."""
+        if isinstance(event, logging.LogRecord):
+            if event.levelno >= logging.WARNING:
+                self.say("log", level=event.levelname.lower(), text=event.getMessage())
+            return None
+        if isinstance(event, bb.event.ParseStarted):
+            self.say("parse", done=0, total=event.total)
+        elif isinstance(event, bb.event.ParseProgress):
+            self.say("parse", done=event.current, total=event.total)
+        elif isinstance(event, bb.event.ParseCompleted):
+            self.say("parsed", recipes=event.total, cached=event.cached, errors=event.errors)
+        elif isinstance(event, (bb.runqueue.runQueueEvent,)):
+            self.tell_queue(event)
+        elif isinstance(event, bb.build.TaskStarted):
+            self.say("task-start", pid=event.pid, recipe=event.pn, task=event.taskname, log=event.logfile)
+        elif isinstance(event, bb.build.TaskSucceeded):
+            self.say("task-end", pid=event.pid, recipe=event.pn, task=event.taskname, ok=True)
+        elif isinstance(event, bb.build.TaskFailed):
+            self.say("task-end", pid=event.pid, recipe=event.pn, task=event.taskname, ok=False, log=event.logfile)
+        elif isinstance(event, bb.event.NoProvider):
+            self.failures += 1
+            self.say("no-provider", text=str(event))
+        elif isinstance(event, bb.event.DiskFull):
+            self.say("disk-full", text=str(getattr(event, "_free", "")))
+        elif isinstance(event, bb.command.CommandCompleted):
+            # A build whose tasks failed completes as well.
+            self.say("end", ok=self.failures == 0)
+            return 1 if self.failures else 0
+        elif isinstance(event, (bb.command.CommandFailed, bb.command.CommandExit)):
+            self.say("end", ok=False, text=str(getattr(event, "error", "")))
+            return 1
+        return None
+
+    def tell_queue(self, event):
+        stats = event.stats
+        if isinstance(event, bb.runqueue.runQueueTaskFailed):
+            self.failures += 1
+            self.say("failed", id=event.taskstring, status=event.exitcode)
+        self.say(
+            "tasks",
+            total=stats.total,
+            done=stats.completed + stats.skipped,
+            failed=stats.failed,
+            shared_total=stats.setscene_total,
+            shared=stats.setscene_covered,
+            not_shared=stats.setscene_notcovered,
+        )
+
+
+def server_process():
+    """Process id of the server, from its lock file."""
+    try:
+        with open(os.path.join(os.environ["BUILDDIR"], "bitbake.lock")) as lock:
+            return int(lock.readline().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def alive(pid):
+    """A dead server is a zombie here when nobody above has waited for it."""
+    try:
+        with open("/proc/%d/stat" % pid) as stat:
+            return stat.read().rsplit(") ", 1)[1][0] not in "ZX"
+    except OSError:
+        return False
+
+
+def main(targets):
+    out = private_output()
+    with bb.tinfoil.Tinfoil(output=sys.stderr, tracking=False, setup_logging=False) as tinfoil:
+        tinfoil.prepare(config_only=True)
+        return Watch(tinfoil, out).build(targets)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,10 @@
+// Purpose: builds root filesystems, kernels and boot loaders from source, with bitbake over layers at exact commits.
+// Owns: layer sources, bblayers.conf and local.conf, kas files, running bitbake and what it leaves in its deploy folder.
+// Must not: know other providers or images; change layers, or run as root what bitbake runs.
+export { kasProject } from './conf/kas.ts';
+export { localConf } from './conf/local.ts';
+export { createYoctoExecutors } from './executors.ts';
+export { resolveLayers, type ResolvedLayer, type YoctoProject } from './layers/resolve.ts';
+export { buildTargets, ownLayer, planYoctoRoot, yoctoMachine } from './plan.ts';
+export type { YoctoPorts } from './ports.ts';
+export { lacks, preflight } from './preflight.ts';
