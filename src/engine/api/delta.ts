@@ -1,11 +1,12 @@
+import { deltaTag } from '../delta/index.ts';
 import { EngineError } from '../error.ts';
-import { canonicalName, parseReference, withDefaultTag, type Image } from '../images/index.ts';
+import { canonicalName, parseReference, type Image } from '../images/index.ts';
 import type { ApiContext } from './context.ts';
 import { createMessageStream } from './message-stream.ts';
 import type { ApiRequest } from './request.ts';
 import { errorAnswer } from './status.ts';
 
-/** POST /images/delta?src=…&dest=…&t=…: progress, then the new image's id. */
+/** POST /images/delta?src=…&dest=…&t=…: progress, then the new image's id. A name without a tag gets the one by which pulls find the delta. */
 export async function createDelta({ containers: { images, events, system }, deltas }: ApiContext, { query, exchange }: ApiRequest): Promise<void> {
   const find = (parameter: string): Image => {
     const name = query.get(parameter) ?? '';
@@ -16,7 +17,7 @@ export async function createDelta({ containers: { images, events, system }, delt
   };
   const source = find('src');
   const target = find('dest');
-  const names = query.all('t').filter((name) => name !== '').map((name) => withDefaultTag(parseReference(name)));
+  const names = query.all('t').filter((name) => name !== '').map(parseReference).map((name) => (name.tag === undefined ? { ...name, tag: deltaTag(source.id, target.id) } : name));
   const messages = createMessageStream(() => exchange.stream(200, { 'Content-Type': 'application/json' }));
   try {
     const { id, sizeBytes } = await deltas.create(source, target, (status) => messages.send({ status }), exchange.gone);

@@ -1,5 +1,6 @@
 import { EngineError } from '../error.ts';
 import { parsePlatform, parseReference, type Reference } from '../images/index.ts';
+import type { DeltaMode } from '../pull/index.ts';
 import { decodeAuthHeader } from '../registry/index.ts';
 import type { ApiContext } from './context.ts';
 import { createMessageStream } from './message-stream.ts';
@@ -12,16 +13,23 @@ export async function pullImage({ puller }: ApiContext, request: ApiRequest): Pr
   const reference = pullReference(query.get('fromImage') ?? '', query.get('tag') ?? '');
   const wanted = query.get('platform') ?? '';
   const platform = wanted === '' ? undefined : parsePlatform(wanted);
+  const delta = deltaMode(query.get('delta') ?? '');
   const credentials = decodeAuthHeader(exchange.head.headers.get('x-registry-auth'));
   const messages = createMessageStream(() => exchange.stream(200, { 'Content-Type': 'application/json' }));
   try {
-    await puller.pull({ reference, platform, credentials }, (message) => messages.send(message), exchange.gone);
+    await puller.pull({ reference, platform, credentials, delta }, (message) => messages.send(message), exchange.gone);
   } catch (error) {
     if (!messages.started) throw error;
     const { message } = errorAnswer(error);
     messages.send({ errorDetail: { message }, error: message });
   }
   await messages.end();
+}
+
+function deltaMode(text: string): DeltaMode {
+  if (text === '' || text === 'auto') return 'auto';
+  if (text === 'never' || text === 'require') return text;
+  throw new EngineError('invalid', 'DELTA_MODE', `"${text}" is no way to use deltas: auto, never or require`);
 }
 
 /** `tag` may be a digest, and counts for more than what the name carries; without either all tags are meant. */

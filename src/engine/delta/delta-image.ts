@@ -91,3 +91,9 @@ function* deltaParts(files: Files, configText: string, paths: readonly string[])
 function member(path: string, type: 'file' | 'directory', sizeBytes: number): TarMember {
   return { path, type, mode: type === 'file' ? 0o644 : 0o755, uid: 0, gid: 0, sizeBytes, mtimeSeconds: 0, mtimeNanoseconds: 0, linkPath: '', deviceMajor: 0, deviceMinor: 0, xattrs: new Map() };
 }
+
+/** Under which tag of the image's repository a delta is found by those who pull the target: sixteen digits of each id. */
+export function deltaTag(baseId: string, targetId: string): string {
+  const digits = (id: string): string => id.slice('sha256:'.length, 'sha256:'.length + 16);
+  return `delta-${digits(baseId)}-${digits(targetId)}`;
+}

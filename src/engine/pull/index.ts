@@ -3,4 +3,4 @@
 // Must not: know HTTP or how the store lays things out.
 export { createLimiter, type Limiter } from './limiter.ts';
 export { layerId, transferring, type PullMessage, type Report } from './messages.ts';
-export { createPuller, HOLD_MS, type Puller, type PullRequest } from './puller.ts';
+export { createPuller, HOLD_MS, type DeltaMode, type Puller, type PullRequest } from './puller.ts';

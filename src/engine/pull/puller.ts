@@ -10,6 +10,7 @@ import { createCancellation, type Cancellation, type CancellationSource, type Sy
 import { login, openBlob, openRepository, RegistryError, type Credentials, type Descriptor, type ImageManifest, type ManifestDocument, type RegistryContext, type RegistrySettings, type Repository } from '../registry/index.ts';
 import { ENGINE_VERSION } from '../version.ts';
 import { pullFailure, worthKeeping } from './failure.ts';
+import { findDelta } from './find-delta.ts';
 import { createLayerTransfers } from './layer-transfers.ts';
 import { layerId, type Report } from './messages.ts';
 
@@ -19,7 +20,11 @@ export interface PullRequest {
   /** Undefined: what this machine runs. */
   platform: Platform | undefined;
   credentials: Credentials;
+  /** 'auto' (as when undefined): a delta to an image that is here when there is one, otherwise all. */
+  delta?: DeltaMode;
 }
+
+export type DeltaMode = 'auto' | 'never' | 'require';
 
 export interface Puller {
   /** Throws EngineError in Docker's words. */
@@ -103,7 +108,34 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
     if (failure !== undefined) throw failure;
   };
 
-  const pullOne = async (repository: Repository, reference: Reference, platform: Platform | undefined, report: Report, cancellation: CancellationSource): Promise<void> => {
+  /** Brings the target by a delta; false when there is none that serves. */
+  const byDelta = async (key: string, repository: Repository, reference: Reference, targetId: string, manifest: ImageManifest, config: ImageConfig, mode: DeltaMode, report: Report, cancellation: CancellationSource): Promise<boolean> => {
+    if (mode === 'never') return false;
+    const wholeBytes = manifest.layers.reduce((sum, { sizeBytes }, index) => sum + (layers.get(config.rootfs.diff_ids[index] ?? '') === undefined ? sizeBytes : 0), 0);
+    try {
+      const found = wholeBytes === 0 ? undefined : await findDelta(repository, reference, targetId, wholeBytes, images, (descriptor) => fetchDocument(repository, descriptor, system, cancellation));
+      if (found === undefined) {
+        if (mode === 'require' && wholeBytes > 0) throw new EngineError('not-found', 'DELTA_MISSING', `there is no delta to ${familiarName(reference)} from an image that is here`, { hint: 'pull without --delta=require' });
+        return false;
+      }
+      deltas.check(found.config);
+      report({ status: 'Pulling a delta' });
+      const deltaId = `sha256:${sha256(found.configText)}`;
+      if (images.get(deltaId) === undefined) {
+        await images.hold(key, [...config.rootfs.diff_ids, ...found.config.rootfs.diff_ids], system.clock.now());
+        await bringLayers(repository, found.manifest, found.config, report, cancellation);
+        await images.add(found.configText, [], found.manifest.format);
+      }
+      return (await deltas.unfold(deltaId, (step) => report({ status: step }))) === targetId;
+    } catch (error) {
+      if (mode === 'require' || !(error instanceof EngineError) || !error.code.startsWith('DELTA_')) throw error;
+      system.reporter.log('warn', 'a delta cannot be used', { image: familiarName(reference), error: error.message });
+      report({ status: `The delta cannot be used: ${error.message}; pulling all` });
+      return false;
+    }
+  };
+
+  const pullOne = async (repository: Repository, { reference, platform, delta = 'auto' }: PullRequest, report: Report, cancellation: CancellationSource): Promise<void> => {
     const name = familiarName(reference);
     const ours: Platform = platform ?? { architecture: system.machine.architecture, variant: system.machine.architectureVariant };
     const top = await repository.manifest(reference.digest ?? reference.tag ?? '');
@@ -124,6 +156,7 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
       await images.release((candidate) => candidate === key && !under.has(key));
     } else {
       await holding(key, config.rootfs.diff_ids, async () => {
+        if (await byDelta(key, repository, reference, pulledId, manifest, config, delta, report, cancellation)) return;
         await bringLayers(repository, manifest, config, report, cancellation);
         await images.add(configText, [], manifest.format);
       });
@@ -142,7 +175,8 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
   };
 
   return {
-    async pull({ reference, platform, credentials }, report, cancellation) {
+    async pull(request, report, cancellation) {
+      const { reference, credentials } = request;
       const own = createCancellation();
       const forget = cancellation.onCancel(() => own.cancel());
       let repository: Repository | undefined;
@@ -150,7 +184,7 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
         repository = await openRepository(registry, reference, credentials, own);
         const all = reference.tag === undefined && reference.digest === undefined;
         const tags = all ? await repository.tags() : [reference.tag];
-        for (const tag of tags) await pullOne(repository, { ...reference, tag }, platform, report, own);
+        for (const tag of tags) await pullOne(repository, { ...request, reference: { ...reference, tag } }, report, own);
       } catch (error) {
         system.reporter.log('info', 'a pull failed', { image: familiarName(reference), error: messageOf(error) });
         throw pullFailure(error, reference);

@@ -61,9 +61,9 @@ describe.skipIf(obstacle !== undefined)(`image deltas${obstacle === undefined ? 
     expect(stderr).toBe('');
     expect(code).toBe(0);
     expect(stdout).toContain(`Created delta: ${id('localhost:5000/app:delta-1-2')}`);
-    minke('image', 'delta', 'localhost:5000/app:1', 'localhost:5000/app:2', '-t', 'again');
-    expect(id('again')).toBe(id('localhost:5000/app:delta-1-2'));
-    removeAll('again');
+    minke('image', 'delta', 'localhost:5000/app:1', 'localhost:5000/app:2', '-t', 'again:1');
+    expect(id('again:1')).toBe(id('localhost:5000/app:delta-1-2'));
+    removeAll('again:1');
     lab.ok('save', '-o', file, 'localhost:5000/app:delta-1-2');
     expect(statSync(file).size).toBeLessThan(30_000);
     expect((await lab.dockerAsync('push', 'localhost:5000/app:delta-1-2')).code).toBe(0);
@@ -125,11 +125,53 @@ describe.skipIf(obstacle !== undefined)(`image deltas${obstacle === undefined ? 
     rmSync(file);
   });
 
+  it('a pull by name finds the delta, uses it only when it may, and does without one that is damaged', async () => {
+    load('localhost:5000/app:1', below, first);
+    load('localhost:5000/app:2', below, second);
+    expect((await lab.dockerAsync('push', 'localhost:5000/app:2')).code).toBe(0);
+    expect(minke('image', 'delta', 'localhost:5000/app:1', 'localhost:5000/app:2', '-t', 'localhost:5000/app').code).toBe(0);
+    const tag = `delta-${id('localhost:5000/app:1').slice(7, 23)}-${target.slice(7, 23)}`;
+    expect((await lab.dockerAsync('push', `localhost:5000/app:${tag}`)).code).toBe(0);
+    removeAll('localhost:5000/app:2', `localhost:5000/app:${tag}`);
+    const pull = async (...flags: string[]): Promise<{ code: number; text: string }> => {
+      const child = lab.spawn([process.env['OSBUILD_ENGINE_BINARY'] ?? '', '-H', `unix://${lab.socket}`, 'pull', ...flags, 'localhost:5000/app:2']);
+      let text = '';
+      for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => (text += data.toString()));
+      const code = await new Promise<number>((done) => child.once('close', (status) => done(status ?? -1)));
+      return { code, text };
+    };
+    const byDelta = await pull('--delta=require');
+    expect(byDelta.text).toContain('Pulling a delta');
+    expect(byDelta.code).toBe(0);
+    expect(id('localhost:5000/app:2')).toBe(target);
+    expect(images()).toHaveLength(2);
+    expect(layers()).toHaveLength(3);
+    removeAll('localhost:5000/app:2');
+    const whole = await pull('--delta=never');
+    expect(whole.text).not.toContain('delta');
+    expect(id('localhost:5000/app:2')).toBe(target);
+    removeAll('localhost:5000/app:2');
+    expect((await pull()).text).toContain('Pulling a delta');
+    removeAll('localhost:5000/app:2');
+    const program = layers().map((layer) => join(lab.dataRoot, 'layers', layer, 'diff/bin/program')).find((path) => statSync(path, { throwIfNoEntry: false }) !== undefined) ?? '';
+    writeFileSync(program, noise(1_500_000, 'something else'));
+    expect((await pull('--delta=require')).text).toContain('a file of its base is not what it was');
+    const fallback = await pull();
+    expect(fallback.text).toContain('pulling all');
+    expect(fallback.code).toBe(0);
+    expect(id('localhost:5000/app:2')).toBe(target);
+    writeFileSync(program, noise(1_500_000, 'program'));
+    removeAll('localhost:5000/app:1', 'localhost:5000/app:2');
+    expect((await pull('--delta=require')).text).toContain('there is no delta to localhost:5000/app:2 from an image that is here');
+    expect((await pull('--delta=sometimes')).text).toContain('auto, never or require');
+    expect(images()).toEqual([]);
+  });
+
   it('refuses what it cannot make a delta of', () => {
     load('a:1', below, first);
     expect(minke('image', 'delta', 'a:1', 'nowhere').stderr).toContain('No such image: nowhere');
     // To itself: nothing but the configuration.
-    expect(minke('image', 'delta', 'a:1', 'a:1', '-t', 'self').code).toBe(0);
-    expect(minke('image', 'delta', 'a:1', 'self').stderr).toContain('is a delta itself');
+    expect(minke('image', 'delta', 'a:1', 'a:1', '-t', 'self:1').code).toBe(0);
+    expect(minke('image', 'delta', 'a:1', 'self:1').stderr).toContain('is a delta itself');
   });
 });

@@ -21,7 +21,8 @@ export function imagePath(name: string): string {
 export const pullCommand: Command = {
   path: ['image', 'pull'], aliases: [['pull']], usage: 'NAME[:TAG|@DIGEST]', summary: 'Download an image from a registry', common: true, args: exactly(1), completeArgs: 'image',
   flags: [
-    { name: 'all-tags', short: 'a', kind: 'bool', help: 'Download every tag of the repository' }, trustFlag, platformFlag,
+    { name: 'all-tags', short: 'a', kind: 'bool', help: 'Download every tag of the repository' },
+    { name: 'delta', kind: 'string', help: 'Use a delta to an image that is here: "auto", "never" or "require"', default: 'auto' }, trustFlag, platformFlag,
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Show no progress' },
   ],
   async run(context) {
@@ -29,7 +30,7 @@ export const pullCommand: Command = {
     const { tag, digest } = splitImageName(name);
     if (flags.bool('all-tags') && (tag || digest)) throw new CliError("tag can't be used with --all-tags/-a");
     if (!tag && !digest && !flags.bool('all-tags') && !flags.bool('quiet')) await context.print('Using default tag: latest\n');
-    await pullImage(context, name, { platform: flags.string('platform'), quiet: flags.bool('quiet'), allTags: flags.bool('all-tags'), output: ports.stdout });
+    await pullImage(context, name, { platform: flags.string('platform'), quiet: flags.bool('quiet'), allTags: flags.bool('all-tags'), delta: flags.string('delta'), output: ports.stdout });
     if (!flags.bool('all-tags')) await context.print(`${fullName(name)}\n`);
     return 0;
   },

@@ -4,7 +4,7 @@ import { showProgress } from '../output/progress.ts';
 export const deltaCommand: Command = {
   path: ['image', 'delta'], aliases: [], usage: 'SOURCE_IMAGE TARGET_IMAGE', summary: 'Make a delta that turns one image into another', args: exactly(2), completeArgs: 'image',
   flags: [
-    { name: 'tag', short: 't', kind: 'list', help: 'Name of the delta, in the "NAME:TAG" format' },
+    { name: 'tag', short: 't', kind: 'list', help: 'Name of the delta; without a tag it gets the one by which pulls find it' },
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Show no progress' },
   ],
   async run({ api, flags, ports, args: [source = '', target = ''] }) {

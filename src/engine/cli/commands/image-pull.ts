@@ -8,6 +8,7 @@ export interface PullOptions {
   readonly platform: string;
   readonly quiet: boolean;
   readonly allTags?: boolean;
+  readonly delta?: string;
   readonly output: OutputStream;
 }
 
@@ -17,7 +18,7 @@ export async function pullImage(context: CommandContext, name: string, options: 
   const reference = options.allTags ? undefined : digest || tag || 'latest';
   const headers = await registryAuthHeader(context, name);
   const values = context.api.values('POST', '/images/create', {
-    query: { fromImage: repository, tag: reference, platform: options.platform }, headers,
+    query: { fromImage: repository, tag: reference, platform: options.platform, delta: options.delta === 'auto' ? undefined : options.delta }, headers,
   });
   await showProgress(context.ports, values, options.output, options.quiet);
 }
