@@ -2,13 +2,21 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "host.h"
+#include "init.h"
 
 extern const uint8_t bundle[];
 extern const uint32_t bundle_size;
 
+static const char *base_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
 int main(int argc, char **argv) {
+  if (argc && !strcmp(base_name(argv[0]), INIT_NAME)) return init_run(argc, argv);
   signal(SIGPIPE, SIG_IGN);
   mallopt(M_ARENA_MAX, 2);                // one for the pool's threads is plenty: each arena keeps its own spare pages
   mallopt(M_MMAP_THRESHOLD, 256 * 1024);  // large buffers go back to the system as soon as they are freed

@@ -6,7 +6,7 @@ import { applyChanges } from './images.ts';
 import { readJson, sendJson, type ApiRequest } from './request.ts';
 
 /** POST /commit: the container is in the query, a configuration that goes over the container's own in the body. */
-export async function commit({ containers }: ApiContext, request: ApiRequest): Promise<void> {
+export async function commit({ containers, builder }: ApiContext, request: ApiRequest): Promise<void> {
   const { query } = request;
   const { collection, images, events, system } = containers;
   const container = collection.find(query.get('container') ?? '');
@@ -17,6 +17,8 @@ export async function commit({ containers }: ApiContext, request: ApiRequest): P
   const body = (await readJson(request)) ?? {};
   const config = applyChanges(query.all('changes'), imagePart(mergeImage(parseCreateRequest(body).config, container.record.config)));
   const id = await commitContainer(containers, container, { config, comment: query.get('comment') ?? '', author: query.get('author') ?? '', pause: !/^(0|false)$/i.test(query.get('pause') ?? '') });
+  await builder.steps.put(id, images.get(container.record.imageId) === undefined ? '' : container.record.imageId, `commit ${id}`);
+  await builder.steps.finish(id);
   if (reference !== undefined) {
     await images.name(canonicalName(reference), id, new Date(system.clock.now()).toISOString());
     events.emit('image', 'tag', id, { name: familiarName(reference) });

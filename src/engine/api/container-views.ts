@@ -71,11 +71,16 @@ function endpointViews({ containers }: ApiContext, record: ContainerRecord): Rec
     record.attachments.map((attachment) => {
       const known = containers.networks.byId(attachment.networkId);
       const names = known === undefined || known.builtIn ? null : namesOf(record, attachment);
-      const wanted = attachment.wantedAddress === '' ? (known?.builtIn === false ? {} : null) : { IPv4Address: attachment.wantedAddress };
+      const asked = {
+        ...(attachment.wantedAddress === '' ? {} : { IPv4Address: attachment.wantedAddress }),
+        ...(attachment.linkLocalAddresses === undefined ? {} : { LinkLocalIPs: attachment.linkLocalAddresses }),
+      };
+      const wanted = Object.keys(asked).length === 0 && known?.builtIn !== false ? null : asked;
       return [
         known?.record.name ?? attachment.networkId,
         endpointView({
-          networkId: known?.record.id ?? '', endpointId: live ? attachment.endpointId : '', ipam: wanted, aliases: known?.builtIn === false ? attachment.aliases : null, links: attachment.links ?? null, names,
+          networkId: known?.record.id ?? '', endpointId: live ? attachment.endpointId : '', ipam: wanted, mac: attachment.wantedMac, driverOptions: attachment.driverOptions ?? null,
+          aliases: known?.builtIn === false && attachment.aliases.length > 0 ? attachment.aliases : null, links: attachment.links ?? null, names,
           ...(live && known !== undefined ? { gateway: known.bridge.options.internal ? '' : known.bridge.gateway, prefixLength: known.bridge.prefixLength, address: attachment.address, mac: attachment.mac } : {}),
         }),
       ];
@@ -98,15 +103,16 @@ interface EndpointFacts {
   aliases?: string[] | null;
   links?: string[] | null;
   names?: string[] | null;
+  driverOptions?: Record<string, string> | null;
   gateway?: string;
   prefixLength?: number;
   address?: string;
   mac?: string;
 }
 
-function endpointView({ networkId, endpointId, ipam = null, aliases = null, links = null, names = null, gateway = '', prefixLength = 0, address = '', mac = '' }: EndpointFacts): Record<string, unknown> {
+function endpointView({ networkId, endpointId, ipam = null, aliases = null, links = null, names = null, driverOptions = null, gateway = '', prefixLength = 0, address = '', mac = '' }: EndpointFacts): Record<string, unknown> {
   return {
-    IPAMConfig: ipam, Links: links, Aliases: aliases, MacAddress: mac, DriverOpts: null, NetworkID: networkId, EndpointID: endpointId, Gateway: gateway, IPAddress: address, IPPrefixLen: prefixLength,
+    IPAMConfig: ipam, Links: links, Aliases: aliases, MacAddress: mac, DriverOpts: driverOptions, NetworkID: networkId, EndpointID: endpointId, Gateway: gateway, IPAddress: address, IPPrefixLen: prefixLength,
     IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0, DNSNames: names,
   };
 }
@@ -188,7 +194,7 @@ export async function containerInspect(context: ApiContext, record: ContainerRec
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: execIds.length === 0 ? null : execIds,
-    HostConfig: { ...record.hostConfig, NetworkMode: networkMode(record), Runtime: 'crun', ConsoleSize: [0, 0], Isolation: '', Cgroup: '', Links: linkViews(record), PidsLimit: record.hostConfig.PidsLimit },
+    HostConfig: { ...record.hostConfig, NetworkMode: networkMode(record), Runtime: record.hostConfig.Runtime || 'crun', ConsoleSize: [0, 0], Isolation: record.hostConfig.Isolation ?? '', Cgroup: '', Links: linkViews(record), PidsLimit: record.hostConfig.PidsLimit },
     GraphDriver: { Name: 'overlay2', Data: { LowerDir: record.diffIds.toReversed().map((diffId) => `${containers.paths.layers}/${containers.layers.get(diffId)?.folder ?? ''}/diff`).join(':'), MergedDir: `${folder}/rootfs`, UpperDir: `${folder}/upper`, WorkDir: `${folder}/work` } },
     ...(size === undefined ? {} : { SizeRw: size, SizeRootFs: size + containers.images.sizeBytes(record.imageId) }),
     Mounts: mountViews(record),

@@ -1,6 +1,6 @@
 import {
-  createContainer, checkContainerName, emit, killContainer, parseCreateRequest, pauseContainer, removeContainer, restartContainer, startContainer, stopContainer,
-  unpauseContainer, isLive, type Container,
+  containerChanges, createContainer, checkContainerName, emit, killContainer, parseCreateRequest, pauseContainer, removeContainer, removeLink, restartContainer, startContainer, stopContainer,
+  unpauseContainer, updateContainer, isLive, type Container,
 } from '../containers/index.ts';
 import { EngineError } from '../error.ts';
 import { matchesContainer } from './container-filters.ts';
@@ -91,9 +91,24 @@ export async function top(context: ApiContext, request: ApiRequest): Promise<voi
 
 export async function remove(context: ApiContext, request: ApiRequest): Promise<void> {
   const { query } = request;
-  if (query.flag('link')) throw new EngineError('not-implemented', 'LINKS', 'links are not supported; use a network');
+  if (query.flag('link')) {
+    await removeLink(context.containers, param(request, 'id'));
+    await sendEmpty(request, 204);
+    return;
+  }
   await removeContainer(context.containers, find(context, request), { force: query.flag('force'), volumes: query.flag('v') });
   await sendEmpty(request, 204);
+}
+
+export async function update({ containers }: ApiContext, request: ApiRequest): Promise<void> {
+  const container = containers.collection.find(param(request, 'id'));
+  await updateContainer(containers, container, await readJson(request));
+  await sendJson(request, 200, { Warnings: null });
+}
+
+export async function changes(context: ApiContext, request: ApiRequest): Promise<void> {
+  const list = containerChanges(context.containers, find(context, request));
+  await sendJson(request, 200, list.length === 0 ? null : list);
 }
 
 export async function prune({ containers }: ApiContext, request: ApiRequest): Promise<void> {

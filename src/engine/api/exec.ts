@@ -29,8 +29,10 @@ export async function start({ containers }: ApiContext, request: ApiRequest): Pr
   const id = param(request, 'id');
   const fields = createFields((await readJson(request)) ?? {}, 'exec');
   const { session } = findExec(containers, id);
+  // Whether the answer is framed is said here, whatever the exec was created with.
+  const raw = fields.flag('Tty');
   if (fields.flag('Detach')) {
-    await startExec(containers, id, createCancellation(), session.config.tty);
+    await startExec(containers, id, createCancellation(), raw);
     await sendEmpty(request, 200);
     return;
   }
@@ -39,10 +41,10 @@ export async function start({ containers }: ApiContext, request: ApiRequest): Pr
     if (session.config.tty && Array.isArray(size) && typeof size[0] === 'number' && typeof size[1] === 'number') {
       containers.runtime.resize(execFolder(containers, session), size[0], size[1]);
     }
-    return exchange.hijack(streamType(request, session.config.tty));
+    return exchange.hijack(streamType(request, raw));
   };
   try {
-    await startExec(containers, id, exchange.gone, session.config.tty, open);
+    await startExec(containers, id, exchange.gone, raw, open);
   } catch (error) {
     // Once the connection has left HTTP there is no status to send: the exit code says it, as with Docker.
     if (!exchange.answered) throw error;

@@ -3,10 +3,12 @@ import { EngineError } from '../error.ts';
 import {
   canonicalName, familiarName, importRootfs, loadArchive, parseReference, withDefaultTag, type Image, type ImageRunConfig,
 } from '../images/index.ts';
+import type { ResponseStream } from '../http/index.ts';
 import type { ApiContext } from './context.ts';
 import { imageHistory, imageInspect, imageSummary, tagsOf } from './image-views.ts';
 import { pullImage } from './pull.ts';
 import { param, parseFilters, sendEmpty, sendJson, type ApiRequest } from './request.ts';
+import { errorAnswer } from './status.ts';
 
 const LIST_FILTERS = ['before', 'dangling', 'label', 'reference', 'since', 'until'];
 
@@ -55,13 +57,24 @@ export async function history(context: ApiContext, request: ApiRequest): Promise
 export async function load({ containers, deltas }: ApiContext, request: ApiRequest): Promise<void> {
   const { layers, images, system, events } = containers;
   const { architecture, architectureVariant: variant } = system.machine;
-  const loaded = await loadArchive(request.exchange.body, { layers, images, platform: { architecture, variant }, now: () => new Date(system.clock.now()).toISOString(), unfold: (id) => deltas.unfold(id) });
-  const stream = await request.exchange.stream(200, { 'Content-Type': 'application/json' });
-  for (const { id, names, displaced } of loaded) {
-    for (const { name, id: before } of displaced) await stream.write(progress(`The image ${name} already exists, renaming the old one with ID ${before} to empty string\n`));
-    for (const name of names) await stream.write(progress(`Loaded image: ${name}\n`));
-    if (names.length === 0) await stream.write(progress(`Loaded image ID: ${id}\n`));
-    events.emit('image', 'load', id, { name: names[0] ?? id });
+  const open = () => request.exchange.stream(200, { 'Content-Type': 'application/json' });
+  let stream: ResponseStream | undefined;
+  try {
+    const loaded = await loadArchive(request.exchange.body, { layers, images, platform: { architecture, variant }, now: () => new Date(system.clock.now()).toISOString(), unfold: (id) => deltas.unfold(id) });
+    stream = await open();
+    for (const { id, names, displaced } of loaded) {
+      for (const { name, id: before } of displaced) await stream.write(progress(`The image ${name} already exists, renaming the old one with ID ${before} to empty string\n`));
+      for (const name of names) await stream.write(progress(`Loaded image: ${name}\n`));
+      if (names.length === 0) await stream.write(progress(`Loaded image ID: ${id}\n`));
+      events.emit('image', 'load', id, { name: names[0] ?? id });
+    }
+  } catch (error) {
+    // Clients expect what is wrong with an archive in the stream, not as a status.
+    if (request.exchange.gone.cancelled) throw error;
+    const { message, unexpected } = errorAnswer(error);
+    if (unexpected) system.reporter.log('error', 'loading an archive failed', { error: message });
+    stream ??= await open();
+    await stream.write(`${JSON.stringify({ errorDetail: { message }, error: message })}\r\n`);
   }
   await stream.end();
 }

@@ -2,13 +2,14 @@ import { createFields } from '../containers/index.ts';
 import { EngineError } from '../error.ts';
 import { OPTION, type IpamConfig, type NetworkRequest } from '../network/index.ts';
 
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+/** As free as with Docker, blanks within included; a slash would never reach a route. */
+const NAME = /^[^\s/](?:[^\x00-\x1f/]*[^\s/])?$/;
 
 /** The body of POST /networks/create. Throws 'invalid', and 'not-implemented' or 'not-found' for networks of other kinds. */
 export function parseNetworkRequest(body: unknown): NetworkRequest {
   const fields = createFields(body, 'config');
   const name = fields.text('Name');
-  if (!NAME.test(name)) throw invalid(name === '' ? 'network name is required' : `invalid network name ${JSON.stringify(name)}: only letters, digits, '_', '.' and '-' are allowed`);
+  if (!NAME.test(name)) throw invalid(name === '' ? 'network name is required' : `invalid network name ${JSON.stringify(name)}: no blanks at its ends, slashes or control characters`);
   const driver = fields.text('Driver') || 'bridge';
   if (driver !== 'bridge') {
     throw new EngineError('not-found', 'NETWORK_DRIVER', `could not find plugin ${driver} in v1 plugin registry: plugin not found`, { hint: 'bridge is the only driver of networks that are made; host and none are there' });

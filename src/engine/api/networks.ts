@@ -151,6 +151,6 @@ export async function disconnect(context: ApiContext, request: ApiRequest): Prom
   const network = context.containers.networks.find(wanted);
   if (UNMADE[wanted]?.driver === 'host') throw new EngineError('forbidden', 'NETWORK_SHARED', 'container cannot be disconnected from host network or connected to host network');
   if (network === undefined) throw new EngineError('not-found', 'NETWORK_UNKNOWN', `network ${wanted} not found`);
-  await disconnectContainer(context.containers, context.containers.collection.find(body.text('Container')), network, body.flag('Force'));
+  await disconnectContainer(context.containers, context.containers.collection.find(body.text('Container')), network);
   await sendEmpty(request, 200);
 }

@@ -13,6 +13,7 @@ import type { Route } from './router.ts';
 import { saveImage, saveImages } from './save.ts';
 import { stats } from './stats.ts';
 import * as streams from './streams.ts';
+import * as swarm from './swarm.ts';
 import * as system from './system.ts';
 import * as volumes from './volumes.ts';
 
@@ -36,13 +37,15 @@ export const ROUTES: readonly Route<ApiContext>[] = [
   ['POST', '/containers/{id}/pause', containers.pause],
   ['POST', '/containers/{id}/unpause', containers.unpause],
   ['POST', '/containers/{id}/rename', containers.rename],
+  ['POST', '/containers/{id}/update', containers.update],
+  ['GET', '/containers/{id}/changes', containers.changes],
   ['GET', '/containers/{id}/top', containers.top],
   ['GET', '/containers/{id}/stats', stats],
   ['HEAD', '/containers/{id}/archive', archive.stat],
   ['GET', '/containers/{id}/archive', archive.read],
   ['PUT', '/containers/{id}/archive', archive.write],
   ['GET', '/containers/{id}/export', archive.exportContainer],
-  ['DELETE', '/containers/{id}', containers.remove],
+  ['DELETE', '/containers/{id*}', containers.remove],
   ['POST', '/containers/{id}/wait', streams.wait],
   ['POST', '/containers/{id}/attach', streams.attach],
   ['POST', '/containers/{id}/resize', streams.resize],
@@ -83,4 +86,16 @@ export const ROUTES: readonly Route<ApiContext>[] = [
 
   ['POST', '/build', build],
   ['POST', '/build/prune', pruneBuilds],
+
+  ['POST', '/swarm/leave', swarm.leaveSwarm],
+  ['POST', '/swarm/init', swarm.enterSwarm],
+  ['POST', '/swarm/join', swarm.enterSwarm],
+  ...['swarm', 'services', 'nodes', 'tasks', 'secrets', 'configs'].flatMap((kind): Route<ApiContext>[] =>
+    (['GET', 'POST', 'DELETE'] as const).flatMap((method): Route<ApiContext>[] => [
+      [method, `/${kind}`, swarm.noManager],
+      [method, `/${kind}/{rest*}`, swarm.noManager],
+    ]),
+  ),
+  ['GET', '/plugins', swarm.listPlugins],
+  ['POST', '/plugins/{rest*}', swarm.refusePlugin],
 ];

@@ -2,12 +2,14 @@ import {
   bundleFolder, connectAttach, DEFAULT_DETACH_KEYS, emit, isLive, logBound, parseDetachKeys, pumpAttach, waitContainer, writeLogs, type WaitCondition,
 } from '../containers/index.ts';
 import { EngineError } from '../error.ts';
+import { sleep } from '../ports/index.ts';
 import { terminalSize } from './containers.ts';
 import type { ApiContext } from './context.ts';
 import { atLeast, param, sendEmpty, type ApiRequest } from './request.ts';
 
 const RAW_TYPE = 'application/vnd.docker.raw-stream';
 const MULTIPLEXED_TYPE = 'application/vnd.docker.multiplexed-stream';
+const HEAD_PAUSE_MS = 20;
 const CONDITIONS: readonly WaitCondition[] = ['not-running', 'next-exit', 'removed'];
 
 /** Since 1.42 the answer says which framing it has. */
@@ -37,7 +39,7 @@ export async function attach({ containers }: ApiContext, request: ApiRequest): P
   if (state.status === 'restarting') throw new EngineError('conflict', 'RESTARTING', `container ${container.id} is restarting, wait until the container is running`);
   const keys = parseDetachKeys(query.get('detachKeys') || DEFAULT_DETACH_KEYS);
   const stream = query.flag('stream');
-  const streams = { stdin: query.flag('stdin') && config.OpenStdin && stream, stdout: query.flag('stdout'), stderr: query.flag('stderr'), tty: config.Tty, detachKeys: keys };
+  const streams = { stdin: query.flag('stdin') && config.OpenStdin && stream, stdout: query.flag('stdout'), stderr: query.flag('stderr'), raw: config.Tty, detachKeys: config.Tty ? keys : new Uint8Array(0) };
   // Asked for before the head goes out, as for wait.
   const connecting = stream && (isLive(state) || state.status === 'created' || state.status === 'exited') ? connectAttach(containers, container, exchange.gone) : undefined;
   connecting?.catch(() => undefined);
@@ -45,10 +47,13 @@ export async function attach({ containers }: ApiContext, request: ApiRequest): P
   const client = await exchange.hijack(streamType(request, config.Tty));
   try {
     if (query.flag('logs')) {
+      // Some clients read the head through a buffer and lose what arrives along with it.
+      await sleep(containers.system.clock, HEAD_PAUSE_MS);
       const all = { stdout: streams.stdout, stderr: streams.stderr, timestamps: false, since: '', until: '', raw: config.Tty, follow: false, tail: undefined };
       await writeLogs(containers, container, all, client, exchange.gone);
     }
     const process = await connecting;
+    if (process === undefined) await client.shutdown();
     if (process !== undefined && (await pumpAttach(process, client, streams, exchange.gone)) === 'detached') emit(containers, container, 'detach');
   } catch (error) {
     // A start that failed ends the attach; the client learns why from the start's own answer.

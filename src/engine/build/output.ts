@@ -25,6 +25,9 @@ interface Sink {
 }
 
 const PROGRESS_LIMIT = 1000;
+/** Clients of the classic builder tell a program's errors by their colour. */
+const RED = '\u001b[91m';
+const PLAIN = '\u001b[0m';
 
 export function createBuildOutput(open: () => Promise<Sink>, quiet: boolean): BuildOutput {
   let sink: Promise<Sink> | undefined;
@@ -61,7 +64,9 @@ export function createBuildOutput(open: () => Promise<Sink>, quiet: boolean): Bu
       const all = cut[stream].length === 0 ? bytes : joined(cut[stream], bytes);
       const whole = wholeCharacters(all);
       cut[stream] = all.slice(whole);
-      if (whole > 0) await send({ stream: text(all, 0, whole) });
+      if (whole === 0) return;
+      const words = text(all, 0, whole);
+      await send({ stream: stream === 'error' ? `${RED}${words}${PLAIN}` : words });
     },
     progress(message) {
       // What a slow client has not taken yet is enough for it.

@@ -4,7 +4,8 @@ import { extractInto } from '../images/index.ts';
 import type { ByteSink, ByteSource, FileStat, Files, Root } from '../ports/index.ts';
 import type { Container } from './collection.ts';
 import type { ContainerContext } from './context.ts';
-import { isLive } from './record.ts';
+import { isLive, type MountPoint } from './record.ts';
+import { openSubpaths } from './subpaths.ts';
 
 export interface PathStat {
   name: string;
@@ -17,7 +18,7 @@ export interface PathStat {
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** Calls `action` with the container's files: with its mounts while it runs, else its root file system alone. */
+/** Calls `action` with the container's files as its programs see them; of one that does not run, what is in memory is missing. */
 export async function withFiles<T>(context: ContainerContext, container: Container, action: (root: Root) => Promise<T>): Promise<T> {
   const { record } = container;
   const { files } = context.system;
@@ -26,11 +27,41 @@ export async function withFiles<T>(context: ContainerContext, container: Contain
     if (isLive(record.state)) return useRoot(files, `/proc/${record.state.pid}/root`, action);
     const path = context.rootfs.mount(container.id, record.diffIds);
     try {
+      mountVolumes(files, context.collection.folder(container.id), path, record.mounts);
       return await useRoot(files, path, action);
     } finally {
       context.rootfs.unmount(container.id);
     }
   });
+}
+
+/**
+ * Volumes and binds of a container that does not run, at their places below its root file system; they go when that is unmounted. Each by
+ * itself, without what is mounted on it: a lazy unmount would reach the host's mounts there.
+ */
+function mountVolumes(files: Files, folder: string, rootfs: string, mounts: readonly MountPoint[]): void {
+  const subpaths = openSubpaths(files, folder, mounts);
+  const root = files.openRoot(rootfs);
+  try {
+    for (const { type, source, destination, readOnly } of mounts) {
+      if (type === 'tmpfs') continue;
+      const from = subpaths.sources.get(destination) ?? source;
+      // A bind whose source has gone is told of when the container starts.
+      if (!files.exists(from)) continue;
+      const parent = destination.slice(0, destination.lastIndexOf('/'));
+      if (files.stat(from).type === 'directory') root.mkdirs(destination, 0o755);
+      else {
+        if (parent !== '') root.mkdirs(parent, 0o755);
+        files.close(root.open(destination, 'create', 0o644));
+      }
+      const target = `${rootfs}${root.resolve(destination)}`;
+      files.mount({ source: from, target, type: '', flags: ['bind'], data: '' });
+      if (readOnly) files.mount({ source: '', target, type: '', flags: ['bind', 'remount', 'read-only'], data: '' });
+    }
+  } finally {
+    root.close();
+    subpaths.close();
+  }
 }
 
 async function useRoot<T>(files: Files, path: string, action: (root: Root) => Promise<T>): Promise<T> {
@@ -139,6 +170,7 @@ export async function readArchive(context: ContainerContext, container: Containe
     try {
       await extractInto(context.system.files, source, root, target, keepTypes);
     } catch (error) {
+      if (systemErrorCode(error) === 'EROFS') throw new EngineError('forbidden', 'READ_ONLY', 'mounted volume is marked read-only', { cause: error });
       if (error instanceof TarError) throw new EngineError('invalid', 'ARCHIVE_INVALID', `the archive cannot be read: ${error.message}`, { cause: error });
       throw error;
     }

@@ -16,7 +16,8 @@ export interface AttachStreams {
   stdin: boolean;
   stdout: boolean;
   stderr: boolean;
-  tty: boolean;
+  /** Output as it is, otherwise in frames. */
+  raw: boolean;
   /** Keys that end the attach and leave the process alone; empty for none. */
   detachKeys: Uint8Array;
 }
@@ -84,14 +85,14 @@ async function forwardOutput(process: Connection, client: AttachClient, streams:
     const kind = record[0] === CONMON_STDERR ? STDERR : record[0] === CONMON_STDOUT ? STDOUT : undefined;
     const data = record.subarray(1);
     if (kind === undefined || data.length === 0) continue;
-    if (streams.tty) await client.write(data);
+    if (streams.raw) await client.write(data);
     else if (kind === STDOUT ? streams.stdout : streams.stderr) await client.write([frameHeader(kind, data.length), data]);
   }
 }
 
 /** True when the client typed the detach keys. */
 async function forwardInput(process: Connection, client: AttachClient, streams: AttachStreams): Promise<boolean> {
-  const detector = createDetachDetector(streams.tty ? streams.detachKeys : new Uint8Array(0));
+  const detector = createDetachDetector(streams.detachKeys);
   try {
     for (let data = await client.read(); data !== null; data = await client.read()) {
       const { pass, detached } = detector.feed(data);

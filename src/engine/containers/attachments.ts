@@ -21,7 +21,12 @@ export function planAttachment(network: Network, request: EndpointRequest, insid
   const aliases = request.Aliases ?? [];
   if (network.builtIn && aliases.length > 0) throw new EngineError('invalid', 'ALIAS', 'network-scoped aliases are only supported for user-defined networks');
   const links = request.Links ?? [];
-  return { networkId: network.record.id, endpointId, insideName, wantedAddress, wantedMac: wantedMac.toLowerCase(), aliases, ...(links.length > 0 ? { links } : {}), address: '', mac: '' };
+  return { networkId: network.record.id, endpointId, insideName, wantedAddress, wantedMac: wantedMac.toLowerCase(), aliases, ...(links.length > 0 ? { links } : {}), ...endpointExtras(request), address: '', mac: '' };
+}
+
+export function endpointExtras({ DriverOpts, IPAMConfig }: EndpointRequest): Pick<Attachment, 'driverOptions' | 'linkLocalAddresses'> {
+  const linkLocal = IPAMConfig?.LinkLocalIPs;
+  return { ...(DriverOpts === undefined ? {} : { driverOptions: DriverOpts }), ...(linkLocal === undefined ? {} : { linkLocalAddresses: linkLocal }) };
 }
 
 /** The first 'ethN' that is free. */
@@ -87,7 +92,7 @@ export async function connectAttachments(context: ContainerContext, container: C
 function connectOne(context: ContainerContext, { id, record }: Container, attachment: Attachment, pid: number): void {
   const network = networkOf(context, attachment);
   network.bridge.connect({
-    hostName: hostLinkName(id, attachment), insideName: attachment.insideName, address: attachment.address, mac: attachment.mac, defaultRoute: wayOut(context, record) === attachment, pid,
+    hostName: hostLinkName(id, attachment), insideName: attachment.insideName, address: attachment.address, mac: attachment.mac, linkLocalAddresses: attachment.linkLocalAddresses ?? [], defaultRoute: wayOut(context, record) === attachment, pid,
   });
   context.events.emit('network', 'connect', network.record.id, { container: id, name: network.record.name, type: 'bridge' });
 }

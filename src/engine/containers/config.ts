@@ -46,7 +46,7 @@ export interface MountRequest {
   Target: string;
   ReadOnly?: boolean;
   BindOptions?: { Propagation?: string; NonRecursive?: boolean; CreateMountpoint?: boolean };
-  VolumeOptions?: { NoCopy?: boolean; Labels?: Record<string, string> };
+  VolumeOptions?: { NoCopy?: boolean; Labels?: Record<string, string>; /** Path within the volume. */ Subpath?: string };
   TmpfsOptions?: { SizeBytes?: number; Mode?: number };
 }
 
@@ -102,14 +102,20 @@ export interface HostConfig {
   Init?: boolean | null;
   MaskedPaths: string[] | null;
   ReadonlyPaths: string[] | null;
+  /** As the cgroup's device list has them: 'c 7:* rwm'. Missing in records of older engines, as are the next two. */
+  DeviceCgroupRules?: string[] | null;
+  /** Asked for by name: 'crun', or 'runc' by clients that know no other. */
+  Runtime?: string;
+  Isolation?: string;
 }
 
 export interface EndpointRequest {
   Aliases?: string[] | null;
   /** 'container:alias': names that this container alone resolves, while the other one runs. */
   Links?: string[] | null;
-  IPAMConfig?: { IPv4Address?: string } | null;
+  IPAMConfig?: { IPv4Address?: string; LinkLocalIPs?: string[] } | null;
   MacAddress?: string;
+  DriverOpts?: Record<string, string>;
 }
 
 export interface CreateRequest {

@@ -28,13 +28,12 @@ export function connectContainer(context: ContainerContext, container: Container
   });
 }
 
-/** Throws 'forbidden' when it is not connected, unless `force` says that this is fine. */
-export function disconnectContainer(context: ContainerContext, container: Container, network: Network, force: boolean): Promise<void> {
+/** Throws 'forbidden' when it is not connected. */
+export function disconnectContainer(context: ContainerContext, container: Container, network: Network): Promise<void> {
   return container.queue(async () => {
     const { record } = container;
     const attachment = record.attachments.find(({ networkId }) => networkId === network.record.id);
     if (attachment === undefined) {
-      if (force) return;
       throw new EngineError('forbidden', 'NOT_CONNECTED', `container ${container.id} is not connected to network ${network.record.name}`);
     }
     if (isLive(record.state)) {

@@ -1,7 +1,7 @@
 import { EngineError } from '../error.ts';
 import type { ImageRunConfig } from '../images/index.ts';
 import { DEFAULT_BRIDGE_ID, planPorts, type Network } from '../network/index.ts';
-import { freeInsideName, planAttachment } from './attachments.ts';
+import { endpointExtras, freeInsideName, planAttachment } from './attachments.ts';
 import type { CreateRequest, EndpointRequest } from './config.ts';
 import type { Container } from './collection.ts';
 import { containerCapabilities } from './capabilities.ts';
@@ -86,7 +86,6 @@ export async function createContainer(context: ContainerContext, wantedName: str
 
 function refuseUnsupported({ hostConfig }: CreateRequest): void {
   const no = (what: string): EngineError => new EngineError('not-implemented', 'OPTION_UNSUPPORTED', `${what} is not supported yet`);
-  if (hostConfig.Init === true) throw no('an init process (--init)');
   if (hostConfig.UsernsMode !== '' && hostConfig.UsernsMode !== 'host') throw no('a user namespace mode');
 }
 
@@ -135,7 +134,7 @@ function sameNetwork(one: Network | undefined, other: Network | undefined): bool
 
 /** It is looked up again by name when the container starts. */
 function unknownNetwork(name: string, request: EndpointRequest, insideName: string, endpointId: string): Attachment {
-  return { networkId: name, endpointId, insideName, wantedAddress: request.IPAMConfig?.IPv4Address ?? '', wantedMac: request.MacAddress ?? '', aliases: request.Aliases ?? [], links: request.Links ?? [], address: '', mac: '' };
+  return { networkId: name, endpointId, insideName, wantedAddress: request.IPAMConfig?.IPv4Address ?? '', wantedMac: request.MacAddress ?? '', aliases: request.Aliases ?? [], links: request.Links ?? [], ...endpointExtras(request), address: '', mac: '' };
 }
 
 async function makeMounts(context: ContainerContext, container: Container, plan: readonly PlannedMount[]): Promise<MountPoint[]> {

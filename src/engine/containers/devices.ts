@@ -1,6 +1,6 @@
 import { EngineError, systemErrorCode } from '../error.ts';
 import type { FileStat, Files } from '../ports/index.ts';
-import type { OciDevice } from '../runtime/index.ts';
+import type { OciDevice, OciDeviceRule } from '../runtime/index.ts';
 import type { HostConfig } from './config.ts';
 
 export interface GrantedDevice {
@@ -29,6 +29,17 @@ export function resolveDevices(files: Files, host: HostConfig): GrantedDevice[] 
     if (device === undefined) throw new EngineError('invalid', 'DEVICE_INVALID', `error gathering device information while adding custom device "${PathOnHost}": not a device node`);
     return [{ device, access: CgroupPermissions }];
   });
+}
+
+/** '<a|b|c> <major|*>:<minor|*> <rwm>'. */
+export function parseDeviceRule(text: string): OciDeviceRule | undefined {
+  const match = /^([abc]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(text);
+  if (match === null) return undefined;
+  const [, type, major, minor, access = ''] = match;
+  return {
+    allow: true, access, ...(type === 'a' || type === 'b' || type === 'c' ? { type } : {}),
+    ...(major === '*' ? {} : { major: Number(major) }), ...(minor === '*' ? {} : { minor: Number(minor) }),
+  };
 }
 
 function findDevices(files: Files, folder: string, inside: string, access: string, depth: number): GrantedDevice[] {

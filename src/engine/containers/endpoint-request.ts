@@ -1,4 +1,5 @@
 import { EngineError } from '../error.ts';
+import { parseIpv4 } from '../network/index.ts';
 import type { EndpointRequest } from './config.ts';
 import type { Fields } from './fields.ts';
 
@@ -10,7 +11,11 @@ export function parseEndpoint(fields: Fields | undefined): EndpointRequest {
   const request: EndpointRequest = { Aliases: fields.texts('Aliases'), Links: fields.texts('Links') };
   for (const link of request.Links ?? []) parseLinkText(link);
   const address = ipam?.text('IPv4Address') ?? '';
-  if (address !== '') request.IPAMConfig = { IPv4Address: address };
+  const linkLocal = ipam?.texts('LinkLocalIPs') ?? [];
+  for (const text of linkLocal) if (parseIpv4(text) === undefined) throw new EngineError('invalid', 'LINK_LOCAL', `invalid link-local IP address: ${text}`);
+  if (address !== '' || linkLocal.length > 0) request.IPAMConfig = { ...(address === '' ? {} : { IPv4Address: address }), ...(linkLocal.length === 0 ? {} : { LinkLocalIPs: linkLocal }) };
+  const driverOptions = fields.textMap('DriverOpts');
+  if (driverOptions !== undefined && Object.keys(driverOptions).length > 0) request.DriverOpts = driverOptions;
   const mac = fields.text('MacAddress');
   if (mac !== '') request.MacAddress = mac;
   return request;

@@ -3,7 +3,9 @@ import type { Cancellation } from '../ports/index.ts';
 import { pumpAttach, type AttachClient, type AttachStreams } from './attach.ts';
 import { containerCapabilities } from './capabilities.ts';
 import type { Container } from './collection.ts';
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from './detach-keys.ts';
 import { bundleFolder, emit, type ContainerContext, type ExecConfig, type ExecSession } from './context.ts';
+import { linkVariables } from './links.ts';
 import { isLive } from './record.ts';
 import { containerProcess } from './spec.ts';
 import { userOf } from './users.ts';
@@ -43,12 +45,14 @@ export function execFolder(context: ContainerContext, session: ExecSession): str
 /**
  * Runs the process. `openClient` is called when its streams can be carried, before it starts; without one it runs detached. Resolves when
  * the process is running (detached) or has ended.
+ * `raw`: the client gets the output as it is, otherwise in frames.
  */
-export async function startExec(context: ContainerContext, id: string, gone: Cancellation, tty: boolean, openClient?: () => Promise<AttachClient>): Promise<void> {
+export async function startExec(context: ContainerContext, id: string, gone: Cancellation, raw: boolean, openClient?: () => Promise<AttachClient>): Promise<void> {
   const { session, container } = findExec(context, id);
   const { config } = session;
   if (session.status !== 'created') throw new EngineError('conflict', 'EXEC_STARTED', `exec ${id} has already run`);
   if (!isLive(container.record.state)) throw new EngineError('conflict', 'NOT_RUNNING', `container ${container.id} is not running`);
+  const detachKeys = parseDetachKeys(config.detachKeys === '' ? DEFAULT_DETACH_KEYS : config.detachKeys);
   session.status = 'running';
   const folder = execFolder(context, session);
   const { files, processes } = context.system;
@@ -77,7 +81,7 @@ export async function startExec(context: ContainerContext, id: string, gone: Can
       async () => {
         if (openClient === undefined) return;
         const connection = await context.runtime.attach(folder);
-        const streams: AttachStreams = { stdin: config.stdin, stdout: config.stdout, stderr: config.stderr, tty, detachKeys: new Uint8Array(0) };
+        const streams: AttachStreams = { stdin: config.stdin, stdout: config.stdout, stderr: config.stderr, raw, detachKeys: config.tty ? detachKeys : new Uint8Array(0) };
         pumped = pumpAttach(connection, await openClient(), streams, gone, settled);
       },
     );
@@ -122,7 +126,7 @@ function writeProcess(context: ContainerContext, container: Container, session: 
     const hostname = record.config.Hostname === '' ? machine.hostname() : record.config.Hostname;
     const own = { ...record, argv: config.argv, config: { ...record.config, Tty: config.tty, Env: [...record.config.Env, ...config.env], WorkingDir: config.workingDir === '' ? record.config.WorkingDir : config.workingDir } };
     const noNewPrivileges = (record.hostConfig.SecurityOpt ?? []).some((option) => option === 'no-new-privileges' || /^no-new-privileges[=:]true$/.test(option));
-    files.writeText(path, JSON.stringify(containerProcess({ record: own, user, capabilities, hostname }, noNewPrivileges)), 0o600);
+    files.writeText(path, JSON.stringify(containerProcess({ record: own, user, capabilities, hostname, variables: linkVariables(context, record) }, noNewPrivileges)), 0o600);
   } finally {
     root.close();
   }

@@ -22,7 +22,13 @@ export interface Fields {
 
 export function createFields(value: unknown, where: string): Fields {
   if (!isRecord(value)) throw wrong(where, 'an object');
-  const at = (name: string): unknown => value[name] ?? undefined;
+  // As Go's decoder, for which clients were written: a name in another case will do.
+  let otherCase: Map<string, unknown> | undefined;
+  const at = (name: string): unknown => {
+    if (value[name] !== undefined) return value[name] ?? undefined;
+    otherCase ??= new Map(Object.entries(value).map(([key, item]) => [key.toLowerCase(), item]));
+    return otherCase.get(name.toLowerCase()) ?? undefined;
+  };
   const typed = <T>(name: string, test: (item: unknown) => item is T, kind: string): T | undefined => {
     const item = at(name);
     if (item === undefined) return undefined;

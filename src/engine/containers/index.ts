@@ -4,6 +4,7 @@
 export { readArchive, statPath, withFiles, writeArchive, type PathStat } from './archive.ts';
 export { connectAttach, pumpAttach, type AttachClient, type AttachStreams } from './attach.ts';
 export { parseBoundingSet } from './capabilities.ts';
+export { containerChanges, type Change } from './changes.ts';
 export { commitContainer, stageUpper } from './commit.ts';
 export { connectContainer, disconnectContainer } from './connect.ts';
 export { namesOf } from './container-names.ts';
@@ -28,7 +29,9 @@ export { inUse, removeContainer, usedLayers } from './remove.ts';
 export { createRootfsStore } from './rootfs.ts';
 export { cgroupPath } from './spec.ts';
 export { logPath, startContainer } from './start.ts';
+export { removeLink } from './links.ts';
 export { readStatistics, type ContainerStatistics } from './statistics.ts';
 export { endContainer, killContainer, pauseContainer, restartContainer, stopContainer, unpauseContainer } from './stop.ts';
+export { updateContainer } from './update.ts';
 export { userOf, type ResolvedUser } from './users.ts';
 export { waitContainer, type WaitCondition } from './wait.ts';

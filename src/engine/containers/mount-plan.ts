@@ -38,7 +38,8 @@ export function planMounts(host: HostConfig, imageVolumes: readonly string[], bo
       add({ ...common, type: 'tmpfs', tmpfsOptions: options.join(',') }, true);
     } else {
       const name = mount.Source ?? '';
-      add({ ...common, type: 'volume', source: '', name: checkVolumeName(name), anonymous: name === '', copyUp: !(mount.VolumeOptions?.NoCopy ?? false), labels: mount.VolumeOptions?.Labels ?? {} }, true);
+      const subpath = mount.VolumeOptions?.Subpath;
+      add({ ...common, type: 'volume', source: '', name: checkVolumeName(name), anonymous: name === '', copyUp: !(mount.VolumeOptions?.NoCopy ?? false) && subpath === undefined, labels: mount.VolumeOptions?.Labels ?? {}, ...(subpath === undefined ? {} : { subpath }) }, true);
     }
   }
   for (const [destination, options] of Object.entries(host.Tmpfs ?? {})) add({ ...EMPTY, type: 'tmpfs', destination, tmpfsOptions: options }, true);

@@ -2,6 +2,7 @@ import { EngineError } from '../error.ts';
 import { parseContainerPort, type PortMap } from '../network/index.ts';
 import type { ContainerConfig, CreateRequest, DeviceMapping, EndpointRequest, HostConfig, MountRequest, RestartPolicy } from './config.ts';
 import { parseEndpoint, parseLinkText } from './endpoint-request.ts';
+import { parseDeviceRule } from './devices.ts';
 import { createFields, type Fields } from './fields.ts';
 import { checkHealthcheck } from './health.ts';
 import { parseSize } from './sizes.ts';
@@ -9,6 +10,8 @@ import { parseSize } from './sizes.ts';
 export const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
 const RESTART_NAMES = ['', 'no', 'always', 'unless-stopped', 'on-failure'] as const;
+/** All mean the one that there is: clients ask for runc by habit. */
+const RUNTIMES = ['', 'crun', 'runc', 'io.containerd.runc.v2'];
 const MOUNT_TYPES = ['bind', 'volume', 'tmpfs'] as const;
 
 /** The body of POST /containers/create, checked and with every default filled in. Throws 'invalid'. */
@@ -16,6 +19,8 @@ export function parseCreateRequest(body: unknown): CreateRequest {
   const root = createFields(body, 'config');
   const hostConfig = parseHostConfig(root.record('HostConfig') ?? createFields({}, 'HostConfig'));
   const config = parseConfig(root);
+  // Where docker-py has it.
+  hostConfig.Runtime ||= root.text('Runtime');
   const networking = root.record('NetworkingConfig')?.record('EndpointsConfig');
   const endpoints: Record<string, EndpointRequest> = {};
   for (const name of networking?.names() ?? []) endpoints[name] = parseEndpoint(networking?.record(name));
@@ -130,6 +135,9 @@ function parseHostConfig(fields: Fields): HostConfig {
     Ulimits: fields.records('Ulimits')?.map((limit) => ({ Name: limit.text('Name'), Soft: limit.number('Soft'), Hard: limit.number('Hard') })) ?? null,
     MaskedPaths: fields.texts('MaskedPaths'),
     ReadonlyPaths: fields.texts('ReadonlyPaths'),
+    DeviceCgroupRules: fields.texts('DeviceCgroupRules'),
+    Runtime: fields.text('Runtime'),
+    Isolation: fields.text('Isolation'),
   };
   if (tmpfs !== undefined) host.Tmpfs = tmpfs;
   if (sysctls !== undefined) host.Sysctls = sysctls;
@@ -138,7 +146,7 @@ function parseHostConfig(fields: Fields): HostConfig {
   return host;
 }
 
-function parseRestart(fields: Fields | undefined): RestartPolicy {
+export function parseRestart(fields: Fields | undefined): RestartPolicy {
   const name = fields?.text('Name') ?? '';
   const known = RESTART_NAMES.find((candidate) => candidate === name);
   if (known === undefined) throw invalid(`invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`);
@@ -167,24 +175,39 @@ function parseMount(fields: Fields): MountRequest {
   const bind = fields.record('BindOptions');
   if (bind !== undefined) mount.BindOptions = { Propagation: bind.text('Propagation'), NonRecursive: bind.flag('NonRecursive'), CreateMountpoint: bind.flag('CreateMountpoint') };
   const volume = fields.record('VolumeOptions');
-  if (volume !== undefined) mount.VolumeOptions = { NoCopy: volume.flag('NoCopy'), Labels: volume.textMap('Labels') ?? {} };
+  if (volume !== undefined) mount.VolumeOptions = { NoCopy: volume.flag('NoCopy'), Labels: volume.textMap('Labels') ?? {}, ...subpath(volume.text('Subpath')) };
   const tmpfs = fields.record('TmpfsOptions');
   if (tmpfs !== undefined) mount.TmpfsOptions = { SizeBytes: tmpfs.number('SizeBytes'), Mode: tmpfs.number('Mode') };
   return mount;
 }
 
-function checkConsistency(config: ContainerConfig, host: HostConfig): void {
-  if (host.AutoRemove && host.RestartPolicy.Name !== 'no') throw invalid("can't create 'AutoRemove' container with restart policy");
+/** Relative, and nothing above it. Throws 'invalid'. */
+function subpath(path: string): { Subpath?: string } {
+  if (path === '') return {};
+  if (path.startsWith('/') || path.split('/').includes('..')) throw invalid('invalid mount config for type "volume": subpath must be a relative path within the volume');
+  return { Subpath: path };
+}
+
+/** Throws 'invalid' for limits that no container can have. */
+export function checkLimits(host: HostConfig): void {
   if (host.Memory !== 0 && host.Memory < 6 * 1024 * 1024) throw invalid('Minimum memory limit allowed is 6MB');
   if (host.NanoCpus < 0) throw invalid('Range of CPUs is from 0.01 upwards');
   if (host.NanoCpus > 0 && (host.CpuPeriod > 0 || host.CpuQuota > 0)) throw invalid('Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set');
+}
+
+function checkConsistency(config: ContainerConfig, host: HostConfig): void {
+  if (host.AutoRemove && host.RestartPolicy.Name !== 'no') throw invalid("can't create 'AutoRemove' container with restart policy");
+  checkLimits(host);
   if (host.OomScoreAdj < -1000 || host.OomScoreAdj > 1000) throw invalid(`Invalid value ${host.OomScoreAdj}, range for oom score adj is [-1000, 1000]`);
   if (config.Hostname.length > 64 || !/^[\w.-]*$/.test(config.Hostname)) throw invalid(`invalid hostname: ${config.Hostname}`);
+  for (const rule of host.DeviceCgroupRules ?? []) if (parseDeviceRule(rule) === undefined) throw invalid(`invalid device cgroup rule format: '${rule}'`);
+  if (!RUNTIMES.includes(host.Runtime ?? '')) throw invalid(`unknown or invalid runtime name: ${host.Runtime}`);
+  if (!['', 'default'].includes(host.Isolation ?? '')) throw invalid(`invalid isolation '${host.Isolation}' on linux`);
   const driver = host.LogConfig.Type;
   const limit = host.LogConfig.Config['max-size'];
   if (limit !== undefined && limit !== '-1' && parseSize(limit) === undefined) throw invalid(`invalid value for max-size: ${limit}`);
   if (!['json-file', 'local', 'none', 'k8s-file'].includes(driver)) {
-    throw new EngineError('invalid', 'LOG_DRIVER', `logger: no log driver named '${driver}' is registered`, { hint: 'json-file, local and none are supported' });
+    throw new EngineError('invalid', 'LOG_DRIVER', `logger: no log driver named '${driver}' is registered`);
   }
 }
 

@@ -35,6 +35,8 @@ export interface MountPoint {
   /** Made for this container alone, goes with it. */
   anonymous: boolean;
   tmpfsOptions: string;
+  /** Path within the volume; `source` is the whole volume. */
+  subpath?: string;
 }
 
 export interface EndpointState {
@@ -55,6 +57,10 @@ export interface Attachment {
   aliases: string[];
   /** See EndpointRequest. */
   links?: string[];
+  /** Of no meaning to a bridge; clients read them back. */
+  driverOptions?: Record<string, string>;
+  /** IPv4 addresses of 169.254.0.0/16 that the interface has too. */
+  linkLocalAddresses?: string[];
   /** What it has, or had when it last ran; '' before. */
   address: string;
   mac: string;

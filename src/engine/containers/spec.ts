@@ -2,6 +2,7 @@ import { EngineError } from '../error.ts';
 import type { OciDevice, OciDeviceRule, OciMount, OciNamespace, OciProcess, OciResources, OciSpec } from '../runtime/index.ts';
 import { DEFAULT_PROFILE, parseProfile, resolveProfile, type SeccompProfile } from '../seccomp/index.ts';
 import type { HostConfig } from './config.ts';
+import { parseDeviceRule } from './devices.ts';
 import type { ContainerRecord, MountPoint } from './record.ts';
 import type { ResolvedUser } from './users.ts';
 
@@ -16,6 +17,12 @@ export interface SpecInput {
   etc: { hosts: string; hostname: string; resolvConf: string };
   /** Paths of namespaces to join instead of making them. */
   join: { network?: string; pid?: string; ipc?: string };
+  /** Program that becomes the container's first process and starts the container's own; undefined without --init. */
+  initProgram: string | undefined;
+  /** By destination: where a mount comes from when that is not its own source. */
+  sources: ReadonlyMap<string, string>;
+  /** Of links, before the container's own. */
+  variables: readonly string[];
   devices: readonly { device: OciDevice; access: string }[];
   cgroupVersion: 1 | 2;
   /** What filters of system calls depend on; undefined where the kernel has none. */
@@ -24,6 +31,8 @@ export interface SpecInput {
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const CPU_PERIOD_US = 100_000;
+/** Its name is what makes the engine an init. */
+const INIT_PATH = '/sbin/docker-init';
 
 const MASKED = [
   '/proc/asound', '/proc/acpi', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list', '/proc/timer_stats',
@@ -49,7 +58,7 @@ export function containerSpec(input: SpecInput): OciSpec {
   const seccomp = seccompProfile(security, hostConfig.Privileged);
   return {
     ociVersion: '1.0.2',
-    process: containerProcess(input, security.noNewPrivileges),
+    process: { ...containerProcess(input, security.noNewPrivileges), ...(input.initProgram === undefined ? {} : { args: [INIT_PATH, '--', ...record.argv] }) },
     root: { path: rootfs, readonly: hostConfig.ReadonlyRootfs },
     ...(hostUts ? {} : { hostname: input.hostname }),
     mounts: mounts(input),
@@ -73,15 +82,15 @@ export function cgroupPath(record: ContainerRecord): string {
 }
 
 /** The first process; an exec starts from the same. */
-export function containerProcess(input: Pick<SpecInput, 'record' | 'user' | 'capabilities' | 'hostname'>, noNewPrivileges: boolean): OciProcess {
-  const { record, user, capabilities, hostname } = input;
+export function containerProcess(input: Pick<SpecInput, 'record' | 'user' | 'capabilities' | 'hostname' | 'variables'>, noNewPrivileges: boolean): OciProcess {
+  const { record, user, capabilities, hostname, variables } = input;
   const { config, hostConfig } = record;
   const root = user.uid === 0;
   return {
     terminal: config.Tty,
     user: { uid: user.uid, gid: user.gid, additionalGids: user.groups },
     args: record.argv,
-    env: environment(config.Env, config.Tty, hostname, user.home),
+    env: environment([...variables, ...config.Env], config.Tty, hostname, user.home),
     cwd: config.WorkingDir === '' ? '/' : config.WorkingDir,
     // As Docker: an ordinary user has them in the bounding set alone and gets none at exec.
     capabilities: root ? { bounding: capabilities, effective: capabilities, permitted: capabilities } : { bounding: capabilities, effective: [], permitted: [] },
@@ -186,19 +195,20 @@ function mounts(input: SpecInput): OciMount[] {
       options: ['rbind', 'rprivate', hostConfig.ReadonlyRootfs ? 'ro' : 'rw'],
     })),
   ];
-  const own = record.mounts.map(mountOf);
+  if (input.initProgram !== undefined) standard.push({ destination: INIT_PATH, type: 'bind', source: input.initProgram, options: ['bind', 'ro'] });
+  const own = record.mounts.map((mount) => mountOf(mount, input.sources));
   const taken = new Set(own.map(({ destination }) => destination));
   return [...standard.filter(({ destination }) => !taken.has(destination) && !(taken.has('/dev') && destination.startsWith('/dev/') && hostConfig.Privileged)), ...own];
 }
 
-function mountOf(mount: MountPoint): OciMount {
+function mountOf(mount: MountPoint, sources: ReadonlyMap<string, string>): OciMount {
   if (mount.type === 'tmpfs') {
     const options = mount.tmpfsOptions === '' ? [] : mount.tmpfsOptions.split(',');
     const access = mount.readOnly ? ['ro'] : [];
     return { destination: mount.destination, type: 'tmpfs', source: 'tmpfs', options: ['noexec', 'nosuid', 'nodev', ...access].filter((option) => !contradicted(option, options)).concat(options) };
   }
   const propagation = mount.propagation === '' ? 'rprivate' : mount.propagation;
-  return { destination: mount.destination, type: 'bind', source: mount.source, options: ['rbind', propagation, mount.readOnly ? 'ro' : 'rw'] };
+  return { destination: mount.destination, type: 'bind', source: sources.get(mount.destination) ?? mount.source, options: ['rbind', propagation, mount.readOnly ? 'ro' : 'rw'] };
 }
 
 function contradicted(option: string, options: readonly string[]): boolean {
@@ -213,7 +223,12 @@ function resources({ record, devices, cgroupVersion }: SpecInput): OciResources 
   const { hostConfig: host } = record;
   const rules: OciDeviceRule[] = host.Privileged
     ? [{ allow: true, access: 'rwm' }]
-    : [...BASE_DEVICES, ...devices.map(({ device, access }) => ({ allow: true, type: device.type, major: device.major, minor: device.minor, access }))];
+    : [...BASE_DEVICES, ...devices.map(({ device, access }) => ({ allow: true, type: device.type, major: device.major, minor: device.minor, access })), ...(host.DeviceCgroupRules ?? []).flatMap((rule) => parseDeviceRule(rule) ?? [])];
+  return { devices: rules, ...containerLimits(host, cgroupVersion) };
+}
+
+/** The cgroup's limits; also for a container that runs. */
+export function containerLimits(host: HostConfig, cgroupVersion: 1 | 2): Omit<OciResources, 'devices'> {
   const memory = {
     ...(host.Memory > 0 ? { limit: host.Memory } : {}),
     ...(host.Memory > 0 && host.MemorySwap !== 0 ? { swap: host.MemorySwap } : {}),
@@ -229,7 +244,6 @@ function resources({ record, devices, cgroupVersion }: SpecInput): OciResources 
     ...(host.CpusetMems === '' ? {} : { mems: host.CpusetMems }),
   };
   return {
-    devices: rules,
     ...(Object.keys(memory).length === 0 ? {} : { memory }),
     ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
     ...(host.PidsLimit !== null && host.PidsLimit > 0 ? { pids: { limit: host.PidsLimit } } : {}),

@@ -8,9 +8,11 @@ import { bundleFolder, emit, nowIso, type ContainerContext } from './context.ts'
 import { resolveDevices } from './devices.ts';
 import { etcFiles, hostnameOf, writeEtc } from './etc-files.ts';
 import { watchHealth } from './health-monitor.ts';
+import { linkVariables } from './links.ts';
 import { isLive } from './record.ts';
 import { containerSpec } from './spec.ts';
 import { parseSize } from './sizes.ts';
+import { openSubpaths } from './subpaths.ts';
 import { userOf, type ResolvedUser } from './users.ts';
 import { watchContainer } from './watch.ts';
 
@@ -54,7 +56,13 @@ async function launch(context: ContainerContext, container: Container): Promise<
   const rootfsPath = rootfs.mount(id, record.diffIds);
   findLateNetworks(context, container);
   leaseAttachments(context, container);
-  writeSpec(context, container, rootfsPath);
+  const subpaths = openSubpaths(system.files, bundle, record.mounts);
+  try {
+    writeSpec(context, container, rootfsPath, subpaths.sources);
+  } catch (error) {
+    subpaths.close();
+    throw error;
+  }
 
   const { pid, conmonPid } = await runtime.create({
     containerId: id,
@@ -68,7 +76,7 @@ async function launch(context: ContainerContext, container: Container): Promise<
     // A terminal outlives the client that detaches from it, as in Docker.
     keepStdin: !record.config.StdinOnce || record.config.Tty,
     exec: undefined,
-  });
+  }).finally(() => subpaths.close());
   if (record.endpoint.network === 'none') raiseLoopback(system.netlink, pid);
   await connectAttachments(context, container, pid);
   for (const pending of container.pendingAttach) {
@@ -93,7 +101,7 @@ function findLateNetworks({ networks }: ContainerContext, { record }: Container)
   }
 }
 
-function writeSpec(context: ContainerContext, container: Container, rootfsPath: string): void {
+function writeSpec(context: ContainerContext, container: Container, rootfsPath: string, sources: ReadonlyMap<string, string>): void {
   const { system } = context;
   const { id, record } = container;
   const { config, hostConfig } = record;
@@ -113,6 +121,9 @@ function writeSpec(context: ContainerContext, container: Container, rootfsPath: 
     user,
     hostname: config.Domainname === '' ? hostname : `${hostname}.${config.Domainname}`,
     etc: etcFiles(context, record),
+    variables: linkVariables(context, record),
+    initProgram: hostConfig.Init === true && hostConfig.PidMode === '' ? system.machine.executablePath() : undefined,
+    sources,
     capabilities: containerCapabilities(hostConfig.Privileged, hostConfig.CapAdd ?? [], hostConfig.CapDrop ?? [], context.capabilities),
     join: joinedNamespaces(context, container),
     devices: resolveDevices(system.files, hostConfig),

@@ -3,11 +3,11 @@ import { EngineError } from '../error.ts';
 import type { FileStat, Files, Root } from '../ports/index.ts';
 import { describeMember, memberContent } from './archive.ts';
 
-const OPAQUE = 'trusted.overlay.opaque';
+export const OPAQUE = 'trusted.overlay.opaque';
 /** What the kernel may do to spare copies when it is told to; such an upper layer cannot be read by itself. */
 const SPARING = ['trusted.overlay.redirect', 'trusted.overlay.metacopy'];
 /** Places that mounts of ours need; the files that users see there are elsewhere. */
-const PLACEHOLDERS = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
+export const PLACEHOLDERS = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
 
 /** Overlay's upper layer as the archive of an image's layer: what was removed becomes '.wh.' files. */
 export async function* upperArchive(files: Files, upper: Root): AsyncGenerator<Uint8Array> {
@@ -40,7 +40,7 @@ function children(upper: Root, folder: string): string[] {
   return upper.readdir(folder).map(({ name }) => `${folder === '/' ? '' : folder}/${name}`).toSorted((a, b) => (a < b ? 1 : -1));
 }
 
-function isWhiteout({ type, rdevMajor, rdevMinor }: FileStat): boolean {
+export function isWhiteout({ type, rdevMajor, rdevMinor }: FileStat): boolean {
   return type === 'character' && rdevMajor === 0 && rdevMinor === 0;
 }
 

@@ -24,6 +24,8 @@ export interface BridgeEndpoint {
   insideName: string;
   address: string;
   mac: string;
+  /** More addresses of the interface, of 169.254.0.0/16. */
+  linkLocalAddresses: readonly string[];
   /** Packets to everywhere else leave here. */
   defaultRoute: boolean;
   /** A process in the container's network namespace. */
@@ -96,9 +98,9 @@ export function createBridgeNetwork({ netlink, files }: System, options: BridgeO
       const value = parseIpv4(address);
       if (value !== undefined) pool.giveBack(value);
     },
-    connect({ hostName, insideName, address, mac, defaultRoute, pid }) {
+    connect({ hostName, insideName, address, mac, linkLocalAddresses, defaultRoute, pid }) {
       connectEndpoint(netlink, {
-        hostName, insideName, bridgeIndex: up(), mtu: options.mtu, address: numeric(address), mac, subnet, gateway: defaultRoute ? gateway : undefined, isolated: !options.icc, pid,
+        hostName, insideName, bridgeIndex: up(), mtu: options.mtu, address: numeric(address), mac, linkLocalAddresses: linkLocalAddresses.map(numeric), subnet, gateway: defaultRoute ? gateway : undefined, isolated: !options.icc, pid,
       });
     },
     leadOut: (insideName, pid) => moveDefaultRoute(netlink, insideName, gateway, pid),

@@ -5,6 +5,8 @@ import { broadcast, formatIpv4, type Ipv4, type Subnet } from './ipv4.ts';
 import { addAddress, addDefaultRoute, createBridge, createVeth, deleteLink, getLink, isolatePort, parseLink, setLinkUp, type Link } from './link-messages.ts';
 
 const LOOPBACK_INDEX = 1;
+/** 169.254.0.0/16 */
+const LINK_LOCAL: Subnet = { base: 0xa9fe0000, prefixLength: 16 };
 
 /** Docker's scheme: the address in the MAC, so that an address has always the same one and no ARP entry goes stale. */
 export function macFor(address: Ipv4): string {
@@ -45,6 +47,8 @@ export interface Endpoint {
   /** 'eth0' */
   insideName: string;
   mac: string;
+  /** Of 169.254.0.0/16. */
+  linkLocalAddresses: readonly Ipv4[];
   /** Reaches the bridge itself but no other container on it. */
   isolated: boolean;
   /** A process in the container's network namespace. */
@@ -54,7 +58,7 @@ export interface Endpoint {
 /** Connects a container's network namespace to the bridge. All of it goes when the namespace does. */
 export function connectEndpoint(netlink: Netlink, endpoint: Endpoint): void {
   removeLink(netlink, endpoint.hostName);
-  const { pid, hostName, insideName, bridgeIndex, mtu, address, mac, subnet, gateway } = endpoint;
+  const { pid, hostName, insideName, bridgeIndex, mtu, address, mac, linkLocalAddresses, subnet, gateway } = endpoint;
   netlink.request(createVeth(1, { hostName, bridgeIndex, mtu, peerName: insideName, peerMac: mac, peerPid: pid }));
   const inside = findLink(netlink, insideName, pid);
   if (inside === undefined) throw new Error(`the container's ${insideName} vanished while it was made`);
@@ -64,6 +68,7 @@ export function connectEndpoint(netlink: Netlink, endpoint: Endpoint): void {
       addAddress(2, inside.index, address, subnet.prefixLength, broadcast(subnet)),
       setLinkUp(3, inside.index),
       ...(gateway === undefined ? [] : [addDefaultRoute(4, inside.index, gateway)]),
+      ...linkLocalAddresses.map((own, index) => addAddress(5 + index, inside.index, own, LINK_LOCAL.prefixLength, broadcast(LINK_LOCAL))),
     ]),
     pid,
   );

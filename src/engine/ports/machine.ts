@@ -9,5 +9,7 @@ export interface Machine {
   machineName(): string;
   processorCount(): number;
   memoryBytes(): number;
+  /** Of the engine itself: linked statically, so that it runs in any container. */
+  executablePath(): string;
   randomHex(countBytes: number): string;
 }

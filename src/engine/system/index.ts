@@ -3,7 +3,7 @@
 // Must not: decide anything.
 import { randomHex } from 'host:crypto';
 import { netlink, type Netlink as NetlinkSocket } from 'host:net';
-import { architecture, architectureVariant, log, sysconf, uname } from 'host:process';
+import { architecture, architectureVariant, executablePath, log, sysconf, uname } from 'host:process';
 import { clearTimeout, monotonicMs, setTimeout } from 'host:timers';
 import type { LogLevel, Reporter, System } from '../ports/index.ts';
 import { hostFiles } from './files.ts';
@@ -69,6 +69,7 @@ export function hostSystem(reporter: Reporter): System {
       machineName: () => uname().machine,
       processorCount: () => sysconf().processors,
       memoryBytes: () => sysconf().totalMemoryBytes,
+      executablePath,
       randomHex,
     },
   };

@@ -11,7 +11,7 @@ function input(body: object, changes: Partial<SpecInput> = {}): SpecInput {
     mounts: planMounts(hostConfig, []), endpoint: { network: 'bridge', ports: [] }, attachments: [],
   };
   return {
-    record, rootfs: '/rootfs', user: { uid: 0, gid: 0, groups: [0], home: '/root' }, capabilities: ['CAP_CHOWN'], hostname: 'box', join: {}, devices: [], cgroupVersion: 2, seccomp: undefined,
+    record, rootfs: '/rootfs', user: { uid: 0, gid: 0, groups: [0], home: '/root' }, capabilities: ['CAP_CHOWN'], hostname: 'box', join: {}, devices: [], cgroupVersion: 2, seccomp: undefined, initProgram: undefined, variables: [], sources: new Map(),
     etc: { hosts: '/e/hosts', hostname: '/e/hostname', resolvConf: '/e/resolv.conf' }, ...changes,
   };
 }
