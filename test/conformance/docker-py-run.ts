@@ -29,6 +29,8 @@ export async function runDockerPy({ checkout, python, home, selected }: DockerPy
   const reasons = JSON.parse(readFileSync(join(home, 'test/conformance/docker-py-reasons.json'), 'utf8')) as Reasons;
   const results: TestResult[] = [];
   const lab = await openLab();
+  // Without it docker-py keeps contexts in the working directory.
+  writeFileSync(join(lab.folder, 'config.json'), '{}');
   try {
     await lab.startDaemon('--registry-mirror', `http://127.0.0.1:${REGISTRY_PORT}`);
     const registry = await provideImages(lab);

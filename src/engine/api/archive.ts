@@ -17,14 +17,14 @@ function statHeader(stat: PathStat): Record<string, string> {
 export async function stat({ containers }: ApiContext, request: ApiRequest): Promise<void> {
   const container = containers.collection.find(param(request, 'id'));
   const path = pathOf(request);
-  const found = await withFiles(containers, container, (root) => Promise.resolve(statPath(root, path, container.id)));
+  const found = await withFiles(containers, container, 'with-volumes', (root) => Promise.resolve(statPath(root, path, container.id)));
   await request.exchange.respond(200, statHeader(found), '');
 }
 
 export async function read({ containers }: ApiContext, request: ApiRequest): Promise<void> {
   const container = containers.collection.find(param(request, 'id'));
   const path = pathOf(request);
-  await withFiles(containers, container, async (root) => {
+  await withFiles(containers, container, 'with-volumes', async (root) => {
     const found = statPath(root, path, container.id);
     const stream = await request.exchange.stream(200, { 'Content-Type': 'application/x-tar', ...statHeader(found) });
     await writeArchive(containers.system.files, root, path, stream);

@@ -4,6 +4,7 @@ import { commit } from './commit.ts';
 import * as containers from './containers.ts';
 import type { ApiContext } from './context.ts';
 import { createDelta } from './delta.ts';
+import { distribution } from './distribution.ts';
 import * as exec from './exec.ts';
 import * as images from './images.ts';
 import * as networks from './networks.ts';
@@ -25,6 +26,7 @@ export const ROUTES: readonly Route<ApiContext>[] = [
   ['GET', '/events', system.events],
   ['GET', '/system/df', system.diskUsage],
   ['POST', '/auth', login],
+  ['GET', '/distribution/{name*}/json', distribution],
 
   ['GET', '/containers/json', containers.list],
   ['POST', '/containers/create', containers.create],

@@ -66,7 +66,7 @@ export async function runCopy(context: ContainerContext, workshop: Workshop, sta
   const base = stateBase(state, { Volumes: null, Entrypoint: null, Cmd: null, Healthcheck: null });
   const container = await workshop.make(base, { Cmd: [`#(nop) ${plan.keyword}`], HostConfig: { NetworkMode: 'none' } });
   try {
-    await withFiles(context, container, async (root) => {
+    await withFiles(context, container, 'bare', async (root) => {
       const look: CopyLook = { owner: plan.chown === '' ? (plan.keepOwners ? undefined : { uid: 0, gid: 0 }) : ownerOf(root, plan.chown), mode: modeOf(plan.chmod) };
       const target = joinPath(state.config.WorkingDir ?? '', plan.destination);
       const intoFolder = isFolder(plan.destination) || kindAt(root, target, true) === 'directory';

@@ -90,7 +90,7 @@ function runWorkdir(session: BuildSession, state: StageState, instruction: Instr
   const make = async () => {
     const container = await workshop.make(stateBase(state, { Volumes: null, Entrypoint: null, Cmd: null, Healthcheck: null }), { Cmd: [`#(nop) ${said}`], HostConfig: { NetworkMode: 'none' } });
     try {
-      const fresh = await withFiles(containers, container, (root) => {
+      const fresh = await withFiles(containers, container, 'bare', (root) => {
         if (kindAt(root, place, true) === 'directory') return Promise.resolve(false);
         makeFolders(root, place, { owner: undefined });
         return Promise.resolve(true);

@@ -39,7 +39,7 @@ export async function runCommand(context: ContainerContext, workshop: Workshop, 
   let done = false;
   try {
     await output.say(` ---> Running in ${container.id.slice(0, 12)}\n`);
-    const fresh = await withFiles(context, container, (root) => Promise.resolve(missing(root, request.mountPoints)));
+    const fresh = await withFiles(context, container, 'bare', (root) => Promise.resolve(missing(root, request.mountPoints)));
     const code = await execute(context, container, output, gone);
     checkCancelled(gone);
     if (code !== 0) throw new CommandFailed(argv, code ?? -1);

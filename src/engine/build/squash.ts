@@ -16,7 +16,7 @@ export async function squash(session: BuildSession, state: StageState, base: Sta
   const above = state.diffIds.slice(base.diffIds.length);
   const container = await workshop.make({ id: base.imageId, diffIds: base.diffIds, config: {} }, { Cmd: ['#(nop) squash'], HostConfig: { NetworkMode: 'none' } });
   try {
-    await withFiles(containers, container, async (root) => {
+    await withFiles(containers, container, 'bare', async (root) => {
       for (const diffId of above) {
         const layer = layers.get(diffId);
         if (layer === undefined) throw new Error(`layer ${diffId} is missing`);

@@ -18,8 +18,11 @@ export interface PathStat {
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** Calls `action` with the container's files as its programs see them; of one that does not run, what is in memory is missing. */
-export async function withFiles<T>(context: ContainerContext, container: Container, action: (root: Root) => Promise<T>): Promise<T> {
+/**
+ * Calls `action` with the container's files: with its mounts while it runs, else its root file system alone, or that with its volumes as its
+ * programs see them.
+ */
+export async function withFiles<T>(context: ContainerContext, container: Container, volumes: 'with-volumes' | 'bare', action: (root: Root) => Promise<T>): Promise<T> {
   const { record } = container;
   const { files } = context.system;
   if (isLive(record.state)) return useRoot(files, `/proc/${record.state.pid}/root`, action);
@@ -27,7 +30,7 @@ export async function withFiles<T>(context: ContainerContext, container: Contain
     if (isLive(record.state)) return useRoot(files, `/proc/${record.state.pid}/root`, action);
     const path = context.rootfs.mount(container.id, record.diffIds);
     try {
-      mountVolumes(files, context.collection.folder(container.id), path, record.mounts);
+      if (volumes === 'with-volumes') mountVolumes(files, context.collection.folder(container.id), path, record.mounts);
       return await useRoot(files, path, action);
     } finally {
       context.rootfs.unmount(container.id);
@@ -163,7 +166,7 @@ export function* memberContent(files: Files, root: Root, path: string, sizeBytes
 export async function readArchive(context: ContainerContext, container: Container, path: string, source: ByteSource, keepTypes: boolean): Promise<void> {
   const { hostConfig } = container.record;
   if (hostConfig.ReadonlyRootfs) throw new EngineError('forbidden', 'READ_ONLY', 'container rootfs is marked read-only');
-  await withFiles(context, container, async (root) => {
+  await withFiles(context, container, 'with-volumes', async (root) => {
     lookUp(root, path, container.id);
     const target = root.resolve(path);
     if (root.stat(target).type !== 'directory') throw new EngineError('invalid', 'NOT_A_DIRECTORY', 'extraction point is not a directory');

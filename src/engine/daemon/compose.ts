@@ -12,6 +12,7 @@ import { createPusher } from '../push/index.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { enginePaths, openDataRoot, readDocument, writeDocument } from '../store/index.ts';
 import { openVolumeStore } from '../volumes/index.ts';
+import { ENGINE_VERSION } from '../version.ts';
 import type { DaemonSettings } from './settings.ts';
 
 export interface Engine {
@@ -80,7 +81,7 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
   await builder.recover();
   return {
     containers,
-    api: { containers, puller, builder, pusher: createPusher(common), deltas, settings, engineId: await engineId(files, paths.dataRoot, system) },
+    api: { containers, puller, builder, pusher: createPusher(common), deltas, registry: { system, settings, userAgent: `minke/${ENGINE_VERSION}` }, settings, engineId: await engineId(files, paths.dataRoot, system) },
     startContainers: () => startByPolicy(containers, wanted),
     goDown() {
       stopping = true;

@@ -24,6 +24,8 @@ export interface RegistryContext {
 
 export interface FetchedManifest {
   digest: string;
+  mediaType: string;
+  sizeBytes: number;
   document: ManifestDocument;
 }
 
@@ -155,7 +157,7 @@ export async function openRepository(context: RegistryContext, reference: Pick<R
         if (tagOrDigest.startsWith('sha256:') && tagOrDigest !== digest) {
           throw new RegistryError('DIGEST_INVALID', `manifest verification failed for digest ${tagOrDigest}`);
         }
-        return { digest, document: parseManifest(text(bytes)) };
+        return { digest, mediaType: (reply.headers.get('content-type') ?? '').split(';')[0] ?? '', sizeBytes: bytes.length, document: parseManifest(text(bytes)) };
       }),
     async blob(digest, fromByte) {
       const own = endpoints.find(({ mirror }) => !mirror);
