@@ -76,7 +76,7 @@ function shellFunction(name: string, lines: string[]): string {
 /** A word of a shell function. In single quotes the dollar is the shell's no more, but bitbake's still: it stands apart from its brace. */
 const word = (text: string): string => {
   const quoted = text === '' ? "''" : shellWord(text);
-  return quoted.replaceAll('${', `$'"{"'`);
+  return quoted.replaceAll('${', () => `$'"{"'`);
 };
 
 function files({ recipes, mode }: Request): string[] {

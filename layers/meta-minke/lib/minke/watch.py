@@ -135,7 +135,7 @@ class Watch:
         self.say(
             "tasks",
             total=stats.total,
-            done=stats.completed + stats.skipped,
+            done=stats.completed,
             failed=stats.failed,
             shared_total=stats.setscene_total,
             shared=stats.setscene_covered,
