@@ -24,7 +24,7 @@ describe('layers of a machine', () => {
   test('a path stands for a repository, from the project\'s folder', async () => {
     const { build, machine } = await board();
     const layers = { ...build.yocto?.layers, 'meta-raspberrypi': { path: '../mine', folders: ['.'] } };
-    expect(resolveLayers({ ...build, yocto: { ...build.yocto, layers } }, machine, '/work/project', suggest).layers.at(-1)).toEqual({ name: 'meta-raspberrypi', source: { path: '/work/mine' }, folders: ['.'] });
+    expect(resolveLayers({ ...build, yocto: { ...build.yocto, layers } }, machine, '/srv/project', suggest).layers.at(-1)).toEqual({ name: 'meta-raspberrypi', source: { path: '/srv/mine' }, folders: ['.'] });
   });
 
   test.each<[string, (build: Build, machine: MachineSource) => [Build, MachineSource], string, string]>([
