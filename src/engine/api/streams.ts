@@ -2,6 +2,7 @@ import {
   bundleFolder, connectAttach, DEFAULT_DETACH_KEYS, emit, isLive, logBound, parseDetachKeys, pumpAttach, waitContainer, writeLogs, type WaitCondition,
 } from '../containers/index.ts';
 import { EngineError } from '../error.ts';
+import { collect } from '../http/index.ts';
 import { sleep } from '../ports/index.ts';
 import { terminalSize } from './containers.ts';
 import type { ApiContext } from './context.ts';
@@ -10,6 +11,7 @@ import { atLeast, param, sendEmpty, type ApiRequest } from './request.ts';
 const RAW_TYPE = 'application/vnd.docker.raw-stream';
 const MULTIPLEXED_TYPE = 'application/vnd.docker.multiplexed-stream';
 const HEAD_PAUSE_MS = 20;
+const BODY_LIMIT_BYTES = 64 * 1024;
 const CONDITIONS: readonly WaitCondition[] = ['not-running', 'next-exit', 'removed'];
 
 /** Since 1.42 the answer says which framing it has. */
@@ -33,6 +35,8 @@ export async function wait({ containers }: ApiContext, request: ApiRequest): Pro
 
 export async function attach({ containers }: ApiContext, request: ApiRequest): Promise<void> {
   const { exchange, query } = request;
+  // dockerode sends its options as a body too; they are no input for the program.
+  await collect(exchange.body, BODY_LIMIT_BYTES);
   const container = containers.collection.find(param(request, 'id'));
   const { config, state } = container.record;
   if (state.status === 'paused') throw new EngineError('conflict', 'PAUSED', `container ${container.id} is paused, unpause the container before attach`);
