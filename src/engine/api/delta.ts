@@ -1,4 +1,4 @@
-import { deltaTag } from '../delta/index.ts';
+import { deltaTag } from '../delta/delta-image.ts';
 import { EngineError } from '../error.ts';
 import { canonicalName, parseReference, type Image } from '../images/index.ts';
 import type { ApiContext } from './context.ts';

@@ -31,7 +31,7 @@ export const ROUTES: readonly Route<ApiContext>[] = [
   ['GET', '/containers/json', containers.list],
   ['POST', '/containers/create', containers.create],
   ['POST', '/containers/prune', containers.prune],
-  ['GET', '/containers/{id}/json', containers.inspect],
+  ['GET', '/containers/{id*}/json', containers.inspect],
   ['POST', '/containers/{id}/start', containers.start],
   ['POST', '/containers/{id}/stop', containers.stop],
   ['POST', '/containers/{id}/restart', containers.restart],
@@ -99,5 +99,6 @@ export const ROUTES: readonly Route<ApiContext>[] = [
     ]),
   ),
   ['GET', '/plugins', swarm.listPlugins],
+  ['GET', '/plugins/{name*}/json', swarm.findPlugin],
   ['POST', '/plugins/{rest*}', swarm.refusePlugin],
 ];

@@ -20,6 +20,10 @@ export function listPlugins(_: ApiContext, request: ApiRequest): Promise<void> {
   return sendJson(request, 200, []);
 }
 
+export function findPlugin(_: ApiContext, { params }: ApiRequest): Promise<void> {
+  return Promise.reject(new EngineError('not-found', 'NO_SUCH_PLUGIN', `plugin "${params['name'] ?? ''}" not found`));
+}
+
 export function refusePlugin(): Promise<void> {
   return Promise.reject(new EngineError('not-implemented', 'PLUGINS', 'plugins are not supported', { hint: 'the drivers bridge (networks) and local (volumes) are built in' }));
 }

@@ -7,4 +7,4 @@ export { indexBase, type BaseIndex } from './candidates.ts';
 export { createDelta, type DeltaTarget } from './create.ts';
 export type { DeltaHead } from './container.ts';
 export { createDeltas, type Deltas } from './deltas.ts';
-export { deltaTag, describeDelta } from './delta-image.ts';
+// What a delta image looks like needs nothing of the codec: delta-image.ts is taken by itself.

@@ -1,5 +1,5 @@
 import { canonicalName, parseImageConfig, parseReference, type ImageConfig, type ImageStore, type Reference } from '../images/index.ts';
-import { deltaTag, describeDelta } from '../delta/index.ts';
+import { deltaTag, describeDelta } from '../delta/delta-image.ts';
 import { RegistryError, type Descriptor, type ImageManifest, type Repository } from '../registry/index.ts';
 
 /** A delta in the image's own repository, to an image that is here. */
