@@ -49,7 +49,7 @@ http {
   const url = `http://team:secret@127.0.0.1:${port}/osbuild`;
   for (let attempt = 0; ; attempt++) {
     if (await fetch(`http://127.0.0.1:${port}/`).then(() => true, () => false)) break;
-    if (attempt === 100 || nginx.exitCode !== undefined && nginx.exitCode !== null) throw new Error(`nginx did not start: ${(await nginx).all}`);
+    if (attempt === 300 || nginx.exitCode !== undefined && nginx.exitCode !== null) throw new Error(`nginx did not start: ${(await nginx).all}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return {

@@ -41,7 +41,7 @@ function machine(options: { push?: boolean; url?: string; token?: string; signal
   const blobs = new BlobStore(layout);
   const own = new ResultStore(layout, blobs);
   const events: BuildEvent[] = [];
-  const client = createHttpClient({ http: null, https: null }, { connections: 4, stallTimeoutMs: 500 });
+  const client = createHttpClient({ http: null, https: null }, { connections: 4, stallTimeoutMs: 2000 });
   const remote = remoteServer({ url: options.url ?? `${server.url}/team/`, ...(options.token === undefined ? {} : { token: options.token }) }, client);
   const results = sharedResults({ local: own, blobs, layout, server: remote, push: options.push ?? false, emit: (event) => events.push(event), signal: options.signal ?? new AbortController().signal });
   return { blobs, own, results, layout, notices: () => events.flatMap((event) => (event.type === 'notice' && event.level === 'warning' ? [`${event.message} ${event.hint ?? ''}`] : [])) };
