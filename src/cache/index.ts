@@ -1,6 +1,7 @@
 // Purpose: the store of everything built: blobs by content, results by task key, trees, locks between processes.
 // Owns: the cache folder and its layout.
 // Must not: know what tasks do, or read the environment to find its folder.
+export { everyAtOnce } from './at-once.ts';
 export { BlobStore, type BlobInfo } from './blobs.ts';
 export { diskError, isMissing, temporaryName, writeFileAtomic } from './file.ts';
 export { sha256File, type ByteRange } from './hashing.ts';

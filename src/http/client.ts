@@ -77,11 +77,16 @@ async function requestOptions(url: URL, proxy: string | null, agents: { plain: h
   const path = `${url.pathname}${url.search}`;
   if (proxy === null) return { host: url.hostname, port, path, agent: url.protocol === 'https:' ? agents.secure : agents.plain };
   const { hostname, port: proxyPort, username, password } = new URL(proxy);
-  const authorization = username === '' ? {} : { 'Proxy-Authorization': `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}` };
+  const authorization = username === '' ? {} : { 'Proxy-Authorization': basicAuthorization({ username, password }) };
   const at = { host: hostname, port: proxyPort === '' ? 80 : Number(proxyPort) };
   if (url.protocol === 'http:') return { ...at, path: url.href, agent: agents.plain, headers: authorization };
   const socket = await tunnel(at, `${url.hostname}:${port}`, authorization, timeoutMs);
   return { host: url.hostname, port, path, agent: false, createConnection: () => tls.connect({ socket, servername: url.hostname }) };
+}
+
+/** User and password as they stand in a URL, percent-encoded. */
+export function basicAuthorization({ username, password }: Pick<URL, 'username' | 'password'>): string {
+  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
 }
 
 function tunnel(at: { host: string; port: number }, target: string, headers: Record<string, string>, timeoutMs: number): Promise<net.Socket> {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { diskError, ownIdentity, writeLastRun, type BlobInfo, type TaskResult } from '../cache/index.ts';
+import { diskError, everyAtOnce, ownIdentity, writeLastRun, type BlobInfo, type TaskResult } from '../cache/index.ts';
 import type { TaskKey } from '../graph/index.ts';
 import { OsbuildError, type AnyTask, type Executor, type Input, type StepKind } from '../model/index.ts';
 import { makeContext } from './context.ts';
@@ -122,14 +122,10 @@ const checksAtOnce = 4;
 
 /** Throws DamagedInput when a blob is not what its name says, and has its task run again next time. */
 async function checkInputs(blobs: Located['blobs'], options: RunnerOptions): Promise<null> {
-  const waiting = [...blobs];
-  const check = async (): Promise<void> => {
-    for (let blob = waiting.shift(); blob !== undefined; blob = waiting.shift()) {
-      if (await options.blobs.verify(blob.sha256)) continue;
-      await options.results.drop(blob.key.key);
-      throw new DamagedInput(blob.task);
-    }
-  };
-  await Promise.all(Array.from({ length: checksAtOnce }, check));
+  await everyAtOnce(blobs, checksAtOnce, async ({ sha256, task, key }) => {
+    if (await options.blobs.verify(sha256)) return true;
+    await options.results.drop(key.key);
+    throw new DamagedInput(task);
+  });
   return null;
 }

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-import type { HttpClient } from '../../http/index.ts';
+import { basicAuthorization, type HttpClient } from '../../http/index.ts';
 import type { BlobInfo } from '../blobs.ts';
 
 export interface RemoteAddress {
@@ -103,8 +103,7 @@ export function remoteServer(address: RemoteAddress, client: HttpClient): Remote
 
 function credentials(url: URL, token: string | undefined): string | null {
   if (token !== undefined) return `Bearer ${token}`;
-  if (url.username === '') return null;
-  return `Basic ${Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`).toString('base64')}`;
+  return url.username === '' ? null : basicAuthorization(url);
 }
 
 const status = (response: IncomingMessage): number => response.statusCode ?? 0;

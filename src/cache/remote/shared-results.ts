@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { Emit } from '../../model/index.ts';
+import { everyAtOnce } from '../at-once.ts';
 import type { BlobInfo, BlobStore } from '../blobs.ts';
 import { diskError } from '../file.ts';
 import type { CacheLayout } from '../layout.ts';
@@ -158,17 +159,4 @@ async function retried<T>(work: () => Promise<T>, signal: AbortSignal): Promise<
       await new Promise((resolve) => setTimeout(resolve, 200 * 4 ** (attempt - 1)));
     }
   }
-}
-
-/** Runs `work` on every item, some at once; false as soon as one says so. Waits for all that began. */
-async function everyAtOnce<T>(items: readonly T[], limit: number, work: (item: T) => Promise<boolean>): Promise<boolean> {
-  const waiting = [...items];
-  let good = true;
-  const lane = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined && good; item = waiting.shift()) if (!(await work(item))) good = false;
-  };
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, lane));
-  const failed = ends.find((end) => end.status === 'rejected');
-  if (failed) throw failed.reason;
-  return good;
 }

@@ -77,7 +77,7 @@ export class Session {
     if (shared === null) throw new OsbuildError('OSB_USAGE', 'no shared cache is named', { hint: 'set OSBUILD_REMOTE_CACHE, or remoteCache.url in build.config.yaml' });
     let there = 0;
     try {
-      for (const id of keyed.graph.tasks.keys()) if (await shared.offer(keyed.keys.get(id)?.key ?? '')) there++;
+      for (const { key } of keyed.keys.values()) if (await shared.offer(key)) there++;
     } catch (error) {
       if (this.invocation.signal.aborted) throw new OsbuildError('OSB_CANCELLED', 'cancelled', { cause: error });
       if (error instanceof OsbuildError) throw error;

@@ -46,8 +46,8 @@ async function eachMachine(invocation: Invocation, images: readonly ComposedImag
     try {
       await build(one);
     } catch (error) {
-      const cancelled = error instanceof OsbuildError && ['OSB_CANCELLED', 'OSB_DISK_FULL'].includes(error.code);
-      if (images.length === 1 || cancelled || !(error instanceof OsbuildError)) throw error;
+      const oneOfMany = images.length > 1 && error instanceof OsbuildError && !['OSB_CANCELLED', 'OSB_DISK_FULL'].includes(error.code);
+      if (!oneOfMany) throw error;
       invocation.emit({ type: 'notice', level: 'warning', code: error.code, message: `${one.machine.name}: ${error.message}`, ...(error.hint === undefined ? {} : { hint: error.hint }) });
       failed.push(one.machine.name);
     }

@@ -3,17 +3,18 @@ import { stringify } from 'yaml';
 import { OsbuildError } from '../../model/index.ts';
 import { buildTargets, kasProject, lacks, localConf } from '../../providers/yocto/index.ts';
 import { imageRequest } from '../build/compose.ts';
-import { machineNames, machineOption } from '../build/selection.ts';
+import { machineOption, oneMachine } from '../build/selection.ts';
 import { yoctoPorts, yoctoProject } from '../build/yocto.ts';
 import type { Command, Invocation } from '../command.ts';
 import { openProject } from '../project.ts';
+import { lockOptions } from './image.ts';
 
 export const yocto: Command = {
   name: 'yocto',
   usage: 'export-kas --machine <machine> | check-host',
   summary: 'The Yocto provider: write a kas file of a machine, or say what this host lacks for bitbake',
   details: '\nexport-kas prints a file for kas (header version 14) with the same layers, MACHINE, DISTRO and variables. `osbuild image --provider yocto` builds.',
-  options: { ...machineOption, mode: { type: 'string', value: 'mode', help: 'development or production, instead of what build.config.yaml says' } },
+  options: { ...machineOption, mode: lockOptions.mode },
   arguments: { min: 1, max: 1 },
   async run(invocation) {
     const [word = ''] = invocation.words;
@@ -25,8 +26,7 @@ export const yocto: Command = {
 
 async function exportKas(invocation: Invocation): Promise<number> {
   const project = await openProject(invocation);
-  const [machine, ...others] = machineNames(invocation, project);
-  if (machine === undefined || others.length > 0) throw new OsbuildError('OSB_USAGE', 'a kas file is for one machine', { hint: 'osbuild yocto export-kas --machine <machine>' });
+  const machine = oneMachine(invocation, project);
   const resolved = yoctoProject(project, machine);
   const request = await imageRequest(invocation, project, machine);
   const kas = kasProject(resolved, localConf(request, resolved), buildTargets(resolved, machine.machine));
