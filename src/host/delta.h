@@ -1,4 +1,4 @@
-// What the files of host:delta share: streams of instructions, and sorting.
+// What the files of host:delta share: streams of instructions (delta_streams.c), and sorting (delta_sort.c).
 #ifndef HOST_DELTA_H
 #define HOST_DELTA_H
 
@@ -10,6 +10,26 @@ typedef enum Op { OP_HEADER, OP_BLOCKS, OP_FILE, OP_REST, OP_COPY, OP_ADD, OP_RA
 typedef enum Lane { LANE_OPS, LANE_LENGTHS, LANE_RAWS, LANE_MOVES, LANE_DIFF, LANE_LITERAL, LANE_COUNT } Lane;
 
 #define DELTA_NUMBER_MAX ((UINT64_C(1) << 53) - 1)
+
+// A byte array of JS that is read from `at` on.
+typedef struct Stream {
+  JSValue held;
+  const uint8_t *p;
+  size_t size, at;
+} Stream;
+
+void streams_init(Stream *streams, int count);
+void streams_drop(JSRuntime *rt, Stream *streams, int count);
+void streams_mark(JSRuntime *rt, Stream *streams, int count, JS_MarkFunc *visit);
+bool streams_used_up(const Stream *streams, int count);
+// Instead of what was there, from a JS array of byte arrays. 0, or -1 with an exception.
+int streams_take(JSContext *ctx, Stream *streams, int count, JSValueConst list);
+// False when the stream ends before.
+bool stream_bytes(Stream *s, uint8_t *into, size_t size);
+// Seven bits a byte, the lowest first; false also above DELTA_NUMBER_MAX.
+bool stream_number(Stream *s, uint64_t *value);
+// Throws 'CORRUPT'.
+JSValue delta_corrupt(JSContext *ctx, const char *why);
 
 // Suffix array of bytes; n < 2^31. 0 or -ENOMEM.
 int delta_sort(const uint8_t *text, int32_t *order, int32_t n);

@@ -1,6 +1,4 @@
 // host:delta's columns of tar headers: each field in a stream of its own, as a difference to the header before.
-#include <stdio.h>
-
 #include "delta.h"
 
 #define BLOCK 512
@@ -22,39 +20,26 @@ typedef struct Kind { // of entries, or of headers that extend the next one
   uint64_t time;
 } Kind;
 
-typedef struct Input {
-  JSValue held;
-  const uint8_t *p;
-  size_t size, at;
-} Input;
-
 typedef struct Headers {
   Kind kinds[2];
   uint8_t type;
   Buffer out[COLUMN_COUNT];
-  Input in[COLUMN_COUNT];
+  Stream in[COLUMN_COUNT];
 } Headers;
 
 static JSClassID headers_id;
 
-static void drop_input(JSRuntime *rt, Headers *h) {
-  for (int i = 0; i < COLUMN_COUNT; i++) {
-    JS_FreeValueRT(rt, h->in[i].held);
-    h->in[i] = (Input){.held = JS_UNDEFINED};
-  }
-}
-
 static void finalize(JSRuntime *rt, JSValue v) {
   Headers *h = JS_GetOpaque(v, headers_id);
   if (!h) return;
-  drop_input(rt, h);
+  streams_drop(rt, h->in, COLUMN_COUNT);
   for (int i = 0; i < COLUMN_COUNT; i++) free(h->out[i].p);
   free(h);
 }
 
 static void mark(JSRuntime *rt, JSValueConst v, JS_MarkFunc *visit) {
   Headers *h = JS_GetOpaque(v, headers_id);
-  for (int i = 0; h && i < COLUMN_COUNT; i++) JS_MarkValue(rt, h->in[i].held, visit);
+  if (h) streams_mark(rt, h->in, COLUMN_COUNT, visit);
 }
 static const JSClassDef headers_def = {"Headers", .finalizer = finalize, .gc_mark = mark};
 
@@ -162,34 +147,17 @@ static int put_header(Headers *h, const uint8_t *block) {
 }
 
 // --- and back -------------------------------------------------------------------------------------------------------------------------
-static bool get_bytes(Input *in, uint8_t *into, size_t size) {
-  if (size > in->size - in->at) return false;
-  memcpy(into, in->p + in->at, size);
-  in->at += size;
-  return true;
-}
-
-static bool get_number(Input *in, uint64_t *value) {
-  *value = 0;
-  for (unsigned shift = 0; shift < 56 && in->at < in->size; shift += 7) {
-    uint8_t byte = in->p[in->at++];
-    *value |= (uint64_t)(byte & 127) << shift;
-    if (byte < 128) return *value <= DELTA_NUMBER_MAX;
-  }
-  return false;
-}
-
 static bool get_field(Headers *h, uint8_t *block, Field f) {
   uint8_t n;
-  if (!get_bytes(&h->in[COLUMN_FIELDS], &n, 1) || n > f.size || !get_bytes(&h->in[COLUMN_FIELDS], block + f.at, n)) return false;
+  if (!stream_bytes(&h->in[COLUMN_FIELDS], &n, 1) || n > f.size || !stream_bytes(&h->in[COLUMN_FIELDS], block + f.at, n)) return false;
   memset(block + f.at + n, 0, f.size - n);
   return true;
 }
 
 static bool get_name(Headers *h, char *name) {
-  Input *in = &h->in[COLUMN_NAMES];
+  Stream *in = &h->in[COLUMN_NAMES];
   uint8_t pops;
-  if (!get_bytes(in, &pops, 1)) return false;
+  if (!stream_bytes(in, &pops, 1)) return false;
   size_t keep = strlen(name);
   for (;; keep--) {
     if (keep == 0) break;
@@ -206,9 +174,9 @@ static bool get_name(Headers *h, char *name) {
 
 static bool get_header(Headers *h, uint8_t *block) {
   uint8_t bytes[2], type = h->type;
-  if (!get_bytes(&h->in[COLUMN_MASKS], bytes, 2)) return false;
+  if (!stream_bytes(&h->in[COLUMN_MASKS], bytes, 2)) return false;
   uint32_t mask = (uint32_t)(bytes[0] | bytes[1] << 8);
-  if (mask & ~(uint32_t)BIT_ALL || ((mask & BIT_TYPE) && !get_bytes(&h->in[COLUMN_FIELDS], &type, 1))) return false;
+  if (mask & ~(uint32_t)BIT_ALL || ((mask & BIT_TYPE) && !stream_bytes(&h->in[COLUMN_FIELDS], &type, 1))) return false;
   Kind *k = &h->kinds[kind_of(type)];
   memcpy(block, k->block, BLOCK);
   block[156] = type;
@@ -229,13 +197,13 @@ static bool get_header(Headers *h, uint8_t *block) {
   if (mask & BIT_SIZE) {
     if (!get_field(h, block, size_field)) return false;
   } else {
-    if (!get_number(&h->in[COLUMN_SIZES], &value)) return false;
+    if (!stream_number(&h->in[COLUMN_SIZES], &value)) return false;
     write_number(block + size_field.at, value);
   }
   if (mask & BIT_TIME) {
     if (!get_field(h, block, time_field)) return false;
   } else {
-    if (!get_number(&h->in[COLUMN_TIMES], &value)) return false;
+    if (!stream_number(&h->in[COLUMN_TIMES], &value)) return false;
     k->time = (k->time + ((value >> 1) ^ -(value & 1))) & DELTA_NUMBER_MAX;
     write_number(block + time_field.at, k->time);
   }
@@ -256,7 +224,7 @@ HOST_FN(delta_headers) {
     free(h);
     return object;
   }
-  for (int i = 0; i < COLUMN_COUNT; i++) h->in[i].held = JS_UNDEFINED;
+  streams_init(h->in, COLUMN_COUNT);
   JS_SetOpaque(object, h);
   return object;
 }
@@ -286,20 +254,8 @@ static HOST_FN(take) {
 static HOST_FN(group) {
   Headers *h = JS_GetOpaque2(ctx, self, headers_id);
   if (!h) return JS_EXCEPTION;
-  for (int i = 0; i < COLUMN_COUNT; i++)
-    if (h->in[i].at < h->in[i].size) return throw_code(ctx, "CORRUPT", "delta", NULL, "delta: damaged data: columns are left over (CORRUPT)");
-  drop_input(host.rt, h);
-  for (int i = 0; i < COLUMN_COUNT; i++) {
-    JSValue v = JS_GetPropertyUint32(ctx, ARG(0), (uint32_t)i);
-    uint8_t *bytes;
-    size_t size;
-    if (arg_bytes(ctx, v, &bytes, &size)) {
-      JS_FreeValue(ctx, v);
-      return JS_EXCEPTION;
-    }
-    h->in[i] = (Input){.held = v, .p = bytes, .size = size};
-  }
-  return JS_UNDEFINED;
+  if (!streams_used_up(h->in, COLUMN_COUNT)) return delta_corrupt(ctx, "columns are left over");
+  return streams_take(ctx, h->in, COLUMN_COUNT, ARG(0)) ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
 static HOST_FN(get) {
@@ -308,7 +264,7 @@ static HOST_FN(get) {
   size_t size, from, to;
   if (!h || arg_bytes(ctx, ARG(0), &p, &size) || arg_range(ctx, ARG(1), JS_UNDEFINED, size, &from, &to)) return JS_EXCEPTION;
   if (to - from < BLOCK) return JS_ThrowRangeError(ctx, "a header takes 512 bytes");
-  if (!get_header(h, block)) return throw_code(ctx, "CORRUPT", "delta", NULL, "delta: damaged data: a header cannot be read (CORRUPT)");
+  if (!get_header(h, block)) return delta_corrupt(ctx, "a header cannot be read");
   memcpy(p + from, block, BLOCK);
   return JS_UNDEFINED;
 }

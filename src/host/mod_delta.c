@@ -1,18 +1,11 @@
 // host:delta — the inner loops of deltas: finding differences, packing streams, and playing instructions against files.
 // What is played comes from strangers: every number is checked against what is there.
-#include <stdio.h>
 #include <zstd.h>
 
 #include "delta.h"
 
 #define WINDOW_LOG_MAX 22
 #define GROUP_BYTES_MAX (16 << 20)
-
-static JSValue corrupt(JSContext *ctx, const char *why) {
-  char message[120];
-  snprintf(message, sizeof message, "delta: damaged data: %s (CORRUPT)", why);
-  return throw_code(ctx, "CORRUPT", "delta", NULL, message);
-}
 
 // --- streams that are flushed at the end of every group ---------------------------------------------------------------------------
 typedef struct Packer {
@@ -172,7 +165,7 @@ static HOST_FN(unpacker_unpack) {
   if (!why && (ZSTD_isError(ZSTD_decompressStream(u->d, &rest, &in)) || rest.pos)) why = "a stream is longer than the group says";
   if (why) {
     js_free(ctx, bytes);
-    return corrupt(ctx, why);
+    return delta_corrupt(ctx, why);
   }
   return new_bytes_take(ctx, bytes, (size_t)size);
 }
@@ -188,12 +181,6 @@ static HOST_FN(unpacker_close) {
 // --- playing ------------------------------------------------------------------------------------------------------------------------
 typedef enum Stop { STOP_FULL, STOP_GROUP, STOP_HEADER, STOP_BLOCKS, STOP_FILE } Stop;
 
-typedef struct Stream {
-  JSValue held;
-  const uint8_t *p;
-  size_t size, at;
-} Stream;
-
 typedef struct Player {
   Stream lanes[LANE_COUNT];
   int fd; // of the base file, which is the caller's
@@ -204,23 +191,16 @@ typedef struct Player {
   uint8_t window[64 * 1024]; // of the base file
 } Player;
 
-static void player_drop(JSRuntime *rt, Player *p) {
-  for (int i = 0; i < LANE_COUNT; i++) {
-    JS_FreeValueRT(rt, p->lanes[i].held);
-    p->lanes[i] = (Stream){.held = JS_UNDEFINED};
-  }
-}
-
 static void player_finalize(JSRuntime *rt, JSValue v) {
   Player *p = JS_GetOpaque(v, player_id);
   if (!p) return;
-  player_drop(rt, p);
+  streams_drop(rt, p->lanes, LANE_COUNT);
   free(p);
 }
 
 static void player_mark(JSRuntime *rt, JSValueConst v, JS_MarkFunc *visit) {
   Player *p = JS_GetOpaque(v, player_id);
-  for (int i = 0; p && i < LANE_COUNT; i++) JS_MarkValue(rt, p->lanes[i].held, visit);
+  if (p) streams_mark(rt, p->lanes, LANE_COUNT, visit);
 }
 static const JSClassDef player_def = {"Player", .finalizer = player_finalize, .gc_mark = player_mark};
 
@@ -232,7 +212,7 @@ static HOST_FN(new_player) {
     free(p);
     return object;
   }
-  for (int i = 0; i < LANE_COUNT; i++) p->lanes[i].held = JS_UNDEFINED;
+  streams_init(p->lanes, LANE_COUNT);
   p->fd = -1;
   JS_SetOpaque(object, p);
   return object;
@@ -241,20 +221,8 @@ static HOST_FN(new_player) {
 static HOST_FN(player_group) {
   Player *p = JS_GetOpaque2(ctx, self, player_id);
   if (!p) return JS_EXCEPTION;
-  for (int i = 0; i < LANE_COUNT; i++)
-    if (p->lanes[i].at < p->lanes[i].size || p->left) return corrupt(ctx, "a group has more data than its instructions use");
-  player_drop(host.rt, p);
-  for (int i = 0; i < LANE_COUNT; i++) {
-    JSValue v = JS_GetPropertyUint32(ctx, ARG(0), (uint32_t)i);
-    uint8_t *bytes;
-    size_t size;
-    if (arg_bytes(ctx, v, &bytes, &size)) {
-      JS_FreeValue(ctx, v);
-      return JS_EXCEPTION;
-    }
-    p->lanes[i] = (Stream){.held = v, .p = bytes, .size = size};
-  }
-  return JS_UNDEFINED;
+  if (p->left || !streams_used_up(p->lanes, LANE_COUNT)) return delta_corrupt(ctx, "a group has more data than its instructions use");
+  return streams_take(ctx, p->lanes, LANE_COUNT, ARG(0)) ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
 static HOST_FN(player_base) {
@@ -267,16 +235,6 @@ static HOST_FN(player_base) {
   p->at = p->window_at = 0;
   p->window_size = 0;
   return JS_UNDEFINED;
-}
-
-static bool number(Stream *s, uint64_t *value) {
-  *value = 0;
-  for (unsigned shift = 0; shift < 56 && s->at < s->size; shift += 7) {
-    uint8_t byte = s->p[s->at++];
-    *value |= (uint64_t)(byte & 127) << shift;
-    if (byte < 128) return *value <= DELTA_NUMBER_MAX;
-  }
-  return false;
 }
 
 static int64_t zigzag(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v & 1); }
@@ -317,27 +275,27 @@ static const char *next(Player *p, Stop *stop) {
     return NULL;
   case OP_BLOCKS:
     *stop = STOP_BLOCKS;
-    return number(&lanes[LANE_RAWS], &p->value) ? NULL : "a number is cut short";
+    return stream_number(&lanes[LANE_RAWS], &p->value) ? NULL : "a number is cut short";
   case OP_FILE:
     *stop = STOP_FILE;
-    return number(&lanes[LANE_MOVES], &p->value) ? NULL : "a number is cut short";
+    return stream_number(&lanes[LANE_MOVES], &p->value) ? NULL : "a number is cut short";
   case OP_REST:
     p->left = p->base_size - p->at;
     return NULL;
   case OP_COPY:
   case OP_ADD:
-    if (!number(&lanes[LANE_LENGTHS], &v)) return "a number is cut short";
+    if (!stream_number(&lanes[LANE_LENGTHS], &v)) return "a number is cut short";
     if (v > p->base_size - p->at) return "an instruction reads beyond the base file";
     if (p->op == OP_ADD && v > lanes[LANE_DIFF].size - lanes[LANE_DIFF].at) return "differences are missing";
     p->left = v;
     return NULL;
   case OP_RAW:
-    if (!number(&lanes[LANE_RAWS], &v)) return "a number is cut short";
+    if (!stream_number(&lanes[LANE_RAWS], &v)) return "a number is cut short";
     if (v > lanes[LANE_LITERAL].size - lanes[LANE_LITERAL].at) return "literal bytes are missing";
     p->left = v;
     return NULL;
   case OP_SKIP: {
-    if (!number(&lanes[LANE_MOVES], &v)) return "a number is cut short";
+    if (!stream_number(&lanes[LANE_MOVES], &v)) return "a number is cut short";
     int64_t to = (int64_t)p->at + zigzag(v);
     if (to < 0 || (uint64_t)to > p->base_size) return "an instruction moves out of the base file";
     p->at = (uint64_t)to;
@@ -361,7 +319,7 @@ static HOST_FN(player_run) {
   while (from < room && stop == STOP_FULL) {
     if (!p->left) {
       const char *why = next(p, &stop);
-      if (why) return corrupt(ctx, why);
+      if (why) return delta_corrupt(ctx, why);
       continue;
     }
     size_t n = p->left < room - from ? (size_t)p->left : room - from;

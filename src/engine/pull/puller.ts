@@ -1,4 +1,3 @@
-import { text } from 'host:bytes';
 import { sha256 } from 'host:crypto';
 import type { Deltas } from '../delta/index.ts';
 import { EngineError, messageOf } from '../error.ts';
@@ -7,7 +6,7 @@ import {
   canonicalName, choosePlatform, familiarName, familiarRepository, formatPlatform, parseImageConfig, suits, type ImageConfig, type ImageStore, type LayerStore, type Platform, type Reference,
 } from '../images/index.ts';
 import { createCancellation, type Cancellation, type CancellationSource, type System } from '../ports/index.ts';
-import { login, openBlob, openRepository, RegistryError, type Credentials, type Descriptor, type ImageManifest, type ManifestDocument, type RegistryContext, type RegistrySettings, type Repository } from '../registry/index.ts';
+import { fetchDocument, login, openRepository, RegistryError, type Credentials, type Descriptor, type ImageManifest, type ManifestDocument, type RegistryContext, type RegistrySettings, type Repository } from '../registry/index.ts';
 import { ENGINE_VERSION } from '../version.ts';
 import { pullFailure, worthKeeping } from './failure.ts';
 import { findDelta } from './find-delta.ts';
@@ -47,7 +46,6 @@ export interface PullerOptions {
   deltas: Pick<Deltas, 'check' | 'unfold'>;
 }
 
-const CONFIG_LIMIT_BYTES = 4 * 1024 * 1024;
 const INDEX_DEPTH_LIMIT = 3;
 /** What a broken pull has brought is kept so long for the next. */
 export const HOLD_MS = 7 * 24 * 3600 * 1000;
@@ -113,7 +111,7 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
     if (mode === 'never') return false;
     const wholeBytes = manifest.layers.reduce((sum, { sizeBytes }, index) => sum + (layers.get(config.rootfs.diff_ids[index] ?? '') === undefined ? sizeBytes : 0), 0);
     try {
-      const found = wholeBytes === 0 ? undefined : await findDelta(repository, reference, targetId, wholeBytes, images, (descriptor) => fetchDocument(repository, descriptor, system, cancellation));
+      const found = wholeBytes === 0 ? undefined : await findDelta(repository, reference, targetId, wholeBytes, images, (descriptor) => fetchDocument(repository, descriptor, system.clock, cancellation));
       if (found === undefined) {
         if (mode === 'require' && wholeBytes > 0) throw new EngineError('not-found', 'DELTA_MISSING', `there is no delta to ${familiarName(reference)} from an image that is here`, { hint: 'pull without --delta=require' });
         return false;
@@ -141,7 +139,7 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
     const top = await repository.manifest(reference.digest ?? reference.tag ?? '');
     report({ status: `Pulling from ${reference.path}`, id: reference.digest ?? reference.tag ?? '' });
     const manifest = await resolveManifest(repository, top.document, ours, 0);
-    const configText = await fetchDocument(repository, manifest.config, system, cancellation);
+    const configText = await fetchDocument(repository, manifest.config, system.clock, cancellation);
     const config = parseImageConfig(configText);
     if (config.os !== 'linux') throw new EngineError('invalid', 'OS_UNSUPPORTED', `image operating system "${config.os}" cannot be used on this platform`);
     if (config.rootfs.diff_ids.length !== manifest.layers.length) {
@@ -214,24 +212,6 @@ async function resolveManifest(repository: Repository, document: ManifestDocumen
   const choice = choosePlatform(document.manifests, platform);
   if (choice === undefined) throw new EngineError('not-found', 'PLATFORM_MISSING', `no matching manifest for ${formatPlatform(platform)} in the manifest list entries`);
   return resolveManifest(repository, (await repository.manifest(choice.digest)).document, platform, depth + 1);
-}
-
-/** A small blob as text, checked against its hash. */
-async function fetchDocument(repository: Repository, descriptor: Descriptor, system: System, cancellation: Cancellation): Promise<string> {
-  if (descriptor.sizeBytes > CONFIG_LIMIT_BYTES) throw new EngineError('invalid', 'MANIFEST_INVALID', `the image's configuration is larger than ${CONFIG_LIMIT_BYTES} bytes`);
-  const source = openBlob(repository, descriptor, { clock: system.clock, cancellation, progress: { received: () => undefined, retrying: () => undefined } });
-  try {
-    const bytes = new Uint8Array(descriptor.sizeBytes);
-    let have = 0;
-    for (let part = await source.read(); part !== null; part = await source.read()) {
-      bytes.set(part, have);
-      have += part.length;
-    }
-    if (`sha256:${sha256(bytes)}` !== descriptor.digest) throw new EngineError('invalid', 'DIGEST_MISMATCH', `image config verification failed for digest ${descriptor.digest}`);
-    return text(bytes);
-  } finally {
-    source.close();
-  }
 }
 
 /** Layers grow when they are unpacked: what does not fit compressed will not fit at all. */

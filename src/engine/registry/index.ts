@@ -9,6 +9,7 @@ export { parseManifest, type Descriptor, type ImageManifest, type ManifestDocume
 export { openBlob, type BlobProgress } from './blob-source.ts';
 export { findBlob, mountBlob, uploadBlob, uploadBytes, type UploadContent, type UploadOptions, type UploadSource } from './blob-upload.ts';
 export { formatManifest, layerMediaType, putManifest, type PushedBlob } from './manifest-upload.ts';
+export { fetchDocument } from './document.ts';
 export { login } from './login.ts';
 export { inspectDistribution, type Distribution } from './distribution.ts';
 export { openRepository, type FetchedManifest, type Repository, type RegistryContext } from './repository.ts';

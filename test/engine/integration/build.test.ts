@@ -2,21 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, writeFileSync, chmodSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { describeLab } from '../support/describe-lab.ts';
 import { tarFile, tarFolder, tarOf, tarSymlink } from '../support/tar-writer.ts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IMAGE, labObstacle, leftovers, loadBusybox, openLab, waitFor, type Lab, type Outcome } from '../support/lab.ts';
+import { expect, it } from 'vitest';
+import { IMAGE, leftovers, waitFor, type Outcome } from '../support/lab.ts';
 
-const obstacle = labObstacle();
-
-describe.skipIf(obstacle !== undefined)(`docker build${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
+describeLab('docker build', (lab) => {
   let count = 0;
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
-  });
-  afterAll(() => lab.close());
 
   /** A folder with a Dockerfile and other files. */
   function project(dockerfile: string, files: Record<string, string> = {}): string {

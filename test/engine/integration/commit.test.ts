@@ -1,16 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IMAGE, labObstacle, leftovers, loadBusybox, openLab, waitFor, type Lab } from '../support/lab.ts';
+import { expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
+import { IMAGE, leftovers, waitFor } from '../support/lab.ts';
 
-const obstacle = labObstacle();
-
-describe.skipIf(obstacle !== undefined)(`docker commit${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
-  });
-  afterAll(() => lab.close());
+describeLab('docker commit', (lab) => {
   const made = (script: string, ...options: string[]): string => {
     const id = lab.ok('create', ...options, IMAGE, 'sh', '-c', script);
     lab.ok('start', '-a', id);

@@ -1,21 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
 import { oldStyleArchive } from '../support/docker-archive.ts';
-import { IMAGE, labFile, labObstacle, leftovers, loadBusybox, openLab, waitFor, type Lab } from '../support/lab.ts';
+import { IMAGE, labFile, leftovers, waitFor } from '../support/lab.ts';
 import { rootfsTar } from '../support/rootfs-tar.ts';
 import { tarFile, tarOf } from '../support/tar-writer.ts';
 
-const obstacle = labObstacle();
-
-describe.skipIf(obstacle !== undefined)(`the daemon dies${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
-  });
-  afterAll(() => lab.close());
+describeLab('the daemon dies', (lab) => {
   const revive = async (...flags: string[]): Promise<void> => {
     await lab.signalDaemon('SIGKILL');
     await lab.startDaemon(...flags);

@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
 import { oldStyleArchive } from '../support/docker-archive.ts';
-import { labObstacle, openLab, type Lab, type Outcome } from '../support/lab.ts';
+import type { Outcome } from '../support/lab.ts';
 import { serveRegistry } from '../support/lab-registry.ts';
 import type { TestRegistry } from '../support/registry.ts';
 import { tarFile, tarFolder, tarOf, tarSymlink } from '../support/tar-writer.ts';
-
-const obstacle = labObstacle();
 
 /** Content that does not compress, the same each time. */
 function noise(sizeBytes: number, seed: string): Buffer {
@@ -22,8 +21,7 @@ function edited(program: Buffer): Buffer {
   return Buffer.concat([copy.subarray(0, 400_000), Buffer.from('a new function'), copy.subarray(400_000)]);
 }
 
-describe.skipIf(obstacle !== undefined)(`image deltas${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
+describeLab('image deltas', (lab) => {
   let registry: TestRegistry;
   const below = tarOf([tarFolder('bin'), tarFile('bin/program', noise(1_500_000, 'program'), { mode: 0o755 }), tarFile('bin/other', noise(200_000, 'other')), tarSymlink('bin/link', 'other')]);
   const first = tarOf([tarFolder('app', { mtime: 1 }), tarFile('app/data', 'data of the first version\n'.repeat(2000)), tarFile('app/same', noise(300_000, 'same'))]);
@@ -43,8 +41,6 @@ describe.skipIf(obstacle !== undefined)(`image deltas${obstacle === undefined ? 
   let file = '';
 
   beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
     registry = await serveRegistry(lab, 5000);
     load('localhost:5000/app:1', below, first);
     load('localhost:5000/app:2', below, second);
@@ -53,7 +49,6 @@ describe.skipIf(obstacle !== undefined)(`image deltas${obstacle === undefined ? 
   });
   afterAll(async () => {
     await registry?.close();
-    await lab?.close();
   });
 
   it('makes an image that is small, the same each time, and can be saved and pushed', async () => {
@@ -174,4 +169,4 @@ describe.skipIf(obstacle !== undefined)(`image deltas${obstacle === undefined ? 
     expect(minke('image', 'delta', 'a:1', 'a:1', '-t', 'self:1').code).toBe(0);
     expect(minke('image', 'delta', 'a:1', 'self:1').stderr).toContain('is a delta itself');
   });
-});
+}, { image: false });

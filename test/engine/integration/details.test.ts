@@ -1,18 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IMAGE, labFile, labObstacle, leftovers, loadBusybox, openLab, type Lab } from '../support/lab.ts';
+import { expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
+import { IMAGE, labFile, leftovers } from '../support/lab.ts';
 
-const obstacle = labObstacle();
-
-describe.skipIf(obstacle !== undefined)(`details that clients rely on${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
-  });
-  afterAll(() => lab.close());
-
+describeLab('details that clients rely on', (lab) => {
   it('reports what a container added, changed and removed, and nothing else', () => {
     expect(lab.ok('run', '--name', 'changed', IMAGE, 'sh', '-c', 'mkdir -p /new/deep && echo x > /new/deep/file && echo y >> /etc/group && rm /data/seed && chmod 700 /root && touch -d @0 /bin/busybox')).toBe('');
     expect(lab.ok('diff', 'changed').split('\n')).toEqual(['C /bin', 'C /bin/busybox', 'C /data', 'D /data/seed', 'C /etc', 'C /etc/group', 'A /new', 'A /new/deep', 'A /new/deep/file', 'C /root']);

@@ -2,24 +2,18 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import Docker from 'dockerode';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
 import { serveRegistry } from '../support/lab-registry.ts';
-import { IMAGE, labObstacle, loadBusybox, openLab, type Lab } from '../support/lab.ts';
+import { IMAGE } from '../support/lab.ts';
 import { rootfsTar } from '../support/rootfs-tar.ts';
 import { tarFile, tarOf } from '../support/tar-writer.ts';
 
-const obstacle = labObstacle();
-
-describe.skipIf(obstacle !== undefined)(`dockerode${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
+describeLab('dockerode', (lab) => {
   let docker: Docker;
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
+  beforeAll(() => {
     docker = new Docker({ socketPath: lab.socket });
   });
-  afterAll(() => lab.close());
 
   const output = async (stream: Readable): Promise<{ out: string; err: string }> => {
     const [out, err] = [new PassThrough(), new PassThrough()];

@@ -1,17 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IMAGE, labObstacle, leftovers, loadBusybox, openLab, waitFor, type Lab } from '../support/lab.ts';
+import { expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
+import { IMAGE, leftovers, waitFor } from '../support/lab.ts';
 
-const obstacle = labObstacle();
 const QUICK = ['--health-interval', '150ms', '--health-timeout', '2s', '--health-retries', '2'];
 
-describe.skipIf(obstacle !== undefined)(`health checks${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
-  });
-  afterAll(() => lab.close());
+describeLab('health checks', (lab) => {
   const run = (name: string, command: string, ...options: string[]): string => lab.ok('run', '-d', '--name', name, '--health-cmd', command, ...QUICK, ...options, IMAGE, 'sleep', '1000');
   const health = (name: string): string => lab.ok('inspect', '-f', '{{.State.Health.Status}}', name);
   const becomes = (name: string, status: string): Promise<void> => waitFor(() => health(name) === status, 30_000);

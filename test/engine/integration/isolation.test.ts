@@ -1,16 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IMAGE, labFile, labObstacle, leftovers, loadBusybox, openLab, type Lab } from '../support/lab.ts';
+import { expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
+import { IMAGE, labFile, leftovers } from '../support/lab.ts';
 
-const obstacle = labObstacle();
-
-describe.skipIf(obstacle !== undefined)(`what a container may ask of the kernel${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
-  });
-  afterAll(() => lab.close());
+describeLab('what a container may ask of the kernel', (lab) => {
   const sh = (script: string, ...options: string[]): string => lab.ok('run', '--rm', ...options, IMAGE, 'sh', '-c', `(${script}) 2>&1`);
   const REFUSED = /not permitted/;
 

@@ -1,24 +1,18 @@
 import { existsSync, readdirSync } from 'node:fs';
 import * as zlib from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
 import { imageConfig, ociArchive, oldStyleArchive, sha256 } from '../support/docker-archive.ts';
-import { labFile, labObstacle, openLab, type Lab } from '../support/lab.ts';
+import { labFile } from '../support/lab.ts';
 import { rootfsTar } from '../support/rootfs-tar.ts';
 import { tarEntry, tarFile, tarFolder, tarHardlink, tarOf, tarSymlink } from '../support/tar-writer.ts';
 
-const obstacle = labObstacle();
 const { gzipSync } = zlib;
 /** Node.js 20 has none. */
 const zstdCompressSync = (zlib as { zstdCompressSync?: (data: Buffer) => Buffer }).zstdCompressSync;
 
-describe.skipIf(obstacle !== undefined)(`docker load${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
+describeLab('docker load', (lab) => {
   const base = rootfsTar();
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-  });
-  afterAll(() => lab.close());
   const load = (archive: Buffer) => lab.run(['docker', 'load'], archive);
   const inside = (name: string, script: string): string => lab.ok('run', '--rm', name, 'sh', '-c', script);
 
@@ -147,4 +141,4 @@ describe.skipIf(obstacle !== undefined)(`docker load${obstacle === undefined ? '
       lab.run(['umount', '-l', small]);
     }
   });
-});
+}, { image: false });

@@ -1,8 +1,7 @@
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IMAGE, labFile, labObstacle, leftovers, loadBusybox, openLab, waitFor, type Lab } from '../support/lab.ts';
-
-const obstacle = labObstacle();
+import { expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
+import { IMAGE, labFile, leftovers, waitFor } from '../support/lab.ts';
 
 /** Answers every query for an IPv4 address with 192.0.2.77, on the host's loopback. */
 const NAME_SERVER = `
@@ -33,14 +32,7 @@ socket.on('data', (part) => (answer = Buffer.concat([answer, part])));
 socket.on('end', () => console.log([...answer.subarray(-4)].join('.')));
 `;
 
-describe.skipIf(obstacle !== undefined)(`networks of the user${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
-  });
-  afterAll(() => lab.close());
+describeLab('networks of the user', (lab) => {
   const up = (name: string, network: string, ...options: string[]): string => lab.ok('run', '-d', '--name', name, '--network', network, ...options, IMAGE, 'sleep', '1000');
   const inside = (name: string, script: string): string => lab.ok('exec', name, 'sh', '-c', `(${script}) 2>&1 || true`);
   const page = (from: string, to: string): string => inside(from, `timeout 1.5 wget -q -O - http://${to}/`);

@@ -2,23 +2,21 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
 import { imageConfig, sha256 } from '../support/docker-archive.ts';
-import { labObstacle, openLab, waitFor, type Lab, type Outcome } from '../support/lab.ts';
+import { waitFor, type Outcome } from '../support/lab.ts';
 import { serveRegistry } from '../support/lab-registry.ts';
 import type { openRegistry, TestRegistry } from '../support/registry.ts';
 import { rootfsTar } from '../support/rootfs-tar.ts';
 import { tarFile, tarOf } from '../support/tar-writer.ts';
-
-const obstacle = labObstacle();
 
 /** Content that does not compress, the same each time. */
 function noise(sizeBytes: number, seed: string): Buffer {
   return createHash('shake256', { outputLength: sizeBytes }).update(seed).digest();
 }
 
-describe.skipIf(obstacle !== undefined)(`docker pull${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
+describeLab('docker pull', (lab) => {
   const registries: TestRegistry[] = [];
   const base = rootfsTar();
   const big = (seed: string): Buffer => tarOf([tarFile(`big-${seed}`, noise(3_000_000, seed))]);
@@ -45,8 +43,6 @@ describe.skipIf(obstacle !== undefined)(`docker pull${obstacle === undefined ? '
 
   let main: TestRegistry;
   beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
     main = await serve(5000);
   });
   afterEach(() => {
@@ -55,7 +51,6 @@ describe.skipIf(obstacle !== undefined)(`docker pull${obstacle === undefined ? '
   });
   afterAll(async () => {
     for (const registry of registries) await registry.close();
-    await lab.close();
   });
 
   it('brings images in Docker’s and OCI’s formats, compressed or not', async () => {
@@ -344,4 +339,4 @@ describe.skipIf(obstacle !== undefined)(`docker pull${obstacle === undefined ? '
       lab.run(['umount', '-l', small]);
     }
   });
-});
+}, { image: false });

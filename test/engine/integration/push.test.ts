@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
 import { oldStyleArchive, sha256 } from '../support/docker-archive.ts';
-import { IMAGE, labObstacle, loadBusybox, openLab, waitFor, type Lab, type Outcome } from '../support/lab.ts';
+import { IMAGE, waitFor, type Lab, type Outcome } from '../support/lab.ts';
 import { serveRegistry } from '../support/lab-registry.ts';
 import { basic, type TestRegistry } from '../support/registry.ts';
 import { rootfsTar } from '../support/rootfs-tar.ts';
 import { tarFile, tarOf } from '../support/tar-writer.ts';
-
-const obstacle = labObstacle();
 
 /** Content that does not compress, the same each time. */
 function noise(sizeBytes: number, seed: string): Buffer {
@@ -22,8 +21,7 @@ interface Manifest {
   layers: { mediaType: string; digest: string; size: number }[];
 }
 
-describe.skipIf(obstacle !== undefined)(`docker push${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
+describeLab('docker push', (lab) => {
   let main: TestRegistry;
   const registries: TestRegistry[] = [];
   const base = rootfsTar();
@@ -50,9 +48,6 @@ describe.skipIf(obstacle !== undefined)(`docker push${obstacle === undefined ? '
   };
 
   beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
     main = await serve(5000);
   });
   afterEach(() => {
@@ -61,7 +56,6 @@ describe.skipIf(obstacle !== undefined)(`docker push${obstacle === undefined ? '
   });
   afterAll(async () => {
     for (const registry of registries) await registry.close();
-    await lab.close();
   });
 
   it('uploads layers compressed, the configuration and a manifest in Docker’s format', async () => {

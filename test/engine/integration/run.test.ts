@@ -1,17 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IMAGE, labFile, labObstacle, leftovers, loadBusybox, openLab, waitFor, type Lab } from '../support/lab.ts';
+import { expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
+import { IMAGE, labFile, leftovers, waitFor } from '../support/lab.ts';
 
-const obstacle = labObstacle();
-
-describe.skipIf(obstacle !== undefined)(`docker run against the daemon${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
-  });
-  afterAll(() => lab.close());
+describeLab('docker run against the daemon', (lab) => {
   const sh = (script: string, ...options: string[]): string => lab.ok('run', '--rm', ...options, IMAGE, 'sh', '-c', script);
 
   it('answers version and info', () => {

@@ -2,24 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
 import { imageConfig, oldStyleArchive, sha256 } from '../support/docker-archive.ts';
-import { IMAGE, labObstacle, loadBusybox, openLab, waitFor, type Lab } from '../support/lab.ts';
+import { IMAGE, waitFor } from '../support/lab.ts';
 import { rootfsTar } from '../support/rootfs-tar.ts';
 import { tarEntry, tarFile, tarFolder, tarHardlink, tarOf, tarSymlink } from '../support/tar-writer.ts';
 
-const obstacle = labObstacle();
 const SAVED_ID = '{{.Id}} {{json .RootFS.Layers}}';
 
-describe.skipIf(obstacle !== undefined)(`docker save${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
+describeLab('docker save', (lab) => {
   const base = rootfsTar();
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
-  });
-  afterAll(() => lab.close());
   const load = (archive: Buffer) => lab.run(['docker', 'load'], archive);
   const saveTo = (name: string, ...images: string[]): string => {
     const path = join(lab.folder, name);

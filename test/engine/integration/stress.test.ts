@@ -1,17 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IMAGE, labObstacle, leftovers, loadBusybox, openLab, waitFor, type Lab } from '../support/lab.ts';
+import { expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
+import { IMAGE, leftovers, loadBusybox, waitFor } from '../support/lab.ts';
 
-const obstacle = labObstacle();
 const IDLE_LIMIT_KB = 10 * 1024;
 
-describe.skipIf(obstacle !== undefined)(`the daemon under load${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
-  beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-  });
-  afterAll(() => lab.close());
+describeLab('the daemon under load', (lab) => {
   const residentKb = (): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${lab.daemonPid()}/status`, 'utf8'))?.[1]);
 
   it('is small when idle', () => {
@@ -77,4 +71,4 @@ describe.skipIf(obstacle !== undefined)(`the daemon under load${obstacle === und
     lab.ok('rm', '-f', id);
     await waitFor(() => leftovers(lab).length === 0);
   }, 300_000);
-});
+}, { image: false });
