@@ -42,6 +42,8 @@ export interface Invocation {
   hostEnvironment: Record<string, string>;
   /** What the environment says of a cache server; it has precedence over the project. The token is nowhere else. */
   remoteCache: { url?: string; push?: boolean; token?: string };
+  /** AWS_ variables of the caller, for mirrors of shared state that are buckets. They are nowhere else. */
+  bucketCredentials: Record<string, string>;
   /** Fires on Ctrl-C and SIGTERM. */
   signal: AbortSignal;
   emit: Emit;

@@ -91,6 +91,7 @@ async function runCommand(command: Command, argv: string[], home: string): Promi
     layout: new CacheLayout(cacheFolder()),
     hostEnvironment: hostEnvironment(),
     remoteCache: remoteCache(),
+    bucketCredentials: bucketCredentials(),
     signal: abort.signal,
     emit: (event: BuildEvent) => reporter.report(event),
   };
@@ -130,6 +131,12 @@ function remoteCache(): Invocation['remoteCache'] {
   const { OSBUILD_REMOTE_CACHE: url, OSBUILD_REMOTE_CACHE_PUSH: push, OSBUILD_REMOTE_CACHE_TOKEN: token } = process.env;
   if (push !== undefined && !['', '0', '1'].includes(push)) throw new OsbuildError('OSB_USAGE', `OSBUILD_REMOTE_CACHE_PUSH is "${push}"`, { hint: '1: store results there; 0: only take them' });
   return { ...(url === undefined ? {} : { url }), ...(push ? { push: push === '1' } : {}), ...(token ? { token } : {}) };
+}
+
+/** Those that bitbake hands to its fetcher for buckets. */
+function bucketCredentials(): Record<string, string> {
+  const names = ['AWS_PROFILE', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_DEFAULT_REGION'];
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
 /** Secrets of the caller's environment stay out of everything that is built. */

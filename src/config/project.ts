@@ -89,7 +89,8 @@ export function mergeBuild(base: Build, own: Build): Build {
 
 /** Layers and variables are overridden one by one. */
 function mergeYocto(base: Build['yocto'], own: Build['yocto']): NonNullable<Build['yocto']> {
-  return { ...base, ...own, layers: { ...base?.layers, ...own?.layers }, settings: { ...base?.settings, ...own?.settings } };
+  const sstate = base?.sstate === undefined && own?.sstate === undefined ? {} : { sstate: { ...base?.sstate, ...own?.sstate } };
+  return { ...base, ...own, layers: { ...base?.layers, ...own?.layers }, settings: { ...base?.settings, ...own?.settings }, ...sstate };
 }
 
 /** The machine that a name or an alias stands for. Throws OSB_UNKNOWN_MACHINE with the nearest name, or with why there is none yet. */

@@ -124,6 +124,52 @@ export interface BuildConfig {
     settings?: {
       [k: string]: string;
     };
+    /**
+     * Shared state beyond this machine. `osbuild sstate serve` runs the servers and prints these lines.
+     */
+    sstate?: {
+      /**
+       * Where finished tasks are taken from (SSTATE_MIRRORS), in order: a web server, a bucket (s3://bucket/prefix), or a folder that many mount (file:///srv/sstate). Without credentials; those of a bucket are taken from AWS_ACCESS_KEY_ID and its like in the environment.
+       */
+      mirrors?: string[];
+      /**
+       * Address of an S3-compatible server that is not Amazon's, for mirrors that start with s3://.
+       */
+      s3Endpoint?: string;
+      /**
+       * Hash equivalence server that is asked and told (BB_HASHSERVE), host:port. A mirror without the server that its builds told finds almost nothing.
+       */
+      hashServer?: string;
+      /**
+       * Hash equivalence server that is only asked (BB_HASHSERVE_UPSTREAM); a server of this build's own keeps what it learns. Instead of hashServer.
+       */
+      upstreamHashServer?: string;
+      /**
+       * Server that counts packages' revisions (PRSERV_HOST), host:port.
+       */
+      prServer?: string;
+      /**
+       * OpenPGP signatures beside what is in shared state.
+       */
+      signatures?: {
+        /**
+         * Sign with this key of gpg's keyring (SSTATE_SIG_KEY); it must have no passphrase.
+         */
+        key?: string;
+        /**
+         * Take nothing that is not signed (SSTATE_VERIFY_SIG), own results included.
+         */
+        verify?: boolean;
+        /**
+         * Long ids (16 digits) of the keys that count; default: every key of the keyring.
+         */
+        trusted?: string[];
+        /**
+         * Folder of gpg (GPG_PATH), absolute. bitbake's home is not yours, so that yours has to be named.
+         */
+        keyring?: string;
+      };
+    };
   };
   config?: DeviceConfig;
   /**

@@ -36,7 +36,7 @@ async function buildImage(context: Context, ports: YoctoPorts): Promise<void> {
       targets: args.targets,
       watch: join(root(ownLayer), 'lib/minke/watch.py'),
       uid: ports.uid,
-      hostEnvironment,
+      hostEnvironment: { ...hostEnvironment, ...ports.bucketCredentials },
       signal,
       log: context.log,
       progress: context.progress,

@@ -3,6 +3,7 @@
 // Must not: know other providers or images; change layers, or run as root what bitbake runs.
 export { kasProject } from './conf/kas.ts';
 export { localConf } from './conf/local.ts';
+export { sharedStateWarnings, type SharedStateWarning } from './conf/shared-state.ts';
 export { createYoctoExecutors } from './executors.ts';
 export { resolveLayers, type ResolvedLayer, type YoctoProject } from './layers/resolve.ts';
 export { buildTargets, ownLayer, planYoctoRoot, yoctoMachine } from './plan.ts';

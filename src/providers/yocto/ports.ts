@@ -7,6 +7,8 @@ export interface YoctoPorts {
   lock(path: string, signal: AbortSignal): Promise<() => Promise<void>>;
   /** User id of this process. */
   uid: number;
+  /** AWS_ variables for mirrors that are buckets; bitbake hands them to its fetchers alone. */
+  bucketCredentials?: Readonly<Record<string, string>>;
   /** Processors that bitbake may use. */
   processors: number;
 }

@@ -20,9 +20,9 @@ export interface BitbakeFolders {
 
 /** All of bitbake's environment. */
 export function bitbakeEnvironment({ bitbake, core, build, home }: BitbakeFolders, host: Readonly<Record<string, string>>): Record<string, string> {
-  const proxies = Object.fromEntries(Object.entries(host).filter(([name]) => /_proxy$/i.test(name)));
+  const forFetchers = Object.fromEntries(Object.entries(host).filter(([name]) => /_proxy$|^AWS_/i.test(name)));
   return {
-    ...proxies,
+    ...forFetchers,
     PATH: `${bitbake}/bin:${core}/scripts:${host['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin'}`,
     HOME: home,
     // Tasks and the sanity check want this very locale.

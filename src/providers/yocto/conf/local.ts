@@ -2,6 +2,7 @@ import type { ImageRequest } from '../../../model/index.ts';
 import type { YoctoProject } from '../layers/resolve.ts';
 import { packagesOf } from '../packages.ts';
 import { assignment, listAssignment } from './assignment.ts';
+import { sharedStateConf } from './shared-state.ts';
 
 /**
  * Text of conf/local.conf: the same for everybody who builds this image of these recipes. What is this host's own
@@ -24,6 +25,7 @@ export function localConf(request: Pick<ImageRequest, 'recipes' | 'mode' | 'os' 
     listAssignment('MINKE_PACKAGES', root),
     listAssignment('MINKE_INITRD_PACKAGES', initrd),
     listAssignment('MINKE_KERNEL_MODULES', kernelModules),
+    ...(project.sstate === undefined ? [] : ['\n', sharedStateConf(project.sstate)]),
     ...(Object.keys(project.settings).length === 0 ? [] : ['\n', ...Object.entries(project.settings).map(([name, value]) => assignment(name, value))]),
   ].join('');
 }

@@ -25,7 +25,11 @@ export interface YoctoProject {
   layers: ResolvedLayer[];
   /** Variables of the project, then of the machine. */
   settings: Record<string, string>;
+  /** Shared state beyond this machine. */
+  sstate?: SharedState;
 }
+
+export type SharedState = NonNullable<Settings['sstate']>;
 
 export const coreLayer = 'openembedded-core';
 export const bitbakeSource = 'bitbake';
@@ -57,7 +61,7 @@ export function resolveLayers(build: Build, machine: MachineSource, folder: stri
       hint: near ? `did you mean "${near}"?` : `yocto.layers of build.config.yaml defines: ${Object.keys(known).toSorted().join(', ') || 'none'}`,
     });
   };
-  return { machine: yocto.machine, distro, image, initrdImage, release, bitbake: find(bitbakeSource), layers: names.map(find), settings: { ...settings.settings, ...yocto.settings } };
+  return { machine: yocto.machine, distro, image, initrdImage, release, bitbake: find(bitbakeSource), layers: names.map(find), settings: { ...settings.settings, ...yocto.settings }, ...(settings.sstate === undefined ? {} : { sstate: settings.sstate }) };
 }
 
 function resolveLayer(name: string, layer: Layer, folder: string): ResolvedLayer {
