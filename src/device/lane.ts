@@ -82,6 +82,7 @@ async function bootFiles(machine: Machine, disk: DiskCopy, tree: ToolsTree, fold
       await writeFile(join(folder, 'initrd'), initrd ?? '');
       return { kernel: '/disk/kernel', initrd: '/disk/initrd', ...(await firmwareDeviceTree(machine, disk, tree, folder)) };
     }
+    case 'rom':
     case undefined:
       return {};
   }

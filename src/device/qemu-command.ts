@@ -73,6 +73,8 @@ function serialWords(qemu: Qemu, options: QemuOptions): string[] {
 
 function bootWords(qemu: Qemu, files: QemuFiles, options: QemuOptions): string[] {
   switch (qemu.boot) {
+    case 'rom':
+      return [];
     case 'uefi':
       return [
         '-drive',

@@ -26,6 +26,9 @@ const gpt = planPartitions('board', { table: 'gpt' });
  * i.MX 6: Reference Manual IMX6DQRM, chapter System Boot, Image Vector Table Offset and Initial Load Region Size: 1 KiB for
  * SD and eMMC. Second stage: Debian's u-boot-imx, README.Debian (`bs=1k seek=1` for SPL, `bs=1k seek=69` for u-boot.img).
  * The environment of mx6cuboxi: CONFIG_ENV_OFFSET=0xFE000, CONFIG_ENV_SIZE=0x2000 of U-Boot's configuration.
+ *
+ * Allwinner H3: Debian's u-boot-sunxi, README.Debian and U-Boot's doc/board/allwinner/sunxi.rst: the boot ROM looks for the
+ * first stage at sector 16 of an SD card or eMMC; one file holds SPL and U-Boot.
  */
 const sector = 512;
 const am335x = [
@@ -41,6 +44,7 @@ const documented: Record<string, unknown[][]> = {
     ['u-boot', 'usr/lib/u-boot/mx6cuboxi/u-boot.img', 69 * KiB],
     ['environment', null, 0xfe000],
   ],
+  'orangepi-pc-plus': [['u-boot', 'usr/lib/u-boot/orangepi_pc_plus/u-boot-sunxi-with-spl.bin', 16 * sector]],
   nitrogen6x: [['u-boot', 'usr/lib/u-boot/nitrogen6q/u-boot-dtb.imx', 1 * KiB]],
 };
 

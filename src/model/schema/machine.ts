@@ -239,9 +239,9 @@ export interface Machine {
     threads?: 'multi' | 'single';
     memoryMiB: number;
     /**
-     * uefi: firmware from OVMF or AAVMF, boot loader from the disk; u-boot: the machine's U-Boot, given with -kernel or -bios; kernel: QEMU loads kernel, device tree and initrd itself.
+     * rom: the boot ROM of the emulated board reads the disk, as on the hardware; uefi: firmware from OVMF or AAVMF, boot loader from the disk; u-boot: the machine's U-Boot, given with -kernel or -bios; kernel: QEMU loads kernel, device tree and initrd itself.
      */
-    boot: 'uefi' | 'u-boot' | 'kernel';
+    boot: 'uefi' | 'rom' | 'u-boot' | 'kernel';
     /**
      * Path of the firmware program inside the emulation tools tree, where it is not the machine's own U-Boot.
      */
