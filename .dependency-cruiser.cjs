@@ -14,6 +14,7 @@ module.exports = {
     only('report-changes-nothing', 'Reporters read events.', { path: '^src/report/' }, { path: '^src/', pathNot: '^src/(report|model)/' }),
     only('providers-apart', 'Only the command line knows all providers.', { path: '^src/providers/([^/]+)/' }, { path: '^src/providers/', pathNot: '^src/providers/$1/' }),
     only('image-knows-no-provider', 'Everything after the root is shared.', { path: '^src/image/' }, { path: '^src/(providers|device|cli|engine)/' }),
+    only('flash-only-writes', 'It gets an image and a disk.', { path: '^src/flash/' }, { path: '^src/', pathNot: '^src/(flash|image|exec|model)/' }),
     only('engine-stands-alone', 'The engine runs on the device: no node:*, nothing of the builder.', { path: '^src/engine/' }, { path: '.', pathNot: '^(src/engine/|src/host/types/|host:)' }),
     only('cli-on-top', 'Nothing imports the command line.', { pathNot: '^src/cli/' }, { path: '^src/cli/' }),
     only('execa-in-exec', 'One place runs programs.', { path: '^src/', pathNot: '^src/exec/' }, { path: 'node_modules/execa/' }),

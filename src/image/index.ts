@@ -9,6 +9,7 @@ import { writeFingerprint } from './fingerprint.ts';
 import { buildInitrd } from './initrd.ts';
 import { buildSlot } from './slot.ts';
 
+export { decodeBmap, type BlockMap } from './bmap.ts';
 export { formatByteSize, parseByteSize } from './byte-size.ts';
 export type { DiskReport } from './disk.ts';
 export type { ImageManifest } from './manifest.ts';

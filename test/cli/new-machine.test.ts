@@ -17,6 +17,10 @@ const wandboard = ['new-machine', 'wandboard', '--like', 'hummingboard', '--boar
 
 test('a port starts with a machine file of the project that the program takes', async () => {
   expect(await osbuild(...wandboard, '--u-boot', 'usr/lib/u-boot/wandboard/u-boot.img')).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('boot.areas: hold offsets') });
+  expect(await osbuild('new-machine', 'pi', '--like', 'hummingboard', '--board', 'Pi', '--device-tree', 'x.dtb', '--u-boot', 'usr/lib/u-boot/orangepi_pc_plus/u-boot.bin', '--u-boot-package', 'u-boot-sunxi')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining('boot.areas: those of hummingboard were left out'),
+  });
   const { stdout } = await osbuild('machines', '--json');
   const made = stdout.split('\n').map((line) => JSON.parse(line) as { name: string }).find(({ name }) => name === 'wandboard');
   expect(made).toMatchObject({ description: 'Wandboard', arch: 'armv7hf', file: join(folder, 'machines/wandboard.yaml') });

@@ -2,6 +2,7 @@ import type { Command } from '../command.ts';
 import { cache } from './cache.ts';
 import { doctor } from './doctor.ts';
 import { engine } from './engine.ts';
+import { flash } from './flash.ts';
 import { graph } from './graph.ts';
 import { image } from './image.ts';
 import { init } from './init.ts';
@@ -17,4 +18,4 @@ import { why } from './why.ts';
 import { yocto } from './yocto.ts';
 
 /** In the order in which help shows them. */
-export const commands: Command[] = [image, test, runCommand, machines, recipes, size, init, newMachine, lock, engine, graph, why, tools, cache, yocto, doctor];
+export const commands: Command[] = [image, flash, test, runCommand, machines, recipes, size, init, newMachine, lock, engine, graph, why, tools, cache, yocto, doctor];

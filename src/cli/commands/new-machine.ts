@@ -47,6 +47,7 @@ export const newMachine: Command = {
       await writeFile(file, text, { flag: 'wx' });
       const shown = relative(invocation.cwd, file);
       out(`${shown.startsWith('..') ? file : shown}: made of ${like.name}. Look through it: everything not asked for is that machine's.\n`);
+      if (boot.method === 'u-boot' && boot.areas !== undefined && machine.boot.method === 'u-boot' && machine.boot.areas === undefined) out(`boot.areas: those of ${like.name} were left out with its package. Say where this board's boot ROM looks, unless it reads files.\n`);
       if (machine.boot.method === 'u-boot' && machine.boot.areas !== undefined) out("boot.areas: hold offsets, sizes and file names against the chip's manual and this U-Boot's configuration.\n");
       out(`Next: osbuild image --machine ${name}\n`);
       return 0;

@@ -1,0 +1,139 @@
+import { access, readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+
+import { run } from '../../exec/index.ts';
+import { flashDisk, judgeDisk, listDisks, openImage, type Disk } from '../../flash/index.ts';
+import { decodeBmap, type BlockMap } from '../../image/index.ts';
+import { OsbuildError } from '../../model/index.ts';
+import { composeImages } from '../build/compose.ts';
+import { machineOption, oneMachine } from '../build/selection.ts';
+import { Session } from '../build/session.ts';
+import type { Command, Invocation } from '../command.ts';
+import { openProject } from '../project.ts';
+import { table } from '../table.ts';
+import { buildImage, lockOptions } from './image.ts';
+
+export const flash: Command = {
+  name: 'flash',
+  usage: '[<image>]',
+  summary: 'Write an image to a card, a stick or a disk of this computer, and read it back',
+  details:
+    '\nThe image of --machine (built first where it has to be), or a file. Without --device the disks are listed; on a terminal one can be chosen. ' +
+    'Disks that are in use are refused, fixed ones need --fixed. The partition table is written last: a disk that was not written to its end does not start.',
+  options: {
+    ...machineOption,
+    ...lockOptions,
+    device: { type: 'string', short: 'd', value: 'device', help: 'the disk, such as /dev/sdb' },
+    fixed: { type: 'boolean', help: 'also a disk that cannot be taken out' },
+    yes: { type: 'boolean', short: 'y', help: 'do not ask before everything on the disk is lost' },
+  },
+  arguments: { min: 0, max: 1 },
+  async run(invocation) {
+    const { flags, hostEnvironment, signal, emit, out } = invocation;
+    const disks = await listDisks(hostEnvironment, signal);
+    if (invocation.words[0] === undefined && flags.texts('machine').length === 0) return showDisks(invocation, disks);
+    const image = invocation.words[0] === undefined ? await builtImage(invocation) : resolve(invocation.cwd, invocation.words[0]);
+    const map = await blockMap(image);
+    const disk = await choose(invocation, disks, map.imageBytes);
+    await confirm(invocation, disk, image);
+    const id = `flash/${basename(disk.path)}`;
+    const title = `Write ${basename(image)} to ${disk.path}`;
+    const begin = performance.now();
+    const host = { env: hostEnvironment, signal, log: () => undefined };
+    emit({ type: 'task-start', id, title });
+    const { writtenBytes } = await flashDisk({
+      image: openImage(image),
+      map,
+      device: disk.path,
+      deviceBytes: disk.sizeBytes,
+      dropCache: async () => void (await run(['blockdev', '--flushbufs', disk.path], host)),
+      signal,
+      progress: (stage, done, total) => emit({ type: 'task-progress', id, done, total, unit: 'bytes', detail: stage === 'write' ? 'written' : 'read back' }),
+    });
+    emit({ type: 'task-done', id, title, cached: false, durationMs: Math.round(performance.now() - begin) });
+    // Only this host's own view of the disk.
+    await run(['blockdev', '--rereadpt', disk.path], host).catch(() => undefined);
+    if (flags.on('json')) out(`${JSON.stringify({ type: 'flashed', device: disk.path, image, writtenBytes })}\n`);
+    else out(`${disk.path} holds the image: ${Math.round(writtenBytes / 1e6)} MB written and read back. It can be taken out.\n`);
+    return 0;
+  },
+};
+
+/** The image of --machine, built where it is not there yet. */
+async function builtImage(invocation: Invocation): Promise<string> {
+  const project = await openProject(invocation);
+  const session = new Session(invocation, project);
+  const { plan, images } = await composeImages(invocation, project, [oneMachine(invocation, project)], session.world);
+  const [built] = images;
+  const name = built?.artifacts.find(({ fileName }) => fileName.endsWith('.img.zst'))?.fileName;
+  if (!built || name === undefined) throw new Error('no image was composed');
+  return join(await buildImage(invocation, session, await session.key(plan), built), name);
+}
+
+async function blockMap(image: string): Promise<BlockMap> {
+  const path = `${image.replace(/(\.img)?(\.zst)?$/, '')}.bmap`;
+  if (!(await access(image).then(() => true, () => false))) throw new OsbuildError('OSB_USAGE', `there is no image ${image}`, { hint: 'an .img.zst or .img, or --machine' });
+  const text = await readFile(path, 'utf8').catch((cause: Error) => {
+    throw new OsbuildError('OSB_USAGE', `the image has no block map ${path}`, { hint: 'it is built with the image and lies beside it: it tells what to write and how to know that it was', cause });
+  });
+  return decodeBmap(text);
+}
+
+function showDisks({ flags, out }: Invocation, disks: readonly Disk[]): number {
+  if (flags.on('json')) {
+    for (const disk of disks) out(`${JSON.stringify({ ...disk, ...judgeDisk(disk, { imageBytes: 0, fixed: flags.on('fixed') }) })}\n`);
+    return 0;
+  }
+  const rows = disks.map((disk) => [disk.path, gigabytes(disk.sizeBytes), disk.transport || '–', disk.model || '–', verdict(disk, flags.on('fixed'), 0)]);
+  out(table(['DISK', 'SIZE', 'BUS', 'MODEL', 'CAN BE WRITTEN'], rows));
+  return 0;
+}
+
+function verdict(disk: Disk, fixed: boolean, imageBytes: number): string {
+  const judgement = judgeDisk(disk, { imageBytes, fixed });
+  return judgement.free ? 'yes' : judgement.overridable === undefined ? `no: ${judgement.why}` : `with ${judgement.overridable}`;
+}
+
+async function choose(invocation: Invocation, disks: readonly Disk[], imageBytes: number): Promise<Disk> {
+  const { flags, interactive, err } = invocation;
+  const fixed = flags.on('fixed');
+  const free = disks.filter((disk) => judgeDisk(disk, { imageBytes, fixed }).free);
+  let named = flags.text('device');
+  if (named === undefined) {
+    if (!interactive || free.length === 0) {
+      throw new OsbuildError('OSB_USAGE', free.length === 0 ? 'there is no disk that may be written' : 'which disk?', { hint: '`osbuild flash` lists the disks; then --device' });
+    }
+    err(free.map((disk) => `  ${disk.path}  ${gigabytes(disk.sizeBytes)}  ${disk.model}\n`).join(''));
+    named = await ask(invocation, `Disk to write${free.length === 1 ? ` (empty: ${free[0]?.path})` : ''}: `) || (free.length === 1 ? free[0]?.path : '');
+  }
+  const disk = disks.find(({ path }) => path === named);
+  if (!disk) {
+    const whole = disks.find(({ path }) => named?.startsWith(path) === true);
+    throw new OsbuildError('OSB_DISK_REFUSED', `${named} is no disk of this host`, { hint: whole ? `an image goes onto a whole disk: ${whole.path}` : '`osbuild flash` lists the disks' });
+  }
+  const judgement = judgeDisk(disk, { imageBytes, fixed });
+  if (!judgement.free) throw new OsbuildError('OSB_DISK_REFUSED', `${disk.path} is not written: ${judgement.why}`, { hint: judgement.hint });
+  return disk;
+}
+
+async function confirm(invocation: Invocation, disk: Disk, image: string): Promise<void> {
+  if (invocation.flags.on('yes')) return;
+  const what = `everything on ${disk.path} (${[gigabytes(disk.sizeBytes), disk.model].filter(Boolean).join(', ')}) is lost`;
+  if (!invocation.interactive) throw new OsbuildError('OSB_USAGE', `not written without a word: ${what}`, { hint: '--yes, where nobody can be asked' });
+  const answer = await ask(invocation, `${basename(image)}: ${what}. Type its name to go on: `);
+  if (answer !== disk.path && answer !== basename(disk.path)) throw new OsbuildError('OSB_CANCELLED', 'cancelled: nothing was written');
+}
+
+async function ask({ signal }: Invocation, question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return (await terminal.question(question, { signal })).trim();
+  } catch (cause) {
+    throw new OsbuildError('OSB_CANCELLED', 'cancelled', { cause });
+  } finally {
+    terminal.close();
+  }
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
