@@ -4,10 +4,12 @@ export interface YoctoSteps {
   'yocto/layer': { name: string; git: string; commit: string; branch: string | null; release: string | null; folders: string[] };
   /**
    * Inputs: `layer:<name>` (a tree, or sources of a folder of this machine), among them `layer:bitbake` and
-   * `layer:meta-minke`; `recipe:<name>` (sources of recipes), `engine` (a program, where a recipe wants it). Outputs:
-   * rootfs.tar, modules.tar, initrd-packages.tar, vmlinuz, device-trees.tar, boot-loader.tar, manifest.json.
+   * `layer:meta-minke`; `recipe:<name>` (sources of recipes), `engine-bundle` and `engine-host` (the engine's JavaScript
+   * and the sources of its C host, where a recipe wants it). Outputs: rootfs.tar, modules.tar, initrd-packages.tar, vmlinuz, device-trees.tar, boot-loader.tar, manifest.json.
    */
   'yocto/image': YoctoImageArgs;
+  /** Inputs as of yocto/image. Has bitbake read all recipes and plan the same image. Output: plan.json. */
+  'yocto/inspect': YoctoImageArgs;
 }
 
 export interface YoctoImageArgs {

@@ -66,23 +66,23 @@ export async function composeImages(invocation: Invocation, project: Project, ma
   const images: ComposedImage[] = [];
   for (const machine of machines) {
     const request = await imageRequest(invocation, project, machine);
-    const engine = await planEngine(machine.machine.arch, sources, invocation, world, locked);
-    const given = { tools: tools.tree, engine: engine.binary };
-    const root = await (provider === 'yocto' ? planYocto(invocation, project, request, engine.binary) : planDebian(project, request, given, world, locked));
+    const root = await (provider === 'yocto' ? planYocto(invocation, project, request, sources) : planDebian(invocation, project, request, { tools: tools.tree, sources }, world, locked));
     const seen = provider === 'yocto' ? { ...request, machine: { ...machine, machine: yoctoMachine(machine.machine) } } : request;
     const image = planImage(seen, root, { tools: tools.tree });
-    tasks.push(...engine.tasks, ...root.tasks, ...image.tasks);
+    tasks.push(...root.tasks, ...image.tasks);
     images.push({ machine, request, targets: [...new Set(image.artifacts.map(({ ref }) => ref.task))], artifacts: image.artifacts });
   }
   const epoch = project.build.epoch ?? 0;
   return { plan: { tasks, targets: [...new Set(images.flatMap(({ targets }) => targets))], epoch }, images };
 }
 
-async function planDebian(project: Project, request: ImageRequest, trees: { tools: string; engine: OutputRef }, world: DebianWorld, locked: boolean): Promise<ProvidedRoot> {
+async function planDebian(invocation: Invocation, project: Project, request: ImageRequest, given: { tools: string; sources: EngineSources }, world: DebianWorld, locked: boolean): Promise<ProvidedRoot> {
   const { machine, recipes, debian } = request;
+  const engine = await planEngine(machine.machine.arch, given.sources, invocation, world, locked);
   const { request: packages, askedBy } = machineRequest(machine, recipes);
   const wish = { title: `machine ${machine.name}`, request: packages, askedBy, suite: debian.suite, components: debian.components, file: machineLockFile(project, machine.name), locked, update: false };
-  return planRoot(request, await lockFor(wish, world), trees);
+  const root = planRoot(request, await lockFor(wish, world), { tools: given.tools, engine: engine.binary });
+  return { ...root, tasks: [...engine.tasks, ...root.tasks] };
 }
 
 /** The engine for one architecture with the toolchain that compiles it. */

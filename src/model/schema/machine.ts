@@ -209,6 +209,10 @@ export interface Machine {
      */
     kernelArchitecture?: 'amd64' | 'arm64' | 'armhf' | 'armel' | 'i386';
     /**
+     * Kernel parameters instead of kernel.commandLine, where bitbake's kernel names its devices otherwise.
+     */
+    commandLine?: string[];
+    /**
      * Text of config.txt instead of boot.firmware.config.
      */
     firmwareConfig?: string;

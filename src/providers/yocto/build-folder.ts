@@ -5,7 +5,7 @@ import type { StepContext } from '../../model/index.ts';
 import { bblayersConf } from './conf/bblayers.ts';
 import type { YoctoPorts } from './ports.ts';
 
-type Context = StepContext<'yocto/image'>;
+type Context = StepContext<'yocto/image'> | StepContext<'yocto/inspect'>;
 
 /** Folders of one machine's build; downloads and shared state belong to all of them. */
 export function buildFolder({ cacheFolder }: Pick<YoctoPorts, 'cacheFolder'>, name: string): string {
@@ -29,7 +29,11 @@ export async function writeBuildFolder(context: Context, ports: YoctoPorts, laye
     const paths = context.inputs(name);
     for (const { path, type } of input.files) wanted.set(`files/${name.slice('recipe:'.length)}/${path}`, { from: paths.get(path) ?? '', type });
   }
-  if ('engine' in context.task.inputs) wanted.set('engine/minke', { from: context.input('engine'), type: 'executable' });
+  const host = context.task.inputs['engine-host'];
+  if (host?.from === 'sources') {
+    wanted.set('engine/bundle.js', { from: context.input('engine-bundle'), type: 'file' });
+    for (const [path, from] of context.inputs('engine-host')) wanted.set(`engine/host/${path}`, { from, type: 'file' });
+  }
   await mirror(project, wanted);
   await put(join(build, 'conf/bblayers.conf'), { text: bblayersConf([...layers, project]) });
   await put(join(build, 'conf/local.conf'), { text: args.localConf });

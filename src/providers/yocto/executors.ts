@@ -1,9 +1,12 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Executors, StepContext, YoctoSteps } from '../../model/index.ts';
+import type { BuildState } from './bitbake/progress.ts';
 import { runBitbake } from './bitbake/run.ts';
 import { writeBuildFolder } from './build-folder.ts';
 import { collect } from './collect.ts';
+import { inspection } from './inspect.ts';
 import { createLayerFetch } from './layers/fetch.ts';
 import { bitbakeSource, coreLayer } from './layers/resolve.ts';
 import { checkBitbake, checkLayers } from './layers/series.ts';
@@ -11,17 +14,23 @@ import { ownLayer } from './plan.ts';
 import type { YoctoPorts } from './ports.ts';
 import { preflight } from './preflight.ts';
 
-type Context = StepContext<'yocto/image'>;
+type Context = StepContext<'yocto/image'> | StepContext<'yocto/inspect'>;
 
 /** The executors of this provider's steps. */
 export function createYoctoExecutors(ports: YoctoPorts): Pick<Executors, keyof YoctoSteps> {
   return {
     'yocto/layer': { version: 1, run: createLayerFetch(ports) },
-    'yocto/image': { version: 1, run: (context) => buildImage(context, ports) },
+    'yocto/image': { version: 1, run: (context) => inBuildFolder(context, ports, false, (build) => collect(context, build)) },
+    'yocto/inspect': {
+      version: 1,
+      run: (context) =>
+        inBuildFolder(context, ports, true, async (_, seen, durationMs) => writeFile(context.output('plan.json'), `${JSON.stringify(inspection(context.args, seen, durationMs), null, 1)}\n`)),
+    },
   };
 }
 
-async function buildImage(context: Context, ports: YoctoPorts): Promise<void> {
+/** Writes the machine's build folder, runs bitbake in it, and hands over what came of it before another process gets the folder. */
+async function inBuildFolder(context: Context, ports: YoctoPorts, planOnly: boolean, then: (build: string, seen: BuildState, durationMs: number) => Promise<void>): Promise<void> {
   const { args, signal, hostEnvironment } = context;
   const folder = join(ports.cacheFolder, 'yocto');
   await preflight({ hostEnvironment, folder, uid: ports.uid, signal });
@@ -31,9 +40,11 @@ async function buildImage(context: Context, ports: YoctoPorts): Promise<void> {
   const unlock = await ports.lock(join(folder, 'build', `${args.name}.lock`), signal);
   try {
     const build = await writeBuildFolder(context, ports, layers);
+    const started = performance.now();
     const seen = await runBitbake({
       folders: { bitbake: root(bitbakeSource), core: root(coreLayer), build, home: join(build, 'home') },
       targets: args.targets,
+      planOnly,
       watch: join(root(ownLayer), 'lib/minke/watch.py'),
       uid: ports.uid,
       hostEnvironment: { ...hostEnvironment, ...ports.bucketCredentials },
@@ -42,8 +53,8 @@ async function buildImage(context: Context, ports: YoctoPorts): Promise<void> {
       progress: context.progress,
       notice: context.notice,
     });
-    context.log(`${seen.total ?? 0} tasks, ${seen.shared} of ${seen.sharedTotal} from shared state, ${seen.warnings} warnings`);
-    await collect(context, build);
+    if (!planOnly) context.log(`${seen.total ?? 0} tasks, ${seen.shared} of ${seen.sharedTotal} from shared state, ${seen.warnings} warnings`);
+    await then(build, seen, Math.round(performance.now() - started));
   } finally {
     await unlock();
   }

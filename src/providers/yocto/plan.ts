@@ -1,13 +1,14 @@
 import { basename, dirname } from 'node:path';
 
-import { OsbuildError, type AnyTask, type ImageRequest, type Input, type Machine, type OutputRef, type ProvidedRoot, type SourceFile } from '../../model/index.ts';
+import { OsbuildError, type AnyTask, type ImageRequest, type Input, type Machine, type OutputRef, type ProvidedRoot, type SourceFile, type YoctoImageArgs } from '../../model/index.ts';
 import { localConf } from './conf/local.ts';
 import { bitbakeSource, type ResolvedLayer, type YoctoProject } from './layers/resolve.ts';
 import { packagesOf, recipesWithoutPackages } from './packages.ts';
 import { projectLayer } from './project-layer.ts';
 
 export interface YoctoPlanOptions {
-  engine: OutputRef | null;
+  /** What bitbake compiles the engine of: the bundle that one of our tasks makes, and the sources of the C host. */
+  engine: { bundle: OutputRef; host: { root: string; files: SourceFile[] } } | null;
   /** Files of the layers that are folders of this machine, by layer name, and of layers/meta-minke by `meta-minke`. */
   sources: ReadonlyMap<string, { root: string; files: SourceFile[] }>;
 }
@@ -23,7 +24,33 @@ export function buildTargets(project: YoctoProject, machine: Machine): string[] 
  * Tasks that make the root filesystem and boot files of an image with bitbake. Pure.
  * @throws OSB_CONFIG_INVALID where a recipe or the machine leaves out what this provider needs
  */
-export function planYoctoRoot(request: ImageRequest, project: YoctoProject, { engine, sources }: YoctoPlanOptions): ProvidedRoot {
+export function planYoctoRoot(request: ImageRequest, project: YoctoProject, options: YoctoPlanOptions): ProvidedRoot {
+  const { tasks, args, inputs } = planBuild(request, project, options);
+  const { name } = request.machine;
+  const image: AnyTask = { id: `yocto/${name}/image`, kind: 'yocto/image', title: `Build ${name} with bitbake`, args, inputs, result: 'files' };
+  const output = (file: string): OutputRef => ({ task: image.id, output: file });
+  return {
+    tasks: [...tasks, image],
+    rootfs: output('rootfs.tar'),
+    kernel: output('vmlinuz'),
+    deviceTrees: output('device-trees.tar'),
+    bootLoader: output('boot-loader.tar'),
+    modules: output('modules.tar'),
+    initrdPackages: output('initrd-packages.tar'),
+    manifest: output('manifest.json'),
+  };
+}
+
+/** Tasks that have bitbake read all recipes and plan the same image, without building. Pure. */
+export function planYoctoInspection(request: ImageRequest, project: YoctoProject, options: YoctoPlanOptions): { tasks: AnyTask[]; plan: OutputRef } {
+  const { tasks, args, inputs } = planBuild(request, project, options);
+  const { name } = request.machine;
+  const inspect: AnyTask = { id: `yocto/${name}/inspect`, kind: 'yocto/inspect', title: `Plan ${name} with bitbake`, args, inputs, result: 'files' };
+  return { tasks: [...tasks, inspect], plan: { task: inspect.id, output: 'plan.json' } };
+}
+
+/** The layers' tasks, and what bitbake is given of them, of the recipes and of the machine. */
+function planBuild(request: ImageRequest, project: YoctoProject, { engine, sources }: YoctoPlanOptions): { tasks: AnyTask[]; args: YoctoImageArgs; inputs: Record<string, Input> } {
   const { machine, recipes } = request;
   const yocto = machine.machine.yocto;
   if (yocto === undefined) throw new Error(`${machine.name} has no yocto part`);
@@ -51,49 +78,36 @@ export function planYoctoRoot(request: ImageRequest, project: YoctoProject, { en
   }
   if (wantsEngine) {
     if (engine === null) throw new Error('a recipe wants the engine, but the plan has none');
-    inputs['engine'] = { from: 'task', ...engine };
+    inputs['engine-bundle'] = { from: 'task', ...engine.bundle };
+    inputs['engine-host'] = { from: 'sources', ...engine.host };
   }
-  const image: AnyTask = {
-    id: `yocto/${machine.name}/image`,
-    kind: 'yocto/image',
-    title: `Build ${machine.name} with bitbake`,
-    args: {
-      name: machine.name,
-      release: project.release,
-      machine: project.machine,
-      layers: [...project.layers.map(({ name, folders }) => ({ name, folders })), { name: ownLayer, folders: ['.'] }],
-      localConf: localConf(request, project),
-      generated: projectLayer(request, project.release),
-      image: project.image,
-      initrdImage: project.initrdImage,
-      targets: buildTargets(project, machine.machine),
-      requiredModules: [...new Set([...packagesOf(request).kernelModules, ...(machine.machine.kernel.initrdModules ?? [])])].toSorted(),
-      deploy: { kernel: yocto.kernel, deviceTrees: yocto.deviceTrees ?? {}, bootLoader: yocto.bootLoader ?? {} },
-    },
-    inputs,
-    result: 'files',
+  const args: YoctoImageArgs = {
+    name: machine.name,
+    release: project.release,
+    machine: project.machine,
+    layers: [...project.layers.map(({ name, folders }) => ({ name, folders })), { name: ownLayer, folders: ['.'] }],
+    localConf: localConf(request, project),
+    generated: projectLayer(request, project.release),
+    image: project.image,
+    initrdImage: project.initrdImage,
+    targets: buildTargets(project, machine.machine),
+    requiredModules: [...new Set([...packagesOf(request).kernelModules, ...(machine.machine.kernel.initrdModules ?? [])])].toSorted(),
+    deploy: { kernel: yocto.kernel, deviceTrees: yocto.deviceTrees ?? {}, bootLoader: yocto.bootLoader ?? {} },
   };
-  tasks.push(image);
-  const output = (name: string): OutputRef => ({ task: image.id, output: name });
-  return {
-    tasks,
-    rootfs: output('rootfs.tar'),
-    kernel: output('vmlinuz'),
-    deviceTrees: output('device-trees.tar'),
-    bootLoader: output('boot-loader.tar'),
-    modules: output('modules.tar'),
-    initrdPackages: output('initrd-packages.tar'),
-    manifest: output('manifest.json'),
-  };
+  return { tasks, args, inputs };
 }
 
 /**
  * The machine as the image steps see it when bitbake made its parts: another architecture of the kernel needs other
- * words for the boot loader.
+ * words for the boot loader, another driver another name of the console.
  */
 export function yoctoMachine(machine: Machine): Machine {
-  const { kernelArchitecture, firmwareConfig } = machine.yocto ?? {};
-  const kernel = kernelArchitecture === undefined ? machine.kernel : { ...machine.kernel, debian: { ...machine.kernel.debian, architecture: kernelArchitecture } };
+  const { kernelArchitecture, commandLine, firmwareConfig } = machine.yocto ?? {};
+  const kernel = {
+    ...machine.kernel,
+    ...(kernelArchitecture === undefined ? {} : { debian: { ...machine.kernel.debian, architecture: kernelArchitecture } }),
+    ...(commandLine === undefined ? {} : { commandLine }),
+  };
   if (machine.boot.method !== 'u-boot') return { ...machine, kernel };
   const { kernelCompression, ...boot } = machine.boot;
   const firmware = boot.firmware === undefined || firmwareConfig === undefined ? boot.firmware : { ...boot.firmware, config: firmwareConfig };

@@ -8,7 +8,7 @@ export const enginePackage = 'minke-engine';
 
 /**
  * The layer that carries a project's recipes into bitbake: its text files by path. Recipes' own files stand beside them,
- * below files/<recipe>/, and the engine's program in engine/. Pure.
+ * below files/<recipe>/, and the engine's sources in engine/. Pure.
  */
 export function projectLayer(request: Request, release: string): Record<string, string> {
   return { 'conf/layer.conf': layerConf(request, release), 'conf/minke-project.inc': include(request) };

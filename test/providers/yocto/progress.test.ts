@@ -10,7 +10,7 @@ describe('following bitbake', () => {
     expect(progressText(initialState)).toBe('starting bitbake');
     expect(after([{ event: 'parse', done: 50, total: 900 }])).toMatchObject({ phase: 'parsing', done: 50, total: 900 });
     const building = after([
-      { event: 'parsed', recipes: 900, cached: 0, errors: 0 },
+      { event: 'parsed', recipes: 900, cached: 0, masked: 40, skipped: 3, errors: 0 },
       tasks(3, 100, 7, 20),
       ...[1, 2, 3, 4, 5].map((pid): WatchEvent => ({ event: 'task-start', pid, recipe: `r${pid}`, task: 'do_compile', log: null })),
       { event: 'task-end', pid: 2, recipe: 'r2', task: 'do_compile', ok: true },

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Builds targets with bitbake and tells what happens, one JSON object a line on standard output.
 
-Usage: watch.py <targets of recipes, or recipe:task>...
+Usage: watch.py [--plan] <targets of recipes, or recipe:task>...
+With --plan nothing is built: all recipes are read, and what a build would be made of is told.
 Environment: BITBAKE_DIR (the folder with bin/ and lib/), BUILDDIR, and what bitbake itself wants.
 
 Standard input is the leash: when it ends, the build is stopped, running tasks included. Exit status: 0 built, 1 failed,
@@ -32,6 +33,7 @@ EVENTS = [
     "bb.command.CommandCompleted",
     "bb.command.CommandExit",
     "bb.command.CommandFailed",
+    "bb.event.DepTreeGenerated",
     "bb.event.DiskFull",
     "bb.event.NoProvider",
     "bb.event.ParseCompleted",
@@ -73,10 +75,10 @@ class Watch:
     def say(self, event, **fields):
         self.out.write(json.dumps({"event": event, **fields}) + "\n")
 
-    def build(self, targets):
+    def run(self, command, targets):
         self.tinfoil.set_event_mask(EVENTS)
         server = server_process()
-        self.tinfoil.run_command("buildTargets", targets, "build", handle_events=False)
+        self.tinfoil.run_command(command, targets, "build", handle_events=False)
         stopping = None
         while True:
             event = self.tinfoil.wait_event(0.25)
@@ -104,7 +106,9 @@ class Watch:
         elif isinstance(event, bb.event.ParseProgress):
             self.say("parse", done=event.current, total=event.total)
         elif isinstance(event, bb.event.ParseCompleted):
-            self.say("parsed", recipes=event.total, cached=event.cached, errors=event.errors)
+            self.say("parsed", recipes=event.total, cached=event.cached, masked=event.masked, skipped=event.skipped, errors=event.errors)
+        elif isinstance(event, bb.event.DepTreeGenerated):
+            self.tell_plan(event._depgraph)
         elif isinstance(event, (bb.runqueue.runQueueEvent,)):
             self.tell_queue(event)
         elif isinstance(event, bb.build.TaskStarted):
@@ -126,6 +130,16 @@ class Watch:
             self.say("end", ok=False, text=str(getattr(event, "error", "")))
             return 1
         return None
+
+    def tell_plan(self, graph):
+        """Versions without the epoch, as in `6.6.63+git-r0`."""
+        version = lambda text: text.split(":", 1)[-1]
+        self.say(
+            "plan",
+            recipes={name: version(recipe["version"]) for name, recipe in graph["pn"].items()},
+            tasks=len(graph["tdepends"]),
+            providers={name: recipe for name, (recipe, _) in graph["providermap"].items() if name.startswith("virtual/")},
+        )
 
     def tell_queue(self, event):
         stats = event.stats
@@ -161,11 +175,14 @@ def alive(pid):
         return False
 
 
-def main(targets):
+def main(words):
+    plan = words[:1] == ["--plan"]
     out = private_output()
     with bb.tinfoil.Tinfoil(output=sys.stderr, tracking=False, setup_logging=False) as tinfoil:
         tinfoil.prepare(config_only=True)
-        return Watch(tinfoil, out).build(targets)
+        if plan:
+            return Watch(tinfoil, out).run("generateDepTreeEvent", words[1:])
+        return Watch(tinfoil, out).run("buildTargets", words)
 
 
 if __name__ == "__main__":

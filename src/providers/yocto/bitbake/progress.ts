@@ -1,7 +1,8 @@
 /** Lines of layers/meta-minke/lib/minke/watch.py. */
 export type WatchEvent =
   | { event: 'parse'; done: number; total: number }
-  | { event: 'parsed'; recipes: number; cached: number; errors: number }
+  | { event: 'parsed'; recipes: number; cached: number; masked: number; skipped: number; errors: number }
+  | ({ event: 'plan' } & BuildPlan)
   | { event: 'tasks'; total: number; done: number; failed: number; shared_total: number; shared: number; not_shared: number }
   | { event: 'task-start'; pid: number; recipe: string; task: string; log: string | null }
   | { event: 'task-end'; pid: number; recipe: string; task: string; ok: boolean; log?: string | null }
@@ -10,6 +11,15 @@ export type WatchEvent =
   | { event: 'log'; level: string; text: string }
   | { event: 'server-gone' }
   | { event: 'end'; ok: boolean; text?: string };
+
+/** What a build would be made of. */
+export interface BuildPlan {
+  /** Recipe → version and revision, such as `6.6.63+git-r0`; recipes for the build host end in -native. */
+  recipes: Record<string, string>;
+  tasks: number;
+  /** `virtual/…` → recipe. */
+  providers: Record<string, string>;
+}
 
 /** What is known of a build from its events so far. */
 export interface BuildState {
@@ -24,11 +34,15 @@ export interface BuildState {
   failures: ReadonlyArray<{ recipe: string; task: string; log: string | null }>;
   warnings: number;
   errors: readonly string[];
+  /** Recipe files that were read, and those that BBMASK or the recipes themselves took away; null before. */
+  parsed: { recipes: number; masked: number; skipped: number } | null;
+  /** Where only a plan was asked for. */
+  plan: BuildPlan | null;
   /** How it ended; null while it goes on. */
   end: 'ok' | 'failed' | 'server-gone' | 'disk-full' | null;
 }
 
-export const initialState: BuildState = { phase: 'starting', done: 0, total: null, shared: 0, sharedTotal: 0, running: new Map(), failures: [], warnings: 0, errors: [], end: null };
+export const initialState: BuildState = { phase: 'starting', done: 0, total: null, shared: 0, sharedTotal: 0, running: new Map(), failures: [], warnings: 0, errors: [], parsed: null, plan: null, end: null };
 
 /** Pure: the state after one more event. */
 export function advance(state: BuildState, event: WatchEvent): BuildState {
@@ -36,7 +50,9 @@ export function advance(state: BuildState, event: WatchEvent): BuildState {
     case 'parse':
       return { ...state, phase: 'parsing', done: event.done, total: event.total };
     case 'parsed':
-      return { ...state, phase: 'building', done: 0, total: null };
+      return { ...state, phase: 'building', done: 0, total: null, parsed: { recipes: event.recipes, masked: event.masked, skipped: event.skipped } };
+    case 'plan':
+      return { ...state, plan: { recipes: event.recipes, tasks: event.tasks, providers: event.providers } };
     case 'tasks':
       return { ...state, phase: 'building', done: event.done, total: event.total, shared: event.shared, sharedTotal: event.shared_total };
     case 'task-start':

@@ -10,6 +10,8 @@ import { advance, initialState, progressText, readEvent, type BuildState } from 
 export interface BitbakeRun {
   folders: BitbakeFolders;
   targets: readonly string[];
+  /** Reads recipes and plans only. */
+  planOnly?: boolean;
   /** layers/meta-minke/lib/minke/watch.py. */
   watch: string;
   uid: number;
@@ -32,8 +34,8 @@ const shownWarnings = 20;
 export async function runBitbake(options: BitbakeRun): Promise<BuildState> {
   const { folders, signal, log } = options;
   signal.throwIfAborted();
-  const argv = contained(['sh', '-c', 'cd "$0" && exec "$@"', folders.build, 'python3', options.watch, ...options.targets], options.uid);
-  log(`$ bitbake ${options.targets.join(' ')}  # in ${folders.build}`);
+  const argv = contained(['sh', '-c', 'cd "$0" && exec "$@"', folders.build, 'python3', options.watch, ...(options.planOnly === true ? ['--plan'] : []), ...options.targets], options.uid);
+  log(`$ bitbake ${options.planOnly === true ? '-g ' : ''}${options.targets.join(' ')}  # in ${folders.build}`);
   const child = start(argv, { env: bitbakeEnvironment(folders, options.hostEnvironment), stdio: 'pipe' });
   const { stdin, stdout, stderr } = child;
   if (stdin === null || stdout === null || stderr === null) throw new Error('bitbake was started without pipes');

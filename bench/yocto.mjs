@@ -1,0 +1,95 @@
+#!/usr/bin/env node
+// Has real bitbake read all recipes and plan the image of each machine that the Yocto provider knows, over checkouts of the
+// layers, and prints what came of it: a Markdown table (that of docs/yocto.md), or with --json one line a machine.
+//
+//   node bench/yocto.mjs --layers <folder> [--machine qemuarm64]... [--all-recipes] [--json]
+//
+// The folder holds a checkout of each layer under its name in build.config.yaml, bitbake among them. Without --all-recipes
+// BBMASK leaves out recipes of general layers that no image of ours is made of: reading them takes most of the time.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { parse, stringify } from 'yaml';
+
+const home = join(dirname(fileURLToPath(import.meta.url)), '..');
+const { values } = parseArgs({
+  options: { layers: { type: 'string' }, machine: { type: 'string', multiple: true }, 'all-recipes': { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+});
+if (values.layers === undefined) {
+  console.error('--layers: a folder with checkouts of bitbake and of the layers that build.config.yaml names');
+  process.exit(2);
+}
+const folder = resolve(values.layers);
+const { yocto } = parse(readFileSync(join(home, 'build.config.yaml'), 'utf8'));
+const known = readdirSync(join(home, 'machines')).filter((file) => file.endsWith('.yaml')).map((file) => ({ name: file.replace(/\.yaml$/, ''), ...parse(readFileSync(join(home, 'machines', file), 'utf8')) }));
+const supported = known.filter((machine) => machine.yocto !== undefined).toSorted((a, b) => a.name.localeCompare(b.name, 'en'));
+const wanted = values.machine ?? supported.map(({ name }) => name);
+
+/** What our images take of layers that hold much more. */
+const kept = {
+  'meta-oe': ['c-ares', 'duktape', 'jansson', 'jq', 'libmbim', 'libndp', 'libqmi', 'libqrtr-glib', 'modemmanager', 'onig', 'pkcs11-helper', 'polkit', 'usb-modeswitch', 'yajl'],
+  'meta-networking': ['chrony', 'dnsmasq', 'libnftnl', 'mbedtls', 'networkmanager', 'nftables', 'openvpn'],
+  'meta-python': [],
+  'meta-filesystems': [],
+  'meta-virtualization': ['conmon', 'crun', 'go'],
+};
+const masks = [
+  ...Object.entries(kept).map(([layer, names]) => `/${layer}/(dynamic-layers/[^/]+/)?recipes-[^/]+/${names.length === 0 ? '' : `(?!(${names.join('|')})/)`}[^/]+/[^/]+[.]bb$`),
+  '/meta/recipes-(sato|rt)/',
+  '/meta/recipes-graphics/(xorg-app|xorg-driver|xorg-font|wayland)/',
+  '/meta/recipes-multimedia/gstreamer/',
+];
+
+const git = (path, ...words) => spawnSync('git', ['-C', path, ...words], { encoding: 'utf8' }).stdout.trim();
+const used = new Set(['bitbake', 'openembedded-core', ...yocto.use, ...supported.filter(({ name }) => wanted.includes(name)).flatMap((machine) => machine.yocto.layers ?? [])]);
+for (const name of used) {
+  if (!existsSync(join(folder, name))) {
+    console.error(`there is no checkout ${join(folder, name)}`);
+    process.exit(2);
+  }
+  const head = git(join(folder, name), 'rev-parse', 'HEAD');
+  if (head !== yocto.layers[name].commit) console.error(`${name} is at ${head || 'no commit'}, build.config.yaml says ${yocto.layers[name].commit}`);
+}
+
+const project = mkdtempSync(join(tmpdir(), 'osbuild-yocto-'));
+const layers = Object.fromEntries(Object.entries(yocto.layers).filter(([name]) => used.has(name)).map(([name, { folders }]) => [name, { path: join(folder, name), ...(folders ? { folders } : {}) }]));
+// BBMASK decides which recipes are read, and nothing of any: another one need not throw away what was read.
+const settings = { BB_NO_NETWORK: '1', CONNECTIVITY_CHECK_URIS: '', ...(values['all-recipes'] ? {} : { BBMASK: masks.join(' '), 'BB_HASHCONFIG_IGNORE_VARS:append': ' BBMASK' }) };
+writeFileSync(join(project, 'build.config.yaml'), stringify({ base: 'osbuild', yocto: { layers, settings } }));
+
+const seen = [];
+let failed = 0;
+try {
+  for (const name of wanted) {
+    const started = performance.now();
+    const run = spawnSync(join(home, 'osbuild'), ['yocto', 'inspect', '--json', '-C', project, '--machine', name], { encoding: 'utf8', maxBuffer: 1 << 28 });
+    const lines = run.stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    const found = lines.find(({ type }) => type === 'inspection');
+    if (values.json && found) console.log(JSON.stringify(found));
+    if (found) seen.push(found);
+    else {
+      failed++;
+      console.error(`${name}: ${run.stderr.trim() || lines.filter(({ type }) => type !== 'task-progress').slice(-6).map((line) => JSON.stringify(line)).join('\n')}`);
+    }
+    console.error(`${name}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
+  }
+} finally {
+  rmSync(project, { recursive: true, force: true });
+}
+
+if (!values.json) {
+  const table = (head, rows) => [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+  const chosen = (one) => (one === null ? 'none' : `${one.recipe} ${one.version.replace(/-r\d+$/, '')}`);
+  console.log(`bitbake on ${cpus().length} processors (${cpus()[0].model}); ${[...used].map((name) => `${name} ${yocto.layers[name].commit.slice(0, 12)}`).join(', ')}.\n`);
+  console.log(
+    table(
+      ['machine', 'MACHINE', 'recipe files read', 'planned for the machine + for the host', 'tasks', 'kernel', 'boot loader', 'seconds'],
+      seen.map(({ name, machine, parsed, planned, kernel, bootLoader, durationMs }) => [name, machine, parsed.recipes, `${planned.target} + ${planned.native}`, planned.tasks, chosen(kernel), chosen(bootLoader), (durationMs / 1000).toFixed(0)]),
+    ),
+  );
+}
+process.exitCode = failed === 0 ? 0 : 1;
