@@ -46,6 +46,52 @@ static JSValue sync_start(JSContext *ctx, JSValueConst self, int argc, JSValueCo
   return work_start(ctx, &job->work);
 }
 
+// --- writing out early ---------------------------------------------------------------------------------------------------------------
+typedef struct WriteOut {
+  Work work;
+  size_t count;
+  int fds[];
+} WriteOut;
+
+// All are begun before any is waited for, so that the device gets them in one row. What has been written need not be kept in memory.
+static void write_out_run(Work *w) {
+  WriteOut *job = (WriteOut *)w;
+  for (size_t i = 0; i < job->count; i++) sync_file_range(job->fds[i], 0, 0, SYNC_FILE_RANGE_WRITE); // what fails here fails below
+  for (size_t i = 0; i < job->count; i++) {
+    int r = sync_file_range(job->fds[i], 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    // file systems without it write when they are synced
+    if (r && errno != ENOSYS && errno != EINVAL && errno != ESPIPE && !w->err) fail(w, errno, "sync_file_range");
+    posix_fadvise(job->fds[i], 0, 0, POSIX_FADV_DONTNEED);
+  }
+}
+
+static void write_out_destroy(Work *w) {
+  WriteOut *job = (WriteOut *)w;
+  for (size_t i = 0; i < job->count; i++) close(job->fds[i]);
+}
+
+static HOST_FN(write_out) {
+  (void)self;
+  int64_t count;
+  JSValue length = JS_GetPropertyStr(ctx, ARG(0), "length");
+  if (JS_IsException(length) || arg_i64(ctx, length, -1, &count)) return JS_EXCEPTION;
+  if (count < 0 || count > 4096) return JS_ThrowRangeError(ctx, "expected an array of at most 4096 descriptors");
+  WriteOut *job = calloc(1, sizeof *job + (size_t)count * sizeof *job->fds);
+  if (!job) return JS_ThrowOutOfMemory(ctx);
+  for (int64_t i = 0; i < count; i++) {
+    JSValue v = JS_GetPropertyUint32(ctx, ARG(0), (uint32_t)i);
+    int r = arg_int(ctx, v, -1, &job->fds[i]);
+    JS_FreeValue(ctx, v);
+    if (!r && fcntl(job->fds[i], F_GETFD) >= 0) continue;
+    int err = errno;
+    free(job);
+    return r ? JS_EXCEPTION : throw_errno(ctx, err, "writeOut", NULL);
+  }
+  job->count = (size_t)count;
+  job->work = (Work){.run = write_out_run, .destroy = write_out_destroy};
+  return work_start(ctx, &job->work);
+}
+
 // --- replacing a file ---------------------------------------------------------------------------------------------------------------
 typedef struct Replace {
   Work work;
@@ -268,8 +314,8 @@ static HOST_FN(copy_tree) {
 const JSCFunctionListEntry fs_job_functions[] = {
     JS_CFUNC_MAGIC_DEF("fsync", 1, sync_start, 0),  JS_CFUNC_MAGIC_DEF("fdatasync", 1, sync_start, 1),
     JS_CFUNC_MAGIC_DEF("syncfs", 1, sync_start, 2), JS_CFUNC_MAGIC_DEF("fsyncDir", 1, sync_start, 3),
-    JS_CFUNC_DEF("replaceFile", 3, replace_file),   JS_CFUNC_DEF("copyFile", 3, copy_file),
-    JS_CFUNC_DEF("copyTree", 2, copy_tree),         JS_CFUNC_DEF("removeTree", 1, fs_remove_tree),
-    JS_CFUNC_DEF("diskUsage", 1, disk_usage),
+    JS_CFUNC_DEF("writeOut", 1, write_out),         JS_CFUNC_DEF("replaceFile", 3, replace_file),
+    JS_CFUNC_DEF("copyFile", 3, copy_file),         JS_CFUNC_DEF("copyTree", 2, copy_tree),
+    JS_CFUNC_DEF("removeTree", 1, fs_remove_tree),  JS_CFUNC_DEF("diskUsage", 1, disk_usage),
 };
 const int fs_job_count = COUNT(fs_job_functions);

@@ -73,9 +73,10 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
   const wanted = await recoverContainers(containers);
   const now = system.clock.now();
   await images.release((_, heldSinceMs) => now - heldSinceMs > HOLD_MS || heldSinceMs > now + HOLD_MS);
-  await removeOrphans(containers);
   const common = { system, settings, images, layers, events: containers.events, collect: () => images.collect(usedLayers(containers)) };
   const deltas = createDeltas({ system, paths, images, layers, collect: common.collect });
+  await deltas.recover();
+  await removeOrphans(containers);
   const puller = createPuller({ ...common, dataRoot: paths.dataRoot, deltas });
   const builder = createBuilder({ containers, puller, proxies: settings.proxies, onDamage });
   await builder.recover();

@@ -23,6 +23,8 @@ export interface Deltas {
    * points to it. Any other image is itself.
    */
   unfold(id: string, report?: (step: string) => void): Promise<string>;
+  /** At a start: drops deltas that a pull has brought, and that have served, but whose end a killed daemon did not see. */
+  recover(): Promise<void>;
 }
 
 export interface DeltasOptions {
@@ -142,6 +144,15 @@ export function createDeltas({ system: { files, machine }, paths, images, layers
       } finally {
         unpin();
         await drop(id);
+      }
+    },
+    async recover() {
+      const held = images.held();
+      for (const { id, names: given, diffIds } of images.all()) {
+        // Those that somebody made and has not named are nobody's to remove: no pull holds them.
+        if (given.length > 0 || !diffIds.every((diffId) => held.has(diffId))) continue;
+        const description = describeDelta(images.config(id));
+        if (description !== undefined && images.get(description.targetId) !== undefined) await images.remove(id);
       }
     },
     async create(source, target, report, cancellation) {

@@ -47,6 +47,7 @@ export interface ImageStore {
   remove(id: string): Promise<void>;
   /** Keeps layers that no image has yet from `collect`, over restarts too, until they are released. */
   hold(key: string, diffIds: readonly string[], nowMs: number): Promise<void>;
+  held(): ReadonlySet<string>;
   /** Ends holds: `over` is asked for each. */
   release(over: (key: string, heldSinceMs: number) => boolean): Promise<void>;
   /** Keeps layers from `collect` while they are read; the result lets them go. For the life of this process alone. */
@@ -155,6 +156,7 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
         await files.syncDirectory(paths.images);
       }),
     hold: (key, diffIds, nowMs) => queue(() => holds.put(key, diffIds, nowMs)),
+    held: () => holds.layers(),
     release: (over) => queue(() => holds.end(over)),
     pin(diffIds) {
       const pin = [...diffIds];

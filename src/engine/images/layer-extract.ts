@@ -5,6 +5,7 @@ import type { ByteSource, Fd, Files, Root } from '../ports/index.ts';
 import { entryPath, parentPath } from './entry-path.ts';
 import type { LayerRecorder } from './layer-record.ts';
 import { classifyWhiteout } from './whiteouts.ts';
+import { createWriteBehind, type WriteBehind } from './write-behind.ts';
 
 export interface ExtractedLayer {
   /** Sum of the files' lengths, as Docker counts a layer. */
@@ -55,8 +56,20 @@ function refuseOtherType(root: Root, entry: TarEntry, path: string): void {
   throw new EngineError('invalid', 'TYPE_DIFFERS', `cannot overwrite ${kind} "/${path}" with ${other}`);
 }
 
-/** Extracts an uncompressed layer as it arrives. Nothing is synced: whoever commits the layer does it once, for all of it. */
+/** Extracts an uncompressed layer as it arrives. Nothing is durable: whoever commits the layer syncs once, for all of it. */
 export async function extractLayer(files: Files, source: ByteSource, root: Root, whiteouts: WhiteoutMode, recorder: LayerRecorder): Promise<ExtractedLayer> {
+  const writeBehind = createWriteBehind(files);
+  try {
+    const extracted = await extractEntries(files, source, root, whiteouts, recorder, writeBehind);
+    await writeBehind.end();
+    return extracted;
+  } catch (error) {
+    await writeBehind.abandon();
+    throw error;
+  }
+}
+
+async function extractEntries(files: Files, source: ByteSource, root: Root, whiteouts: WhiteoutMode, recorder: LayerRecorder, writeBehind: WriteBehind): Promise<ExtractedLayer> {
   const reader = createTarReader(source, (bytes) => recorder.bytes(bytes));
   const clear: Clear = (path) => recorder.clear(path);
   const directoryTimes = new Map<string, { seconds: number; nanoseconds: number }>();
@@ -77,7 +90,7 @@ export async function extractLayer(files: Files, source: ByteSource, root: Root,
       });
       continue;
     }
-    await writeEntry(files, root, clear, reader, entry, path);
+    await writeEntry(files, root, clear, reader, entry, path, writeBehind);
     if (entry.type === 'file') recorder.file(entry, path);
     if (entry.type === 'directory') directoryTimes.set(path, { seconds: entry.mtimeSeconds, nanoseconds: entry.mtimeNanoseconds });
     if (entry.type === 'file') sizeBytes += entry.sizeBytes;
@@ -94,7 +107,7 @@ export async function extractLayer(files: Files, source: ByteSource, root: Root,
   return { sizeBytes, entries };
 }
 
-async function writeEntry(files: Files, root: Root, clear: Clear, reader: TarReader, entry: TarEntry, path: string): Promise<void> {
+async function writeEntry(files: Files, root: Root, clear: Clear, reader: TarReader, entry: TarEntry, path: string, writeBehind?: WriteBehind): Promise<void> {
   switch (entry.type) {
     case 'directory':
       await makeDirectory(root, clear, path);
@@ -102,10 +115,13 @@ async function writeEntry(files: Files, root: Root, clear: Clear, reader: TarRea
     case 'file': {
       const fd = await replace(root, clear, path, () => root.open(path, 'create-new', 0o600));
       try {
-        await writeContent(files, fd, reader, entry);
-      } finally {
+        await writeContent(files, fd, reader, entry, writeBehind);
+      } catch (error) {
         files.close(fd);
+        throw error;
       }
+      if (writeBehind === undefined) files.close(fd);
+      else await writeBehind.close(fd);
       break;
     }
     case 'hardlink': {
@@ -184,9 +200,12 @@ async function withParents<T>(root: Root, path: string, make: () => T): Promise<
   }
 }
 
-async function writeContent(files: Files, fd: Fd, reader: TarReader, entry: TarEntry): Promise<void> {
+async function writeContent(files: Files, fd: Fd, reader: TarReader, entry: TarEntry, writeBehind: WriteBehind | undefined): Promise<void> {
   if (entry.sparse === undefined) {
-    for (let part = await reader.content.read(); part !== null; part = await reader.content.read()) files.write(fd, part);
+    for (let part = await reader.content.read(); part !== null; part = await reader.content.read()) {
+      files.write(fd, part);
+      await writeBehind?.wrote(fd, part.length);
+    }
     return;
   }
   let range = 0;
@@ -208,6 +227,7 @@ async function writeContent(files: Files, fd: Fd, reader: TarReader, entry: TarE
         done = 0;
       }
     }
+    await writeBehind?.wrote(fd, part.length);
   }
   files.truncate(fd, entry.sizeBytes);
 }

@@ -43,6 +43,9 @@ export interface Files {
   truncate(fd: Fd, sizeBytes: number): void;
   seek(fd: Fd, position: number): void;
   fsync(fd: Fd): Promise<void>;
+  duplicate(fd: Fd): Fd;
+  /** Brings what has been written to these files to the device and out of memory. Takes the descriptors, and closes them in any case. */
+  writeOut(fds: readonly Fd[]): Promise<void>;
   fstat(fd: Fd): FileStat;
   /** Never waits: false when another process has it. Kept until the descriptor is closed. */
   tryLock(fd: Fd): boolean;

@@ -150,8 +150,8 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
     const named = canonicalName(reference.digest === undefined ? reference : { ...reference, tag: undefined });
     const key = `${named} ${formatPlatform(ours)}`;
     if (images.get(pulledId) !== undefined) {
-      // A daemon that was killed as soon as the image was there has left its hold.
-      await images.release((candidate) => candidate === key && !under.has(key));
+      // A daemon that was killed as soon as the image was there has left its hold, and perhaps a delta that has served.
+      if (!under.has(key)) await letGo(key);
     } else {
       await holding(key, config.rootfs.diff_ids, async () => {
         if (await byDelta(key, repository, reference, pulledId, manifest, config, delta, report, cancellation)) return;

@@ -33,6 +33,8 @@ export const hostFiles: Files = {
   truncate: fs.ftruncate,
   seek: (fd, position) => void fs.seek(fd, position),
   fsync: fs.fsync,
+  duplicate: fs.dup,
+  writeOut: fs.writeOut,
   fstat: fs.fstat,
   tryLock: (fd) => fs.flock(fd, 'exclusive'),
   stat: fs.stat,

@@ -129,6 +129,11 @@ declare module 'host:fs' {
   export function fdatasync(fd: number): Promise<void>;
   /** The whole file system on which the path lies. */
   export function syncfs(path: string): Promise<void>;
+  /**
+   * Hands what has been written to these files to the device, waits until it has it, and drops it from memory; not durable without a sync afterwards. Takes
+   * the descriptors: they are closed at the end, also when it rejects. Throws, and takes none, when one is not open.
+   */
+  export function writeOut(fds: readonly number[]): Promise<void>;
   /** Makes names in a directory durable. */
   export function fsyncDir(path: string): Promise<void>;
   /**

@@ -302,6 +302,18 @@ describeLab('docker pull', (lab) => {
     expect((await pull('-a', 'localhost:5000/parallel')).stdout.match(/Status: Image is up to date/g)).toHaveLength(3);
   });
 
+  it.skipIf(spawnSync('fincore', ['--version']).status !== 0)('leaves nothing of what it writes in memory', async () => {
+    const files = [...Array.from({ length: 40 }, (_, index) => noise(100_000, `gentle ${index}`)), noise(20_000_000, 'gentle')];
+    const tar = tarOf(files.map((data, index) => tarFile(`gentle/${index}`, data)));
+    const image = main.putImage('gentle', '1', [{ tar }]);
+    expect(await pull('localhost:5000/gentle:1')).toMatchObject({ code: 0, stderr: '' });
+    const folder = `${lab.dataRoot}/layers/${image.layerDigests[0]?.slice(7, 23) ?? ''}/diff/gentle`;
+    const cached = spawnSync('fincore', ['-b', '-n', '-o', 'RES', ...files.map((_, index) => `${folder}/${index}`)]).stdout.toString().trim().split(/\s+/).map(Number);
+    expect(cached).toHaveLength(files.length);
+    expect(cached.reduce((sum, sizeBytes) => sum + sizeBytes, 0)).toBeLessThan(2_000_000);
+    lab.ok('rmi', 'localhost:5000/gentle:1');
+  });
+
   it('is done by run and create of our own command line, and told as an event', async () => {
     main.putImage('auto', '1', [{ tar: base }], { config: imageConfig([base], { Cmd: ['echo', 'pulled'], Labels: { a: 'b' } }) });
     const since = String(Math.floor(Date.now() / 1000) - 1);

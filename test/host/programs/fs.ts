@@ -222,6 +222,22 @@ export async function fsProgram([folder = '/tmp']: string[]): Promise<void> {
     fails('EBADF', () => fs.fsync(fd));
     await rejects('ENOTDIR', fs.fsyncDir(at('whole')));
   });
+  await check('writing out early takes the descriptors', async () => {
+    const open = (): number[] => ['out-1', 'out-2', 'out-3'].map((name) => fs.open(at(name), fs.O_RDWR | fs.O_CREAT));
+    const fds = open();
+    for (const fd of fds) fs.write(fd, noise(300_000));
+    await fs.writeOut([...fds.slice(0, 2), fs.dup(fds[2] ?? -1)]);
+    for (const fd of fds.slice(0, 2)) fails('EBADF', () => fs.fstat(fd));
+    fs.write(fds[2] ?? -1, 'more');
+    await fs.writeOut(fds.slice(2));
+    equal(fs.readFile(at('out-1')), noise(300_000));
+    equal(fs.stat(at('out-3')).sizeBytes, 300_004);
+    // None is taken when one is wrong.
+    const [first = -1] = open();
+    fails('EBADF', () => fs.writeOut([first, fds[0] ?? -1]));
+    fs.close(first);
+    await fs.writeOut([]);
+  });
   await check('copyFile keeps content and holes', async () => {
     const fd = fs.open(at('sparse'), fs.O_RDWR | fs.O_CREAT);
     fs.write(fd, noise(10_000), 0);
