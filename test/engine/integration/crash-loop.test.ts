@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeLab } from '../support/describe-lab.ts';
 import { imageConfig, oldStyleArchive, sha256 } from '../support/docker-archive.ts';
 import { callEngine, callGood, failureOf, type Answer } from '../support/engine-call.ts';
-import { IMAGE, labObstacle, loadBusybox, openLab, type Lab } from '../support/lab.ts';
+import { IMAGE } from '../support/lab.ts';
 import { serveRegistry } from '../support/lab-registry.ts';
 import type { TestRegistry } from '../support/registry.ts';
 import { readStore, storeFaults } from '../support/store-state.ts';
@@ -15,7 +16,6 @@ import { tarFile, tarFolder, tarOf, tarSymlink } from '../support/tar-writer.ts'
 // `OSBUILD_CRASH_ROUNDS=500 OSBUILD_CRASH_SEED=2` makes it a long run of another course.
 const ROUNDS = Number(process.env['OSBUILD_CRASH_ROUNDS'] ?? 25);
 const SEED = process.env['OSBUILD_CRASH_SEED'] ?? '1';
-const obstacle = labObstacle();
 
 /** Numbers from 0 to 1 that are the same for a seed. */
 function randomNumbers(seed: string): () => number {
@@ -53,8 +53,7 @@ interface Operation {
   touches: readonly string[];
 }
 
-describe.skipIf(obstacle !== undefined)(`${ROUNDS} kills of the daemon${obstacle === undefined ? '' : ` (${obstacle})`}`, () => {
-  let lab: Lab;
+describeLab(`${ROUNDS} kills of the daemon`, (lab) => {
   let registry: TestRegistry;
   const contents = new Map<string, Record<string, string>>();
   const layers = { below: makeLayer('below', '1'), first: makeLayer('app', '1'), second: makeLayer('app', '2'), loaded: makeLayer('loaded', '1') };
@@ -112,9 +111,6 @@ describe.skipIf(obstacle !== undefined)(`${ROUNDS} kills of the daemon${obstacle
   };
 
   beforeAll(async () => {
-    lab = await openLab();
-    await lab.startDaemon();
-    loadBusybox(lab);
     registry = await serveRegistry(lab, 5000);
     const zstd = spawnSync('zstd', ['-q', '-c'], { input: layers.below.tar, maxBuffer: 1e8 });
     const below = zstd.status === 0 ? { tar: layers.below.tar, blob: zstd.stdout, mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd' } : { tar: layers.below.tar };
@@ -127,10 +123,7 @@ describe.skipIf(obstacle !== undefined)(`${ROUNDS} kills of the daemon${obstacle
     await good('POST', `/images/localhost:5000%2Fapp/push?tag=${delta.split(':').at(-1) ?? ''}`);
     await remove(delta);
   });
-  afterAll(async () => {
-    await registry?.close();
-    await lab?.close();
-  });
+  afterAll(() => registry?.close());
 
   it('loses nothing, leaves nothing, and goes on', async () => {
     const random = randomNumbers(SEED);
