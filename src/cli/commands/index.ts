@@ -12,10 +12,11 @@ import { newMachine } from './new-machine.ts';
 import { recipes } from './recipes.ts';
 import { runCommand } from './run.ts';
 import { size } from './size.ts';
+import { sstate } from './sstate.ts';
 import { test } from './test.ts';
 import { tools } from './tools.ts';
 import { why } from './why.ts';
 import { yocto } from './yocto.ts';
 
 /** In the order in which help shows them. */
-export const commands: Command[] = [image, flash, test, runCommand, machines, recipes, size, init, newMachine, lock, engine, graph, why, tools, cache, yocto, doctor];
+export const commands: Command[] = [image, flash, test, runCommand, machines, recipes, size, init, newMachine, lock, engine, graph, why, tools, cache, yocto, sstate, doctor];

@@ -66,7 +66,7 @@ function planBuild(request: ImageRequest, project: YoctoProject, { engine, sourc
     const { source, name } = layer;
     if ('path' in source) inputs[`layer:${name}`] = sourceInput(sources, name);
     else {
-      const task = layerTask(layer, source, name === bitbakeSource ? null : project.release);
+      const task = planSource(layer, source, name === bitbakeSource ? null : project.release);
       tasks.push(task);
       inputs[`layer:${name}`] = { from: 'tree', task: task.id };
     }
@@ -116,7 +116,8 @@ export function yoctoMachine(machine: Machine): Machine {
   return { ...machine, kernel, boot: { ...boot, ...packed, ...(firmware === undefined ? {} : { firmware }) } };
 }
 
-function layerTask({ name, folders }: ResolvedLayer, source: { git: string; commit: string; branch: string | null }, release: string | null): AnyTask {
+/** The task that fetches one source of layers; `release` null: bitbake itself. */
+export function planSource({ name, folders }: ResolvedLayer, source: { git: string; commit: string; branch: string | null }, release: string | null): AnyTask {
   return { id: `yocto/layers/${name}`, kind: 'yocto/layer', title: `Fetch layer ${name}`, args: { name, ...source, release, folders }, inputs: {}, result: 'tree' };
 }
 

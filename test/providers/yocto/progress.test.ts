@@ -23,6 +23,7 @@ describe('following bitbake', () => {
     const state = after([
       { event: 'task-start', pid: 9, recipe: 'zlib', task: 'do_fetch', log: '/l' },
       { event: 'log', level: 'warning', text: 'w' },
+      { event: 'log', level: 'plain', text: 'Sstate summary: Wanted 2 Local 0 Mirrors 2 Missed 0 Current 0' },
       { event: 'log', level: 'error', text: 'e' },
       { event: 'task-end', pid: 9, recipe: 'zlib', task: 'do_fetch', ok: false, log: '/l' },
       { event: 'end', ok: false },

@@ -98,7 +98,8 @@ class Watch:
     def tell(self, event):
         """Says what an event means; the exit status when it is the last one."""
         if isinstance(event, logging.LogRecord):
-            if event.levelno >= logging.WARNING:
+            # How much of shared state was found where is said in a plain line alone.
+            if event.levelno >= logging.WARNING or event.getMessage().startswith("Sstate summary:"):
                 self.say("log", level=event.levelname.lower(), text=event.getMessage())
             return None
         if isinstance(event, bb.event.ParseStarted):

@@ -63,6 +63,7 @@ export function advance(state: BuildState, event: WatchEvent): BuildState {
       return { ...state, running, failures: event.ok ? state.failures : [...state.failures, { recipe: event.recipe, task: event.task, log: event.log ?? null }] };
     }
     case 'log':
+      if (event.level === 'plain') return state;
       return event.level === 'warning' ? { ...state, warnings: state.warnings + 1 } : { ...state, errors: [...state.errors, event.text] };
     case 'no-provider':
       return { ...state, errors: [...state.errors, event.text] };

@@ -64,6 +64,15 @@ export function resolveLayers(build: Build, machine: MachineSource, folder: stri
   return { machine: yocto.machine, distro, image, initrdImage, release, bitbake: find(bitbakeSource), layers: names.map(find), settings: { ...settings.settings, ...yocto.settings }, ...(settings.sstate === undefined ? {} : { sstate: settings.sstate }) };
 }
 
+/** One source by its name, for what needs no machine. Throws OSB_CONFIG_INVALID. */
+export function resolveSource(build: Build, name: string, folder: string, nearest: (word: string, known: string[]) => string | null): ResolvedLayer {
+  const known = build.yocto?.layers ?? {};
+  const layer = known[name];
+  if (layer !== undefined) return resolveLayer(name, layer, folder);
+  const near = nearest(name, Object.keys(known));
+  throw invalid(folder, `yocto.layers: there is no source called "${name}"`, near ? `is it the one called "${near}"?` : '`base: osbuild` brings it');
+}
+
 function resolveLayer(name: string, layer: Layer, folder: string): ResolvedLayer {
   const { git, commit, branch, path, folders = ['.'] } = layer;
   const outside = folders.find((inside) => isAbsolute(inside) || inside.split('/').includes('..'));

@@ -1,0 +1,176 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+import { freePort } from '../../../src/device/free-port.ts';
+import { runBitbake } from '../../../src/providers/yocto/bitbake/run.ts';
+import { bblayersConf } from '../../../src/providers/yocto/conf/bblayers.ts';
+import { sharedStateConf } from '../../../src/providers/yocto/conf/shared-state.ts';
+import type { SharedState } from '../../../src/providers/yocto/layers/resolve.ts';
+import { need } from '../../support/need.ts';
+import { home } from './support.ts';
+
+/** As in bitbake.test.ts. */
+const bitbake = process.env['OSBUILD_BITBAKE'] ?? '';
+const core = process.env['OSBUILD_OE_CORE'] ?? '';
+const there = bitbake !== '' && core !== '';
+
+/** Real tasks from fetch to the sysroot, with their shared state, and nothing of a toolchain. */
+const probeClass = `INHIBIT_DEFAULT_DEPS = "1"
+INHIBIT_SYSROOT_STRIP = "1"
+PATCHDEPENDENCY:class-target = ""
+PACKAGE_ARCH = "\${MACHINE_ARCH}"
+SUMMARY = "probe"
+LICENSE = "MIT"
+LIC_FILES_CHKSUM = "file://\${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda2f7b4f302"
+S = "\${WORKDIR}"
+inherit nopackages
+do_patch[noexec] = "1"
+do_configure[noexec] = "1"
+python () {
+    for task in d.getVar("__BBTASKS", False) or []:
+        for flag in ("depends", "rdepends"):
+            d.delVarFlag(task, flag)
+        d.delVarFlag(task, "fakeroot")
+}
+`;
+const one = (comment: string): string => `inherit probe
+do_compile() {
+${comment}\techo one > one
+}
+do_install() {
+\tinstall -D -m 644 one \${D}\${datadir}/one
+}
+`;
+const two = `inherit probe
+DEPENDS = "probe-one"
+do_compile() {
+\tcat \${RECIPE_SYSROOT}\${datadir}/one > two
+}
+do_install() {
+\tinstall -D -m 644 two \${D}\${datadir}/two
+}
+`;
+
+let work: string;
+let serving: ReturnType<typeof serve>;
+let settings: SharedState;
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(join(work, path)), { recursive: true });
+  writeFileSync(join(work, path), text);
+}
+
+function serve(ports: { http: number; hash: number; pr: number }) {
+  const words = ['sstate', 'serve', '--bind', '127.0.0.1', '--http-port', String(ports.http), '--hash-port', String(ports.hash), '--pr-port', String(ports.pr)];
+  return execa(join(home, 'osbuild'), words, { cwd: join(work, 'project'), env: { OSBUILD_CACHE_DIR: join(work, 'cache') }, reject: false, all: true, buffer: true });
+}
+
+beforeAll(async () => {
+  if (!there) return;
+  work = mkdtempSync(join(tmpdir(), 'osbuild-team-'));
+  write('project/build.config.yaml', `base: osbuild\nyocto: { layers: { bitbake: { path: ${bitbake} } } }\n`);
+  write('layer/conf/layer.conf', 'BBPATH .= ":${LAYERDIR}"\nBBFILES += "${LAYERDIR}/*.bb"\nBBFILE_COLLECTIONS += "probe"\nBBFILE_PATTERN_probe = "^${LAYERDIR}/"\nLAYERSERIES_COMPAT_probe = "scarthgap"\nLAYERDEPENDS_probe = "core"\n');
+  write('layer/classes-recipe/probe.bbclass', probeClass);
+  write('layer/probe-one.bb', one(''));
+  write('layer/probe-two.bb', two);
+  serving = serve({ http: await freePort(), hash: await freePort(), pr: await freePort() });
+  let text = '';
+  await new Promise<void>((resolve, reject) => {
+    serving.stdout?.on('data', (part: Buffer) => {
+      text += part.toString();
+      if (text.includes('prServer:')) resolve();
+    });
+    void serving.then((result) => reject(new Error(`the servers ended: ${result.all}`)));
+  });
+  settings = (parse(text) as { yocto: { sstate: SharedState } }).yocto.sstate;
+}, 300_000);
+
+afterAll(async () => {
+  if (!there) return;
+  serving.kill('SIGTERM');
+  await serving;
+  rmSync(work, { recursive: true, force: true });
+});
+
+/** Builds probe-two in a folder of its own; what bitbake said, and the tasks that ran. */
+async function build(name: string, stateFolder: string, sstate: SharedState): Promise<{ summary: string; ran: string[] }> {
+  write(`${name}/conf/bblayers.conf`, bblayersConf([join(core, 'meta'), join(work, 'layer')]));
+  write(`${name}/conf/local.conf`, `MACHINE = "qemuarm64"\nBBMASK = "/meta/recipes-"\nCONNECTIVITY_CHECK_URIS = ""\nBB_DANGLINGAPPENDS_WARNONLY = "1"\nASSUME_PROVIDED += "virtual/libc"\nBB_NUMBER_THREADS = "2"\nTMPDIR = "\${TOPDIR}/tmp"\nSSTATE_DIR = "${stateFolder}"\n${sharedStateConf(sstate)}`);
+  mkdirSync(join(work, name, 'home'), { recursive: true });
+  const lines: string[] = [];
+  await runBitbake({
+    folders: { bitbake, core, build: join(work, name), home: join(work, name, 'home') },
+    targets: ['probe-two'],
+    watch: join(home, 'layers/meta-minke/lib/minke/watch.py'),
+    uid: process.getuid?.() ?? 0,
+    hostEnvironment: { PATH: process.env['PATH'] ?? '' },
+    signal: new AbortController().signal,
+    log: (line) => lines.push(line),
+    progress: () => undefined,
+    notice: () => undefined,
+  }).catch((error: unknown) => {
+    throw new Error(lines.join('\n'), { cause: error });
+  });
+  return { summary: lines.find((line) => line.includes('Sstate summary:')) ?? '', ran: lines.flatMap((line) => /^started\s+(.*)$/.exec(line)?.[1] ?? []) };
+}
+
+/** Words of all processes that have the test's folder among them. */
+const running = (): string[] =>
+  readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      return words.includes(work) ? [words.replaceAll('\0', ' ')] : [];
+    } catch {
+      return [];
+    }
+  });
+
+describe('shared state of a team, with real bitbake', { timeout: 600_000 }, () => {
+  beforeEach((context) => need(context, there, 'OSBUILD_BITBAKE and OSBUILD_OE_CORE name no checkouts'));
+
+  test('what one folder built, an empty one takes from the mirror', async () => {
+    const first = await build('first', join(work, 'cache/yocto/sstate'), { hashServer: settings.hashServer ?? '' });
+    expect(first.ran).toEqual(expect.arrayContaining(['probe-one do_compile', 'probe-two do_compile']));
+    const second = await build('second', join(work, 'second/sstate'), settings);
+    expect(second.summary).toMatch(/Wanted (\d+) Local 0 Mirrors \1 Missed 0 /);
+    expect(second.ran.filter((task) => /do_(compile|install)$/.test(task))).toEqual([]);
+  });
+
+  test('an edit that changes no output does not rebuild what depends on it', async () => {
+    write('layer/probe-one.bb', one('\t# another word\n'));
+    const { ran } = await build('first', join(work, 'cache/yocto/sstate'), { hashServer: settings.hashServer ?? '' });
+    expect(ran).toContain('probe-one do_compile');
+    // Its sysroot may be taken from shared state again; it is not made.
+    expect(ran.filter((task) => /^probe-two do_(compile|install|populate_sysroot)$/.test(task))).toEqual([]);
+  });
+
+  test('a mirror without its hash server finds nothing of what was built after such an edit', async () => {
+    const { summary } = await build('third', join(work, 'third/sstate'), { mirrors: settings.mirrors ?? [] });
+    expect(summary).toMatch(/ Missed [1-9]/);
+  });
+
+  test('the PR server counts', async () => {
+    const [host = '', port = ''] = (settings.prServer ?? '').split(':');
+    const script = 'import sys; sys.path.insert(0, sys.argv[1] + "/lib"); import prserv.serv as p; c = p.connect(sys.argv[2], int(sys.argv[3])); print([c.getPR("probe-1.0-r0", "all", s) for s in ("a", "a", "b")])';
+    const { stdout } = await execa('python3', ['-c', script, bitbake, host, port]);
+    expect(stdout).toBe('[0, 0, 1]');
+  });
+
+  test('a taken port is said, and nothing else is left running', async () => {
+    const taken = Number(settings.hashServer?.split(':')[1]);
+    const { exitCode, stderr } = await serve({ http: await freePort(), hash: taken, pr: await freePort() });
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`bitbake-hashserv cannot run: port ${taken} of 127.0.0.1 is taken`) });
+  });
+
+  test('Ctrl-C leaves nothing behind', async () => {
+    expect(running().length).toBeGreaterThan(0);
+    serving.kill('SIGINT');
+    expect(await serving).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/served \d+ files/) });
+    expect(running()).toEqual([]);
+    expect(existsSync(join(work, 'cache/yocto/servers/hashserv.db'))).toBe(true);
+  });
+});
