@@ -11,6 +11,8 @@ module.exports = {
     only('exec-knows-no-tasks', 'Running programs is below everything that builds.', { path: '^src/exec/' }, { path: '^src/', pathNot: '^src/(exec|model)/' }),
     only('config-is-data', 'Reading projects needs no builder.', { path: '^src/config/' }, { path: '^src/', pathNot: '^src/(config|model)/' }),
     only('runner-knows-no-steps', 'Executors are handed in.', { path: '^src/runner/' }, { path: '^src/', pathNot: '^src/(runner|cache|exec|graph|model)/' }),
+    only('remote-knows-no-steps', 'Another host runs the same program; how it builds is its own affair.', { path: '^src/remote/' }, { path: '^src/', pathNot: '^src/(remote|cache|model)/' }),
+    only('agent-stands-alone', 'It runs on a host that has nothing but Node.js.', { path: '^src/remote/agent/' }, { path: '.', pathNot: '^(src/remote/(agent/|protocol\\.ts)|(node:)?[a-z_/]+$)' }),
     only('report-changes-nothing', 'Reporters read events.', { path: '^src/report/' }, { path: '^src/', pathNot: '^src/(report|model)/' }),
     only('providers-apart', 'Only the command line knows all providers.', { path: '^src/providers/([^/]+)/' }, { path: '^src/providers/', pathNot: '^src/providers/$1/' }),
     only('image-knows-no-provider', 'Everything after the root is shared.', { path: '^src/image/' }, { path: '^src/(providers|device|cli|engine)/' }),
@@ -20,7 +22,7 @@ module.exports = {
     only('execa-in-exec', 'One place runs programs.', { path: '^src/', pathNot: '^src/exec/' }, { path: 'node_modules/execa/' }),
     only('listr2-in-report', 'One place draws.', { path: '^src/', pathNot: '^src/report/' }, { path: 'node_modules/listr2/' }),
     only('zx-in-scripts', 'zx is for scripts and end-to-end tests.', { path: '^src/' }, { path: 'node_modules/zx/' }),
-    only('child-process-in-exec', 'One place runs programs.', { path: '^src/', pathNot: '^src/(exec/|cli/launch\\.mjs)' }, { path: '^(node:)?child_process$' }),
+    only('child-process-in-exec', 'One place runs programs.', { path: '^src/', pathNot: '^src/(exec/|remote/agent/|cli/launch\\.mjs)' }, { path: '^(node:)?child_process$' }),
   ],
   options: {
     tsConfig: { fileName: 'tsconfig.json' },

@@ -44,6 +44,8 @@ export interface Invocation {
   remoteCache: { url?: string; push?: boolean; token?: string };
   /** AWS_ variables of the caller, for mirrors of shared state that are buckets. They are nowhere else. */
   bucketCredentials: Record<string, string>;
+  /** Socket of the caller's SSH agent. */
+  sshAgent: string | undefined;
   /** Fires on Ctrl-C and SIGTERM. */
   signal: AbortSignal;
   emit: Emit;

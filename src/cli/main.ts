@@ -92,6 +92,7 @@ async function runCommand(command: Command, argv: string[], home: string): Promi
     hostEnvironment: hostEnvironment(),
     remoteCache: remoteCache(),
     bucketCredentials: bucketCredentials(),
+    sshAgent: process.env['SSH_AUTH_SOCK'] || undefined,
     signal: abort.signal,
     emit: (event: BuildEvent) => reporter.report(event),
   };

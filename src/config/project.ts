@@ -80,6 +80,7 @@ export function mergeBuild(base: Build, own: Build): Build {
     os: { ...base.os, ...own.os },
     debian: { ...base.debian, ...own.debian },
     ...(base.yocto === undefined && own.yocto === undefined ? {} : { yocto: mergeYocto(base.yocto, own.yocto) }),
+    ...(base.remoteBuilders === undefined && own.remoteBuilders === undefined ? {} : { remoteBuilders: { ...base.remoteBuilders, ...own.remoteBuilders } }),
     config: { ...base.config, ...own.config, os: { ...base.config?.os, ...own.config?.os } },
   };
   const recipes = own.recipes ?? base.recipes ?? [];

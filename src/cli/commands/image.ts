@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { OsbuildError } from '../../model/index.ts';
 import { composeImages, type ComposedImage } from '../build/compose.ts';
 import { publish } from '../build/publish.ts';
+import { buildOnHost } from '../build/remote.ts';
 import { Session, type KeyedPlan } from '../build/session.ts';
 import { fleet, machinesOption } from '../build/selection.ts';
 import type { Command, Invocation } from '../command.ts';
@@ -23,6 +24,7 @@ export const image: Command = {
     ...machinesOption,
     ...lockOptions,
     output: { type: 'string', short: 'o', value: 'folder', help: 'where artifacts go (default: out/<machine> in the project); of several machines, each in a folder of its own there' },
+    on: { type: 'string', value: 'host', help: 'build on another host over SSH: one of remoteBuilders, or [user@]host[:port]' },
     'dry-run': { type: 'boolean', short: 'n', help: 'only say which tasks would run' },
   },
   arguments: { min: 0, max: 0 },
@@ -30,6 +32,11 @@ export const image: Command = {
     const project = await openProject(invocation);
     const names = fleet(invocation, project);
     const session = new Session(invocation, project);
+    const on = invocation.flags.text('on');
+    if (on !== undefined) {
+      if (invocation.flags.on('dry-run')) throw new OsbuildError('OSB_USAGE', '--dry-run and --on exclude each other');
+      return session.attended(() => buildOnHost(invocation, session, names, on, (machine) => outFolder(invocation, project, machine)));
+    }
     return session.attended(async () => {
       const composed = await composeImages(invocation, project, names, session.world);
       const keyed = await session.key(composed.plan);

@@ -186,6 +186,30 @@ export interface BuildConfig {
     push?: boolean;
   };
   /**
+   * Hosts that `osbuild image --on <name>` builds on, over SSH.
+   */
+  remoteBuilders?: {
+    [k: string]: {
+      /**
+       * Name or address. Its key must be in ~/.ssh/known_hosts.
+       */
+      host: string;
+      port?: number;
+      /**
+       * Default: the name of the caller.
+       */
+      user?: string;
+      /**
+       * File of the private key; `~/` is the caller's home. Default: an SSH agent's keys, and ~/.ssh/id_ed25519, id_ecdsa and id_rsa.
+       */
+      identity?: string;
+      /**
+       * Cache folder on that host. Default: that of its user.
+       */
+      cache?: string;
+    };
+  };
+  /**
    * SOURCE_DATE_EPOCH of everything built, in seconds.
    */
   epoch?: number;
