@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
 import { cache } from './cache.ts';
+import { ci } from './ci.ts';
 import { doctor } from './doctor.ts';
 import { engine } from './engine.ts';
 import { flash } from './flash.ts';
@@ -19,4 +20,4 @@ import { why } from './why.ts';
 import { yocto } from './yocto.ts';
 
 /** In the order in which help shows them. */
-export const commands: Command[] = [image, flash, test, runCommand, machines, recipes, size, init, newMachine, lock, engine, graph, why, tools, cache, yocto, sstate, doctor];
+export const commands: Command[] = [image, flash, test, runCommand, machines, recipes, size, init, newMachine, lock, engine, graph, why, tools, cache, yocto, sstate, ci, doctor];

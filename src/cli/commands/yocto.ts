@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
 
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 
+import { loadProject } from '../../config/index.ts';
 import { OsbuildError } from '../../model/index.ts';
-import { buildTargets, kasProject, lacks, localConf, type YoctoInspection } from '../../providers/yocto/index.ts';
+import { buildTargets, importKas, kasProject, lacks, localConf, type YoctoInspection } from '../../providers/yocto/index.ts';
 import { engineSources, imageRequest } from '../build/compose.ts';
 import { machineOption, oneMachine } from '../build/selection.ts';
 import { Session } from '../build/session.ts';
@@ -15,17 +17,19 @@ import { lockOptions } from './image.ts';
 
 export const yocto: Command = {
   name: 'yocto',
-  usage: 'inspect --machine <machine> | export-kas --machine <machine> | check-host',
-  summary: 'The Yocto provider: what bitbake would build for a machine, a kas file of it, or what this host lacks for bitbake',
-  details: '\ninspect fetches the layers, has bitbake read all recipes and plan the image, and says which kernel, boot loader and recipes it would build; nothing is built. export-kas prints a file for kas (header version 14) with the same layers, MACHINE, DISTRO and variables. `osbuild image --provider yocto` builds.',
+  usage: 'inspect --machine <machine> | export-kas --machine <machine> | import-kas <file> | check-host',
+  summary: 'The Yocto provider: what bitbake would build for a machine, kas files, or what this host lacks for bitbake',
+  details: '\ninspect fetches the layers, has bitbake read all recipes and plan the image, and says which kernel, boot loader and recipes it would build; nothing is built. export-kas prints a file for kas (header version 14) with the same layers, MACHINE, DISTRO and variables; import-kas prints what build.config.yaml and a machine file say in place of one, with warnings for what has no counterpart. `osbuild image --provider yocto` builds.',
   options: { ...machineOption, mode: lockOptions.mode },
-  arguments: { min: 1, max: 1 },
+  arguments: { min: 1, max: 2 },
   async run(invocation) {
-    const [word = ''] = invocation.words;
+    const [word = '', file] = invocation.words;
+    if (word === 'import-kas') return importKasFile(invocation, file);
+    if (file !== undefined) throw new OsbuildError('OSB_USAGE', `osbuild yocto ${word} takes no further word: "${file}"`);
     if (word === 'inspect') return inspect(invocation);
     if (word === 'export-kas') return exportKas(invocation);
     if (word === 'check-host') return checkHost(invocation);
-    throw new OsbuildError('OSB_USAGE', `osbuild yocto has no "${word}"`, { hint: 'inspect, export-kas or check-host' });
+    throw new OsbuildError('OSB_USAGE', `osbuild yocto has no "${word}"`, { hint: 'inspect, export-kas, import-kas or check-host' });
   },
 };
 
@@ -70,6 +74,30 @@ async function exportKas(invocation: Invocation): Promise<number> {
   const kas = kasProject(resolved, localConf(request, resolved), buildTargets(resolved, machine.machine));
   if (invocation.flags.on('json')) invocation.out(`${JSON.stringify(kas)}\n`);
   else invocation.out(`# Written by osbuild yocto export-kas --machine ${machine.name}\n${stringify(kas, { lineWidth: 0 })}`);
+  return 0;
+}
+
+/** Results to standard output, warnings to standard error, so that a file can be made of the former. */
+async function importKasFile({ cwd, home, emit, flags, out }: Invocation, word: string | undefined): Promise<number> {
+  if (word === undefined) throw new OsbuildError('OSB_USAGE', 'which kas file?', { hint: 'osbuild yocto import-kas kas.yml' });
+  const file = resolve(cwd, word);
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new OsbuildError('OSB_USAGE', `${file} cannot be read`, { cause });
+  });
+  let kas: unknown;
+  try {
+    kas = parse(text);
+  } catch (cause) {
+    throw new OsbuildError('OSB_CONFIG_INVALID', `${file} is not YAML: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`, { cause });
+  }
+  if (typeof kas !== 'object' || kas === null || Array.isArray(kas) || !('header' in kas)) throw new OsbuildError('OSB_CONFIG_INVALID', `${file} is no kas file: it has no header`);
+  const { build, machine, warnings } = importKas(kas as Record<string, unknown>, { known: (await loadProject(home, home)).build.yocto?.layers ?? {} });
+  for (const message of warnings) emit({ type: 'notice', level: 'warning', code: 'KAS_IMPORT', message });
+  if (flags.on('json')) out(`${JSON.stringify({ type: 'kas-import', build: { yocto: build }, machine: { yocto: machine } })}\n`);
+  else {
+    out(`# For build.config.yaml, of ${basename(file)}\n${stringify({ yocto: build }, { lineWidth: 0 })}`);
+    out(`\n# For the machine file, which also says what bitbake's kernel and boot loader are called\n${stringify({ yocto: machine }, { lineWidth: 0 }).replaceAll(/^(?=.)/gm, '# ')}`);
+  }
   return 0;
 }
 

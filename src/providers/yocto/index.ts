@@ -2,6 +2,7 @@
 // Owns: layer sources, bblayers.conf and local.conf, kas files, running bitbake and what it leaves in its deploy folder, and its servers for a team.
 // Must not: know other providers or images; change layers, or run as root what bitbake runs.
 export { kasProject } from './conf/kas.ts';
+export { importKas, type KasImport } from './conf/kas-import.ts';
 export { localConf } from './conf/local.ts';
 export { sharedStateWarnings, type SharedStateWarning } from './conf/shared-state.ts';
 export { createYoctoExecutors } from './executors.ts';

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { copyFile, mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 
@@ -17,8 +17,9 @@ const shownLines = 40;
  * and nothing of it runs when this resolves. The folder of its artifacts stays until the caller has them.
  */
 export async function runBuild(root: string, request: BuildRequest, files: readonly TreeFile[], input: Interface, say: (line: AgentLine) => void): Promise<void> {
+  const caller = watchCaller(input, request.silenceMs);
   const program = treeFolder(root, request.program);
-  await installModules(root, program, request);
+  await installModules(root, program, request, caller.gone);
   const project = join(treeFolder(root, request.project.digest), request.project.folder);
   const run = join(root, 'runs', `${process.pid}-${randomBytes(4).toString('hex')}`);
   await forgetDeadRuns(root);
@@ -26,7 +27,6 @@ export async function runBuild(root: string, request: BuildRequest, files: reado
   try {
     const environment = { ...ownEnvironment(), ...request.environment, OSBUILD_CACHE_DIR: join(root, '..') };
     const child = spawn(join(program, 'osbuild'), [...request.words, '--json', '-C', project, '--output', join(run, 'out')], { env: environment, cwd: project, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    const caller = watchCaller(input, request.silenceMs);
     void caller.gone.then(() => stop(child));
     const lastWords: string[] = [];
     createInterface({ input: child.stdout }).on('line', (line) => process.stdout.write(`${line}\n`));
@@ -81,7 +81,7 @@ function stop(child: ChildProcess): void {
 }
 
 /** npm's packages of one lock file are installed once for all programs that have it. */
-async function installModules(root: string, program: string, { environment }: BuildRequest): Promise<void> {
+async function installModules(root: string, program: string, { environment }: BuildRequest, gone: Promise<void>): Promise<void> {
   const lock = await readFile(join(program, 'package-lock.json')).catch(() => null);
   const named = lock ?? (await readFile(join(program, 'package.json')));
   const digest = createHash('sha256').update(named).digest('hex');
@@ -91,13 +91,8 @@ async function installModules(root: string, program: string, { environment }: Bu
     await mkdir(part, { recursive: true });
     try {
       for (const name of ['package.json', ...(lock === null ? [] : ['package-lock.json'])]) await copyFile(join(program, name), join(part, name));
-      const words = [lock === null ? 'install' : 'ci', '--omit=dev', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-      const said: string[] = [];
-      const npm = spawn('npm', words, { cwd: part, env: { ...ownEnvironment(), ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
-      for (const stream of [npm.stdout, npm.stderr]) stream.on('data', (text: Buffer) => said.push(text.toString()));
-      const status = await new Promise<number>((resolve) => npm.once('error', (error) => (said.push(error.message), resolve(127))).once('close', (code) => resolve(code ?? 137)));
-      if (status !== 0) throw new InstallFailure(said.join('').trim().split('\n').slice(-5).join('; '));
-      // A package without dependencies gets no such folder.
+      const { dependencies } = JSON.parse(await readFile(join(part, 'package.json'), 'utf8')) as { dependencies?: object };
+      if (dependencies !== undefined) await npm(part, lock !== null, environment, gone);
       await mkdir(join(part, 'node_modules'), { recursive: true });
       await writeFile(join(part, 'node_modules/.osbuild-lock'), digest);
       // Another build may have been quicker: then this one is not needed.
@@ -107,8 +102,28 @@ async function installModules(root: string, program: string, { environment }: Bu
     }
   }
   const link = join(program, 'node_modules');
+  if ((await readlink(link).catch(() => null)) === join(folder, 'node_modules')) return;
   await rm(link, { recursive: true, force: true });
   await symlink(join(folder, 'node_modules'), link);
+}
+
+async function npm(folder: string, locked: boolean, environment: Readonly<Record<string, string>>, gone: Promise<void>): Promise<void> {
+  const words = [locked ? 'ci' : 'install', '--omit=dev', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
+  const said: string[] = [];
+  let callerIsGone = false;
+  const child = spawn('npm', words, { cwd: folder, env: { ...ownEnvironment(), ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => said.push(text.toString()));
+  const status = await new Promise<number>((resolve) => {
+    child.once('error', (error) => {
+      said.push(error.message);
+      resolve(127);
+    });
+    child.once('close', (code) => resolve(code ?? 137));
+    const end = (): boolean => (callerIsGone = child.kill('SIGTERM'));
+    void gone.then(end);
+  });
+  if (callerIsGone) throw new InstallFailure('the caller is gone');
+  if (status !== 0) throw new InstallFailure(said.join('').trim().split('\n').slice(0, 5).join('; '));
 }
 
 export class InstallFailure extends Error {}
