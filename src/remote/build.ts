@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 import { sha256File, type BlobInfo, type BlobStore, type CacheLayout } from '../cache/index.ts';
@@ -107,7 +109,7 @@ async function sendTrees(options: RemoteRunOptions): Promise<void> {
     for (const sha256 of wanted) {
       const file = sources.get(sha256);
       if (file === undefined) throw new Error(`the host asked for ${sha256}`);
-      await pipeline(createReadStream(file), channel.input, { end: false });
+      await Promise.race([writeFile(file, channel.input), options.connection.lost]);
       done += sizes.get(sha256) ?? 0;
       emit({ type: 'task-progress', id, done, total, unit: 'bytes' });
     }
@@ -124,6 +126,10 @@ async function sendTrees(options: RemoteRunOptions): Promise<void> {
   });
   await sending;
   if (!received) throw unfit(`${options.connection.name} did not take the project: ${rest.trim() || `exit status ${status}`}`, 'run it again: what arrived stays there');
+}
+
+async function writeFile(file: string, target: Writable): Promise<void> {
+  for await (const chunk of createReadStream(file)) if (!target.write(chunk)) await once(target, 'drain');
 }
 
 async function build(options: RemoteRunOptions): Promise<RemoteRun> {
@@ -146,6 +152,7 @@ async function build(options: RemoteRunOptions): Promise<RemoteRun> {
   try {
     const { rest } = await readLines(channel, options, (line) => {
       if (line.type === 'agent-changed') changedThere.push(line);
+      else if (line.type === 'agent-installing') emit({ type: 'notice', level: 'info', code: 'REMOTE_INSTALL', message: `npm installs osbuild's packages on ${connection.name}, once for this version` });
       else if (line.type === 'agent-ended') {
         ended = line;
         if (line.status === 0 && !signal.aborted) {

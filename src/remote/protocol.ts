@@ -37,6 +37,7 @@ export type AgentLine =
   | { type: 'agent-probe'; facts: HostFacts }
   | { type: 'agent-missing'; sha256: string[] }
   | { type: 'agent-received'; files: number }
+  | { type: 'agent-installing' }
   | { type: 'agent-started' }
   | { type: 'agent-changed'; tree: string; path: string; sha256: string; sizeBytes: number; file: string }
   | { type: 'agent-ended'; status: number; lastWords: string[] }

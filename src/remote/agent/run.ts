@@ -19,7 +19,7 @@ const shownLines = 40;
 export async function runBuild(root: string, request: BuildRequest, files: readonly TreeFile[], input: Interface, say: (line: AgentLine) => void): Promise<void> {
   const caller = watchCaller(input, request.silenceMs);
   const program = treeFolder(root, request.program);
-  await installModules(root, program, request, caller.gone);
+  await installModules(root, program, request, caller.gone, say);
   const project = join(treeFolder(root, request.project.digest), request.project.folder);
   const run = join(root, 'runs', `${process.pid}-${randomBytes(4).toString('hex')}`);
   await forgetDeadRuns(root);
@@ -81,7 +81,7 @@ function stop(child: ChildProcess): void {
 }
 
 /** npm's packages of one lock file are installed once for all programs that have it. */
-async function installModules(root: string, program: string, { environment }: BuildRequest, gone: Promise<void>): Promise<void> {
+async function installModules(root: string, program: string, { environment }: BuildRequest, gone: Promise<void>, say: (line: AgentLine) => void): Promise<void> {
   const lock = await readFile(join(program, 'package-lock.json')).catch(() => null);
   const named = lock ?? (await readFile(join(program, 'package.json')));
   const digest = createHash('sha256').update(named).digest('hex');
@@ -92,7 +92,10 @@ async function installModules(root: string, program: string, { environment }: Bu
     try {
       for (const name of ['package.json', ...(lock === null ? [] : ['package-lock.json'])]) await copyFile(join(program, name), join(part, name));
       const { dependencies } = JSON.parse(await readFile(join(part, 'package.json'), 'utf8')) as { dependencies?: object };
-      if (dependencies !== undefined) await npm(part, lock !== null, environment, gone);
+      if (dependencies !== undefined) {
+        say({ type: 'agent-installing' });
+        await npm(part, lock !== null, environment, gone);
+      }
       await mkdir(join(part, 'node_modules'), { recursive: true });
       await writeFile(join(part, 'node_modules/.osbuild-lock'), digest);
       // Another build may have been quicker: then this one is not needed.
