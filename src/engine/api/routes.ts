@@ -1,5 +1,6 @@
 import * as archive from './archive.ts';
 import { build, pruneBuilds } from './build.ts';
+import { check } from './check.ts';
 import { commit } from './commit.ts';
 import * as containers from './containers.ts';
 import type { ApiContext } from './context.ts';
@@ -25,6 +26,7 @@ export const ROUTES: readonly Route<ApiContext>[] = [
   ['GET', '/info', system.info],
   ['GET', '/events', system.events],
   ['GET', '/system/df', system.diskUsage],
+  ['POST', '/system/check', check],
   ['POST', '/auth', login],
   ['GET', '/distribution/{name*}/json', distribution],
 

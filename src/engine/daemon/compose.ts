@@ -10,7 +10,7 @@ import type { Files, Processes, System } from '../ports/index.ts';
 import { createPuller, HOLD_MS } from '../pull/index.ts';
 import { createPusher } from '../push/index.ts';
 import { createRuntime } from '../runtime/index.ts';
-import { enginePaths, openDataRoot, readDocument, writeDocument } from '../store/index.ts';
+import { enginePaths, openDataRoot, readDocument, setAside, withReserve, writeDocument, type OnDamage } from '../store/index.ts';
 import { openVolumeStore } from '../volumes/index.ts';
 import { ENGINE_VERSION } from '../version.ts';
 import type { DaemonSettings } from './settings.ts';
@@ -26,12 +26,14 @@ export interface Engine {
 }
 
 /** Opens the store, puts the network up and finds the containers that are still running. */
-export async function composeEngine(system: System, settings: DaemonSettings): Promise<Engine> {
-  const { files, processes } = system;
+export async function composeEngine(given: System, settings: DaemonSettings): Promise<Engine> {
+  const { processes } = given;
   const programs = { crun: findProgram(processes, settings.crun, 'crun'), conmon: findProgram(processes, settings.conmon, 'conmon') };
   const paths = enginePaths(settings.dataRoot, settings.execRoot);
-  const lock = await openDataRoot(files, paths);
-  const onDamage = (path: string, error: unknown): void => system.reporter.log('error', 'a part of the store cannot be used', { path, error: messageOf(error) });
+  const onDamage = (path: string, error: unknown): void => given.reporter.log('error', 'a part of the store cannot be used', { path, error: messageOf(error) });
+  const lock = await openDataRoot(given.files, paths, onDamage);
+  const system: System = { ...given, files: withReserve(given.files, paths.dataRoot) };
+  const { files } = system;
   const layers = openLayerStore(files, system.machine, paths, onDamage);
   const images = openImageStore(files, paths, layers, onDamage);
   const nft = settings.bridge === 'none' && processes.find(settings.nft) === undefined ? settings.nft : findProgram(processes, settings.nft, 'nft');
@@ -82,7 +84,7 @@ export async function composeEngine(system: System, settings: DaemonSettings): P
   await builder.recover();
   return {
     containers,
-    api: { containers, puller, builder, pusher: createPusher(common), deltas, registry: { system, settings, userAgent: `minke/${ENGINE_VERSION}` }, settings, engineId: await engineId(files, paths.dataRoot, system) },
+    api: { containers, puller, builder, pusher: createPusher(common), deltas, registry: { system, settings, userAgent: `minke/${ENGINE_VERSION}` }, settings, engineId: await engineId(files, paths.dataRoot, system, onDamage) },
     startContainers: () => startByPolicy(containers, wanted),
     goDown() {
       stopping = true;
@@ -105,9 +107,16 @@ function findProgram(processes: Processes, name: string, option: string): string
   return path;
 }
 
-async function engineId(files: Files, dataRoot: string, system: System): Promise<string> {
+async function engineId(files: Files, dataRoot: string, system: System, onDamage: OnDamage): Promise<string> {
   const path = `${dataRoot}/engine-id.json`;
-  if (files.exists(path)) return readDocument<{ id: string }>(files, path).id;
+  if (files.exists(path)) {
+    try {
+      return readDocument<{ id: string }>(files, path).id;
+    } catch (error) {
+      onDamage(path, error);
+      setAside(files, dataRoot, path);
+    }
+  }
   const digits = system.machine.randomHex(16);
   const id = `${digits.slice(0, 8)}-${digits.slice(8, 12)}-${digits.slice(12, 16)}-${digits.slice(16, 20)}-${digits.slice(20)}`;
   await writeDocument(files, path, { id });

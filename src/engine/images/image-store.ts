@@ -52,6 +52,12 @@ export interface ImageStore {
   release(over: (key: string, heldSinceMs: number) => boolean): Promise<void>;
   /** Keeps layers from `collect` while they are read; the result lets them go. For the life of this process alone. */
   pin(diffIds: readonly string[]): () => void;
+  /** Images that cannot be used because layers of theirs are gone. */
+  broken(): { id: string; lacks: string[]; names: string[] }[];
+  /** Names whose image is gone altogether. */
+  lostNames(): string[];
+  /** Layers that `collect` would remove. */
+  orphans(used: ReadonlySet<string>): string[];
   /** Removes layers that no image has and that are neither held, pinned nor in `used`. Returns their number. */
   collect(used: ReadonlySet<string>): Promise<number>;
 }
@@ -60,6 +66,8 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
   const namesFile = `${paths.images}/names.json`;
   const document = readNames(files, paths, namesFile, onDamage);
   const images = new Map<string, readonly string[]>();
+  /** Images that lack layers, and all of theirs. */
+  const incomplete = new Map<string, readonly string[]>();
   const queue = createQueue();
   const pins = new Set<readonly string[]>();
   const holds = readHolds(files, paths, onDamage);
@@ -74,7 +82,10 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
       if (sha256(text) !== match[1]) throw new EngineError('internal', 'STORE_DAMAGED', 'its content does not have the hash that is its name');
       const config = parseImageConfig(text);
       if (config.rootfs.diff_ids.every((diffId) => layers.get(diffId) !== undefined)) images.set(`sha256:${match[1]}`, config.rootfs.diff_ids);
-      else onDamage(path, new EngineError('internal', 'LAYER_MISSING', 'a layer of this image is missing; load or pull it again'));
+      else {
+        incomplete.set(`sha256:${match[1]}`, config.rootfs.diff_ids);
+        onDamage(path, new EngineError('internal', 'LAYER_MISSING', 'a layer of this image is missing; load or pull it again'));
+      }
     } catch (error) {
       onDamage(path, error);
       setAside(files, paths.dataRoot, path);
@@ -93,6 +104,12 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
   const get = (id: string): Image | undefined => {
     const diffIds = images.get(id);
     return diffIds === undefined ? undefined : view(id, diffIds);
+  };
+
+  const orphans = (used: ReadonlySet<string>): string[] => {
+    const wanted = new Set([...used, ...holds.layers(), ...[...pins].flat()]);
+    for (const diffIds of images.values()) for (const diffId of diffIds) wanted.add(diffId);
+    return layers.all().map(({ diffId }) => diffId).filter((diffId) => !wanted.has(diffId));
   };
 
   return {
@@ -125,6 +142,7 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
         if (!images.has(id)) {
           await files.replaceFile(configFile(id), configText, 0o600);
           images.set(id, config.rootfs.diff_ids);
+          incomplete.delete(id);
           if (format !== 'docker') {
             document.formats = { ...document.formats, [id]: format };
             await saveNames();
@@ -152,6 +170,7 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
         if (document.formats !== undefined) delete document.formats[id];
         await saveNames();
         images.delete(id);
+        incomplete.delete(id);
         files.unlink(configFile(id));
         await files.syncDirectory(paths.images);
       }),
@@ -163,13 +182,14 @@ export function openImageStore(files: Files, paths: Paths, layers: LayerStore, o
       pins.add(pin);
       return () => pins.delete(pin);
     },
+    broken: () => [...incomplete].map(([id, diffIds]) => ({ id, lacks: diffIds.filter((diffId) => layers.get(diffId) === undefined), names: view(id, diffIds).names.slice() })),
+    lostNames: () => Object.entries(document.names).filter(([, id]) => !images.has(id) && !incomplete.has(id)).map(([name]) => name),
+    orphans,
     collect: (used) =>
       queue(async () => {
-        const wanted = new Set([...used, ...holds.layers(), ...[...pins].flat()]);
-        for (const diffIds of images.values()) for (const diffId of diffIds) wanted.add(diffId);
-        const orphans = layers.all().filter((layer) => !wanted.has(layer.diffId));
-        for (const orphan of orphans) await layers.remove(orphan.diffId);
-        return orphans.length;
+        const gone = orphans(used);
+        for (const diffId of gone) await layers.remove(diffId);
+        return gone.length;
       }),
   };
 }

@@ -12,4 +12,5 @@ export { openLayerStore, type Layer, type LayerStore, type LayerTar, type Staged
 export { loadArchive, type LoadedImage } from './load.ts';
 export { choosePlatform, formatPlatform, parsePlatform, suits, type NamedPlatform, type Platform } from './platform.ts';
 export { canonicalName, familiarName, familiarRepository, parseReference, withDefaultTag, type Reference } from './reference.ts';
+export { checkStore, type StoreCheck, type StoreFault } from './store-check.ts';
 export type { RecordSegment } from './tar-record.ts';

@@ -1,7 +1,7 @@
 import { decompressed, hashed, type Compression } from '../archive/index.ts';
 import { EngineError, systemErrorCode } from '../error.ts';
 import type { ByteSource, Files, Machine } from '../ports/index.ts';
-import { readDocument, setAside, writeDocument, type OnDamage, type Paths } from '../store/index.ts';
+import { isFull, readDocument, setAside, writeDocument, type OnDamage, type Paths } from '../store/index.ts';
 import { noteKnownBlob, readKnownBlobs, type KnownBlob } from './known-blobs.ts';
 import { adoptLayerRecord, createLayerRecorder, openLayerContents, openLayerTar, type LayerContents } from './layer-record.ts';
 import { extractLayer, type WhiteoutMode } from './layer-extract.ts';
@@ -189,7 +189,7 @@ function documentOf({ diffId, sizeBytes, tarBytes }: StagedLayer | (Layer & { ta
 
 function explain(error: unknown, files: Files, paths: Paths): unknown {
   const code = systemErrorCode(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (isFull(error)) {
     const { availableBytes } = files.space(paths.dataRoot);
     return new EngineError('internal', 'DISK_FULL', `no space left on device: ${paths.dataRoot} has ${Math.floor(availableBytes / 1e6)} MB free`, {
       hint: 'remove images or containers that are not needed (docker system prune)',

@@ -43,6 +43,8 @@ export interface Files {
   truncate(fd: Fd, sizeBytes: number): void;
   seek(fd: Fd, position: number): void;
   fsync(fd: Fd): Promise<void>;
+  /** Sets room aside from the file's start; 'ENOSPC' when there is not as much. */
+  allocate(fd: Fd, sizeBytes: number): void;
   duplicate(fd: Fd): Fd;
   /** Brings what has been written to these files to the device and out of memory. Takes the descriptors, and closes them in any case. */
   writeOut(fds: readonly Fd[]): Promise<void>;

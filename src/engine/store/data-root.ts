@@ -1,6 +1,6 @@
 import { EngineError } from '../error.ts';
 import type { Files } from '../ports/index.ts';
-import { readDocument, STORE_FORMAT, writeDocument } from './documents.ts';
+import { readDocument, setAside, STORE_FORMAT, writeDocument, type OnDamage } from './documents.ts';
 
 /** Where everything lies. `dataRoot` outlives a reboot, `execRoot` does not. */
 export interface Paths {
@@ -39,7 +39,7 @@ export interface DataRootLock {
 }
 
 /** Makes the folders, refuses a second daemon and a store from the future, and throws away unfinished work. */
-export async function openDataRoot(files: Files, paths: Paths): Promise<DataRootLock> {
+export async function openDataRoot(files: Files, paths: Paths, onDamage: OnDamage): Promise<DataRootLock> {
   files.mkdirs(paths.dataRoot, 0o711);
   const fd = files.open(`${paths.dataRoot}/lock`, 'read-write', 0o600);
   if (!files.tryLock(fd)) {
@@ -48,14 +48,14 @@ export async function openDataRoot(files: Files, paths: Paths): Promise<DataRoot
       hint: 'stop it, or name another folder with --data-root (and --exec-root)',
     });
   }
-  const versionFile = `${paths.dataRoot}/store.json`;
-  if (files.exists(versionFile)) {
-    const { format } = readDocument<{ format: number }>(files, versionFile);
-    if (format > STORE_FORMAT) {
-      files.close(fd);
-      throw new EngineError('conflict', 'STORE_TOO_NEW', `${paths.dataRoot} was written by a newer engine (format ${format}, this one knows ${STORE_FORMAT})`);
-    }
-  } else await writeDocument(files, versionFile, { format: STORE_FORMAT });
+  const format = readFormat(files, paths, onDamage);
+  if (format !== undefined && format > STORE_FORMAT) {
+    files.close(fd);
+    throw new EngineError('conflict', 'STORE_TOO_NEW', `${paths.dataRoot} was written by a newer engine (format ${format}, this one knows ${STORE_FORMAT})`, {
+      hint: 'install that engine again, or name another folder with --data-root; nothing has been changed',
+    });
+  }
+  if (format === undefined) await writeDocument(files, `${paths.dataRoot}/store.json`, { format: STORE_FORMAT });
   await files.removeTree(paths.temporary);
   for (const folder of [paths.temporary, paths.layers, paths.images, paths.containers, paths.networks, paths.execRoot, paths.bundles, paths.exits, paths.crunRoot]) {
     files.mkdirs(folder, 0o700);
@@ -64,4 +64,19 @@ export async function openDataRoot(files: Files, paths: Paths): Promise<DataRoot
   files.mkdirs(paths.volumes, 0o711);
   for (const folder of [paths.containers, paths.layers]) files.chmod(folder, 0o711);
   return { release: () => files.close(fd) };
+}
+
+/** Undefined for a new store, and for one whose note of it cannot be read: every part of it is checked by itself anyway. */
+function readFormat(files: Files, { dataRoot }: Paths, onDamage: OnDamage): number | undefined {
+  const path = `${dataRoot}/store.json`;
+  if (!files.exists(path)) return undefined;
+  try {
+    const { format } = readDocument<{ format: unknown }>(files, path);
+    if (typeof format === 'number' && Number.isInteger(format)) return format;
+    throw new EngineError('internal', 'STORE_DAMAGED', `${path} says nothing of the store's format`);
+  } catch (error) {
+    onDamage(path, error);
+    setAside(files, dataRoot, path);
+    return undefined;
+  }
 }

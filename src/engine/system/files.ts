@@ -33,6 +33,7 @@ export const hostFiles: Files = {
   truncate: fs.ftruncate,
   seek: (fd, position) => void fs.seek(fd, position),
   fsync: fs.fsync,
+  allocate: (fd, sizeBytes) => fs.fallocate(fd, 0, sizeBytes),
   duplicate: fs.dup,
   writeOut: fs.writeOut,
   fstat: fs.fstat,

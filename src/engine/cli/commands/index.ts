@@ -24,6 +24,7 @@ import { inspectCommands } from './inspect.ts';
 import { loginCommand, logoutCommand } from './login.ts';
 import { networkConnectCommand, networkCreateCommand, networkDisconnectCommand, networkListCommand, networkRemoveCommand } from './networks.ts';
 import { pruneCommands } from './prune.ts';
+import { checkCommand } from './system-check.ts';
 import { diskUsageCommand } from './system-df.ts';
 import { infoCommand } from './system-info.ts';
 import { versionCommand } from './system-version.ts';
@@ -35,7 +36,7 @@ export const commands: readonly Command[] = [
   attachCommand, commitCommand, createCommand, deltaCommand, diffCommand, eventsCommand, exportCommand, historyCommand, importCommand, killCommand, loadCommand, logsCommand,
   pauseCommand, portCommand, removeCommand, renameCommand, restartCommand, imageRemoveCommand, saveCommand, startCommand, statsCommand, stopCommand, tagCommand,
   topCommand, unpauseCommand, updateCommand, waitCommand,
-  ...inspectCommands, ...pruneCommands, diskUsageCommand,
+  ...inspectCommands, ...pruneCommands, diskUsageCommand, checkCommand,
   volumeListCommand, volumeCreateCommand, volumeRemoveCommand,
   networkListCommand, networkCreateCommand, networkRemoveCommand, networkConnectCommand, networkDisconnectCommand,
   ...completionCommands, daemonCommand,
