@@ -16,6 +16,7 @@ import { busyboxImage } from './container-image.ts';
 import { configureDisk, copyDisk, type DiskCopy } from './disk-copy.ts';
 import { startEmulator, type Emulator } from './emulator.ts';
 import { freePort } from './free-port.ts';
+import { measureBoot, recordInto, type BootTestReport, type Recorder } from './report.ts';
 import { startHostServices } from './host-services.ts';
 import { prepareLane } from './lane.ts';
 import { makeSshKey } from './ssh.ts';
@@ -42,32 +43,6 @@ export interface BootTestOptions {
   signal: AbortSignal;
   emit: Emit;
   log?(line: string): void;
-}
-
-export interface CheckResult {
-  name: string;
-  outcome: 'passed' | 'failed' | 'skipped';
-  durationMs: number;
-  detail?: string;
-}
-
-export interface BootTestReport {
-  machine: string;
-  mode: 'development' | 'production';
-  image: string;
-  outcome: 'passed' | 'failed';
-  checks: CheckResult[];
-  /** For each boot: seconds by the clock and of CPU until SSH let the test in and until the engine answered. */
-  boots: BootTimes[];
-  consoleLogs: string[];
-}
-
-export interface BootTimes {
-  boot: string;
-  sshSeconds: number;
-  sshCpuSeconds: number;
-  engineSeconds: number | null;
-  engineCpuSeconds: number | null;
 }
 
 /** One boot of the test: how it is called, its checks, and what is done with the board afterwards. */
@@ -166,7 +141,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   try {
     let reachable = true;
     for (const [index, stage] of stages(options.recipes, options.mode).entries()) {
-      const recorder = recordInto(report, { machineName, emit, signal });
+      const recorder = recordInto(report, { emit, signal });
       if (!reachable) {
         for (const name of [comesUp(stage.name), ...named(stage).map((check) => check.name)]) recorder.fail(name, 'not reached: an earlier boot failed');
         continue;
@@ -209,7 +184,7 @@ interface StageRun {
 async function runStage(stage: Stage, { board, link, recorder, report, started }: StageRun): Promise<boolean> {
   const up = await recorder.check(comesUp(stage.name), async () => {
     await link.session(600_000 * board.scale);
-    report.boots.push(await measureBoot(stage.name, board, started));
+    report.boots.push(await measureBoot(stage.name, started, board));
     const times = report.boots.at(-1);
     return `SSH after ${times?.sshSeconds} s (${times?.sshCpuSeconds} CPU s), engine after ${times?.engineSeconds ?? '-'} s (${times?.engineCpuSeconds ?? '-'} CPU s)`;
   }, () => board.emulator().console.tail(25).join('\n'));
@@ -219,50 +194,6 @@ async function runStage(stage: Stage, { board, link, recorder, report, started }
   }
   for (const check of named(stage)) await recorder.check(check.name, () => check.run(board));
   return true;
-}
-
-async function measureBoot(boot: string, board: Board, started: number): Promise<BootTimes> {
-  const seconds = (): number => Math.round((Date.now() - started) / 100) / 10;
-  const emulator = board.emulator();
-  const times: BootTimes = { boot, sshSeconds: seconds(), sshCpuSeconds: await emulator.cpuSeconds(), engineSeconds: null, engineCpuSeconds: null };
-  try {
-    await board.eventually(120, () => board.need('systemctl is-active --quiet minke.service && minke version'));
-    times.engineSeconds = seconds();
-    times.engineCpuSeconds = await emulator.cpuSeconds();
-  } catch {
-    // the engine's own checks report it
-  }
-  return times;
-}
-
-interface Recorder {
-  /** Runs one check and records its result under its name. Returns whether it passed. */
-  check(name: string, run: () => Promise<string | void>, more?: () => string): Promise<boolean>;
-  fail(name: string, detail: string): void;
-}
-
-function recordInto(report: BootTestReport, { machineName, emit, signal }: { machineName: string; emit: Emit; signal: AbortSignal }): Recorder {
-  const record = (result: CheckResult): void => {
-    report.checks.push(result);
-    emit({ type: 'check', machine: machineName, ...result });
-  };
-  return {
-    check: async (name, run, more) => {
-      const started = Date.now();
-      try {
-        const detail = await run();
-        record({ name, outcome: 'passed', durationMs: Date.now() - started, ...(detail ? { detail } : {}) });
-        return true;
-      } catch (error) {
-        if (signal.aborted) throw new OsbuildError('OSB_CANCELLED', 'cancelled', { cause: error });
-        const message = error instanceof Error ? error.message : String(error);
-        const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
-        record({ name, outcome: 'failed', durationMs: Date.now() - started, detail: `${message}${cause}${more ? `\n${more()}` : ''}` });
-        return false;
-      }
-    },
-    fail: (name, detail) => record({ name, outcome: 'failed', durationMs: 0, detail }),
-  };
 }
 
 /** UUIDs of the ext4 filesystems on state and data, as blkid prints them. */

@@ -13,6 +13,12 @@ export interface DiskCopy {
   sizeBytes: number;
 }
 
+/** What is needed of a disk to reach its boot partition. */
+export interface BootDisk {
+  path: string;
+  partitions: Pick<DiskPartitions, 'boot'>;
+}
+
 export interface DiskCopyOptions {
   /** The shipped image: .img.zst or .img. */
   image: string;
@@ -29,10 +35,7 @@ export interface DiskCopyOptions {
 export async function copyDisk({ image, folder, machine, tree, minimumBytes = 0, log }: DiskCopyOptions): Promise<DiskCopy> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, 'disk.img');
-  const mounts = { '/image': { path: dirname(image), rw: false }, '/disk': { path: folder, rw: true } };
-  const source = `/image/${basename(image)}`;
-  const argv = image.endsWith('.zst') ? ['zstd', '--decompress', '--force', '--sparse', '--quiet', source, '-o', '/disk/disk.img'] : ['cp', '--sparse=always', source, '/disk/disk.img'];
-  await tree.run({ argv, mounts, name: 'unpack', ...(log ? { log } : {}) });
+  await unpackImage(image, path, tree, log);
   const shipped = (await stat(path)).size;
   const sizeBytes = diskSize(Math.max(shipped, minimumBytes), machine);
   await truncate(path, sizeBytes);
@@ -42,6 +45,14 @@ export async function copyDisk({ image, folder, machine, tree, minimumBytes = 0,
   } finally {
     await file.close();
   }
+}
+
+/** Unpacks an image (.img.zst or .img) sparsely into a file. */
+export async function unpackImage(image: string, path: string, tree: ToolsTree, log?: (line: string) => void): Promise<void> {
+  const mounts = { '/image': { path: dirname(image), rw: false }, '/disk': { path: dirname(path), rw: true } };
+  const [source, target] = [`/image/${basename(image)}`, `/disk/${basename(path)}`];
+  const argv = image.endsWith('.zst') ? ['zstd', '--decompress', '--force', '--sparse', '--quiet', source, '-o', target] : ['cp', '--sparse=always', source, target];
+  await tree.run({ argv, mounts, name: 'unpack', ...(log ? { log } : {}) });
 }
 
 /** A copy that an earlier run left in the folder, or null. */
@@ -65,7 +76,7 @@ export function diskSize(shippedBytes: number, machine: Machine): number {
 }
 
 /** Puts settings into config.json on the boot partition, keeping what it says otherwise. */
-export async function configureDisk(disk: DiskCopy, config: DeviceConfig, tree: ToolsTree): Promise<DeviceConfig> {
+export async function configureDisk(disk: BootDisk, config: DeviceConfig, tree: ToolsTree): Promise<DeviceConfig> {
   const present = await readBootFile(disk, 'config.json', tree, { optional: true });
   let before: DeviceConfig = {};
   try {
@@ -93,23 +104,25 @@ export function withKernelParameters(text: string, words: readonly string[]): st
   return [...others, `${name}${[...new Set([...present, ...words])].join(' ')}`, ''].join('\n');
 }
 
-async function writeBootFile(disk: DiskCopy, name: string, content: string, tree: ToolsTree): Promise<void> {
+/** Writes a file of the boot partition; its folder must be there. */
+export async function writeBootFile(disk: BootDisk, name: string, content: string, tree: ToolsTree): Promise<void> {
   const folder = dirname(disk.path);
-  await writeFile(join(folder, name), content);
+  const own = `new-${basename(name)}`;
+  await writeFile(join(folder, own), content);
   await tree.run({
-    argv: ['mcopy', '-D', 'o', '-n', '-o', '-i', `/disk/disk.img@@${disk.partitions.boot.startBytes}`, `/disk/${name}`, `::${name}`],
+    argv: ['mcopy', '-D', 'o', '-n', '-o', '-i', `/disk/${basename(disk.path)}@@${disk.partitions.boot.startBytes}`, `/disk/${own}`, `::${name}`],
     mounts: { '/disk': { path: folder, rw: true } },
     name: 'write-boot',
   });
 }
 
 /** Reads a file of the boot partition. */
-export async function readBootFile(disk: DiskCopy, path: string, tree: ToolsTree, options: { optional?: boolean } = {}): Promise<Buffer | null> {
+export async function readBootFile(disk: BootDisk, path: string, tree: ToolsTree, options: { optional?: boolean } = {}): Promise<Buffer | null> {
   const folder = dirname(disk.path);
   const out = join(folder, `boot-${path.replaceAll('/', '-')}`);
   try {
     await tree.run({
-      argv: ['mcopy', '-n', '-o', '-i', `/disk/disk.img@@${disk.partitions.boot.startBytes}`, `::${path}`, `/disk/${basename(out)}`],
+      argv: ['mcopy', '-n', '-o', '-i', `/disk/${basename(disk.path)}@@${disk.partitions.boot.startBytes}`, `::${path}`, `/disk/${basename(out)}`],
       mounts: { '/disk': { path: folder, rw: true } },
       name: 'read-boot',
     });

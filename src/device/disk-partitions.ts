@@ -11,16 +11,22 @@ export interface PartitionRange {
 
 export type DiskPartitions = Record<'boot' | 'rootA' | 'rootB' | 'state' | 'data', PartitionRange>;
 
-/** The five partitions of a disk image, in the table's order: GPT, or MBR with state and data as logical partitions. */
+/** The five partitions of a disk image. */
 export async function readPartitions(disk: FileHandle): Promise<DiskPartitions> {
-  const head = Buffer.alloc(34 * sectorBytes);
-  const { bytesRead } = await disk.read(head, 0, head.length, 0);
-  const unfit = (what: string): OsbuildError => new OsbuildError('OSB_BOOT_TEST_FAILED', `the image ${what}`, { hint: 'is it a disk image that `osbuild image` made?' });
-  if (bytesRead < head.length || head.readUInt16LE(510) !== 0xaa55) throw unfit('has no partition table');
-  const found = head.toString('latin1', sectorBytes, sectorBytes + 8) === 'EFI PART' ? gpt(head) : await mbr(disk, head);
+  const found = await listPartitions(disk);
   const [boot, rootA, rootB, state, data] = found;
   if (!boot || !rootA || !rootB || !state || !data) throw unfit(`has ${found.length} partitions instead of five`);
   return { boot, rootA, rootB, state, data };
+}
+
+const unfit = (what: string): OsbuildError => new OsbuildError('OSB_BOOT_TEST_FAILED', `the image ${what}`, { hint: 'is it a disk image that `osbuild image` made?' });
+
+/** The partitions of a disk, at most five, in the table's order: GPT, or MBR with state and data as logical partitions. */
+export async function listPartitions(disk: FileHandle): Promise<PartitionRange[]> {
+  const head = Buffer.alloc(34 * sectorBytes);
+  const { bytesRead } = await disk.read(head, 0, head.length, 0);
+  if (bytesRead < head.length || head.readUInt16LE(510) !== 0xaa55) throw unfit('has no partition table');
+  return head.toString('latin1', sectorBytes, sectorBytes + 8) === 'EFI PART' ? gpt(head) : mbr(disk, head);
 }
 
 function gpt(head: Buffer): PartitionRange[] {

@@ -1,9 +1,11 @@
 import { link, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { DeviceSteps, Executors, RecipeSource } from '../model/index.ts';
+import type { DeviceSteps, Executors, RecipeSource, StepContext } from '../model/index.ts';
 import { OsbuildError } from '../model/index.ts';
-import { bootTest, type BootTestReport } from './boot-test.ts';
+import { bootTest } from './boot-test.ts';
+import { flasherTest } from './flasher-test.ts';
+import type { BootTestReport } from './report.ts';
 
 /** Emulation without hardware support is this much slower than what time-outs are written for. */
 const emulationScale = 3;
@@ -32,13 +34,28 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
         emit: context.emit,
         log: context.log,
       });
-      if (report.outcome === 'failed') {
-        throw new OsbuildError('OSB_BOOT_TEST_FAILED', failures(report), { hint: `consoles and the report are in ${work}` });
-      }
-      await writeFile(context.output('report.json'), `${JSON.stringify(report, null, 2)}\n`);
+      await keepReport(context, report, work);
+    },
+  },
+  'device/flasher-test': {
+    version: 1,
+    async run(context) {
+      const work = await context.keep();
+      const images = { image: join(context.scratch, 'disk.img.zst'), flasher: join(context.scratch, 'flasher.img.zst') };
+      await link(context.input('image'), images.image);
+      await link(context.input('flasher'), images.flasher);
+      const { signal, emit, log } = context;
+      const report = await flasherTest({ ...context.args, ...images, toolsTree: context.input('emulation'), work, hostEnvironment: { ...context.hostEnvironment }, scale: emulationScale, signal, emit, log });
+      await keepReport(context, report, work);
     },
   },
 };
+
+/** @throws OSB_BOOT_TEST_FAILED when a check failed: a failure is not a result */
+async function keepReport(context: Pick<StepContext, 'output'>, report: BootTestReport, work: string): Promise<void> {
+  if (report.outcome === 'failed') throw new OsbuildError('OSB_BOOT_TEST_FAILED', failures(report), { hint: `consoles and the report are in ${work}` });
+  await writeFile(context.output('report.json'), `${JSON.stringify(report, null, 2)}\n`);
+}
 
 /** One line: how many checks failed, and the names of the first few. */
 function failures({ checks }: BootTestReport): string {

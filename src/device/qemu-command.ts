@@ -4,6 +4,8 @@ import { OsbuildError, type Machine } from '../model/index.ts';
 export interface QemuFiles {
   /** Raw disk image, written to. */
   disk: string;
+  /** A raw disk image on USB, which the board starts from rather than from its disk. */
+  stick?: string;
   /** Firmware program: UEFI code, or U-Boot for a board whose firmware holds it. */
   firmware?: string;
   /** UEFI variables, written to. */
@@ -58,6 +60,7 @@ export function qemuCommand(machine: Machine, files: QemuFiles, options: QemuOpt
     ...(options.endOnReset ? ['-no-reboot'] : []),
     ...bootWords(qemu, files, options),
     ...diskWords(qemu, files.disk),
+    ...stickWords(files.stick),
     ...networkWords(qemu, options),
     ...(onPci(qemu) ? ['-device', 'virtio-rng-pci'] : []),
     ...(qemu.extraArguments ?? []),
@@ -110,6 +113,11 @@ function diskWords(qemu: Qemu, disk: string): string[] {
     case 'sata':
       return [...drive('if=none,id=disk'), '-device', 'ide-hd,drive=disk,bus=ide.0,bootindex=1'];
   }
+}
+
+function stickWords(stick: string | undefined): string[] {
+  if (stick === undefined) return [];
+  return ['-drive', `if=none,id=stick,format=raw,file=${stick}`, '-device', 'qemu-xhci', '-device', 'usb-storage,drive=stick,bootindex=0,removable=on'];
 }
 
 function networkWords(qemu: Qemu, options: QemuOptions): string[] {

@@ -3,15 +3,12 @@ import { open, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '../model/index.ts';
 import { bmapBlockBytes, encodeBmap } from './bmap.ts';
-import { fillBootArea, type BootArea } from './boot-areas.ts';
-import { packaged } from './boot-files.ts';
+import { eachChunk, fatUsed, readAreas, type FilledArea } from './disk-bytes.ts';
 import { ext4Used, makeExt4, mergeRanges, type ByteRanges } from './ext4.ts';
-import { fatGeometry, fatUsedBytes } from './fat.ts';
 import { encodeGpt } from './gpt.ts';
 import { factoryIdentity } from './identity.ts';
 import { encodeMbr } from './mbr.ts';
 import { checkFit, partition, planPartitions, type DiskLayout, type PartitionName } from './partition-table.ts';
-import { openTarRoot } from './tar-root.ts';
 
 /** disk.json: what the disk image holds. Sizes and places in bytes. */
 export interface DiskReport {
@@ -89,28 +86,6 @@ async function describeDisk(context: StepContext<'image/disk'>, layout: DiskLayo
   await writeFile(context.output('disk.json'), `${JSON.stringify(report, null, 2)}\n`);
 }
 
-interface FilledArea {
-  area: BootArea;
-  bytes: Buffer;
-  usedBytes: number;
-}
-
-/** @throws OSB_PACKAGE_MISSING when the boot loader's package lacks a program, OSB_IMAGE_TOO_LARGE when one does not fit */
-function readAreas(context: StepContext<'image/disk'>): FilledArea[] {
-  const { areas, name } = context.args;
-  if (areas === undefined) return [];
-  const loader = openTarRoot(context.input('bootLoader'));
-  try {
-    const members = [...loader.entries.keys()];
-    return areas.areas.map((area) => {
-      const program = area.file === null ? null : loader.read(packaged(members, areas.package, area.file));
-      return { area, bytes: fillBootArea(area, program, `machines/${name}.yaml`), usedBytes: program?.length ?? 0 };
-    });
-  } finally {
-    loader.close();
-  }
-}
-
 /** Writes everything to its place and returns the ranges that were written, in whole blocks. */
 async function writeContents(context: StepContext<'image/disk'>, disk: FileHandle, layout: DiskLayout, contents: readonly Content[], areas: readonly FilledArea[]): Promise<ByteRanges> {
   const written: ByteRanges = [];
@@ -144,28 +119,4 @@ async function writeContents(context: StepContext<'image/disk'>, disk: FileHandl
     }
   }
   return mergeRanges(written, bmapBlockBytes).map(({ start, end }) => ({ start, end: Math.min(end, layout.sizeBytes) }));
-}
-
-async function eachChunk(source: FileHandle, range: { start: number; end: number }, use: (chunk: Buffer, position: number) => Promise<void>): Promise<void> {
-  const buffer = Buffer.alloc(1 << 20);
-  for (let position = range.start; position < range.end; ) {
-    const { bytesRead } = await source.read(buffer, 0, Math.min(buffer.length, range.end - position), position);
-    if (bytesRead === 0) return;
-    await use(buffer.subarray(0, bytesRead), position);
-    position += bytesRead;
-  }
-}
-
-async function fatUsed(file: string): Promise<ByteRanges> {
-  const image = await open(file, 'r');
-  try {
-    const boot = Buffer.alloc(512);
-    await image.read(boot, 0, boot.length, 0);
-    const { fatAt, fatBytes } = fatGeometry(boot);
-    const fat = Buffer.alloc(fatBytes);
-    await image.read(fat, 0, fatBytes, fatAt);
-    return [{ start: 0, end: fatUsedBytes(boot, fat) }];
-  } finally {
-    await image.close();
-  }
 }

@@ -5,6 +5,7 @@ import type { Executors } from '../model/index.ts';
 import { buildBoot } from './boot.ts';
 import { describeImage } from './describe.ts';
 import { buildDisk } from './disk.ts';
+import { buildFlasher } from './flasher.ts';
 import { writeFingerprint } from './fingerprint.ts';
 import { buildInitrd } from './initrd.ts';
 import { buildSlot } from './slot.ts';
@@ -14,16 +15,19 @@ export { formatByteSize, parseByteSize } from './byte-size.ts';
 export type { DiskReport } from './disk.ts';
 export type { ImageManifest } from './manifest.ts';
 export { planPartitions, type DiskLayout, type Partition, type PartitionName } from './partition-table.ts';
+export type { FlasherReport } from './flasher.ts';
+export { planFlasher } from './flasher-plan.ts';
 export { planImage, type PlannedImage } from './plan.ts';
 export { sizeReport, type SizeReport } from './size.ts';
 export { imageTools } from './tools.ts';
 
 /** Executors of this folder's steps, for the table of all. */
-export const imageExecutors: Pick<Executors, 'image/initrd' | 'image/slot' | 'image/boot' | 'image/disk' | 'image/fingerprint' | 'image/describe'> = {
+export const imageExecutors: Pick<Executors, 'image/initrd' | 'image/slot' | 'image/boot' | 'image/disk' | 'image/flasher' | 'image/fingerprint' | 'image/describe'> = {
   'image/initrd': { version: 1, run: buildInitrd },
   'image/slot': { version: 1, run: buildSlot },
   'image/boot': { version: 1, run: buildBoot },
   'image/disk': { version: 1, run: buildDisk },
+  'image/flasher': { version: 1, run: buildFlasher },
   'image/fingerprint': { version: 1, run: writeFingerprint },
   'image/describe': { version: 1, run: describeImage },
 };

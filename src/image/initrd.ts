@@ -63,9 +63,9 @@ export async function buildInitrd(context: StepContext<'image/initrd'>): Promise
   }
 }
 
-/** `initrd/init` is the first program; what stands in `initrd/lib/` goes where init looks for it. */
+/** `init` is the first program; what stands in `lib/` goes where init looks for it. Both below `initrd/`, or `flasher/` for that of a flasher. */
 function scriptPath(path: string): string {
-  const inside = path.replace(/^.*?initrd\//, '');
+  const inside = path.replace(/^(initrd|flasher)\//, '');
   return inside === 'init' ? 'init' : `usr/lib/minke/initrd/${basename(inside)}`;
 }
 

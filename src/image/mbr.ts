@@ -5,17 +5,17 @@ const fat32Lba = 0x0c;
 const linux = 0x83;
 const extendedLba = 0x0f;
 
-/** Master boot record, and before each logical partition the sector (EBR) that describes it and links to the next. */
+/** Master boot record, and before each logical partition (where there are any) the sector (EBR) that describes it and links to the next. */
 export function encodeMbr(layout: DiskLayout): DiskWrite[] {
   const { extended } = layout;
-  if (extended === null) throw new Error('an MBR layout has an extended partition');
   const primary = layout.partitions.filter(({ number }) => number < 4);
   const logical = layout.partitions.filter(({ number }) => number > 4);
   const record = table([
     ...primary.map((one) => entry(one.name === 'boot' ? fat32Lba : linux, one.startBytes, one.sizeBytes, one.name === 'boot')),
-    entry(extendedLba, extended.startBytes, extended.sizeBytes),
+    ...(extended === null ? [] : [entry(extendedLba, extended.startBytes, extended.sizeBytes)]),
   ]);
   record.writeUInt32LE(Number.parseInt(layout.diskId, 16), 440);
+  if (extended === null) return [{ offset: 0, bytes: record }];
   const ends = [extended.startBytes, ...logical.map(end)];
   const links = logical.map((one, index): DiskWrite => {
     const own = ends[index] ?? 0;

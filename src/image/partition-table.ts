@@ -27,13 +27,13 @@ export interface DiskLayout {
 
 export const sectorBytes = 512;
 export const partitionNames: readonly PartitionName[] = ['boot', 'rootA', 'rootB', 'state', 'data'];
-const defaults = { boot: '96MiB', root: '320MiB', state: '64MiB', data: '192MiB', sectorAlignment: '4MiB' };
+export const diskDefaults = { boot: '96MiB', root: '320MiB', state: '64MiB', data: '192MiB', sectorAlignment: '4MiB' };
 /** Backup table of GPT: 33 sectors, in a whole alignment unit so that the image's size stays round. */
 const mebibyte = 1024 ** 2;
 
 /** Lays out a machine's disk. The order and the numbers never change: devices in the field keep them through updates. */
 export function planPartitions(machineName: string, disk: Machine['disk']): DiskLayout {
-  const sizes = { ...defaults, ...disk };
+  const sizes = { ...diskDefaults, ...disk };
   const align = parseByteSize(sizes.sectorAlignment);
   const wanted: Record<PartitionName, number> = {
     boot: parseByteSize(sizes.boot),

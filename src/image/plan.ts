@@ -26,35 +26,14 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
   const imageName = `minke-${name}-${os.version}`;
   const id = (step: string): string => `image/${name}/${step}`;
   const tools: Input = { from: 'tree', task: trees.tools };
-  const initrdRecipes = request.recipes.filter(({ recipe }) => recipe.initrd !== undefined);
-  const scripted = request.recipes.filter(({ files }) => files.some(({ path }) => path.startsWith(initrdFolder)));
-  const scripts = scripted.map((source) => `scripts:${source.name}`);
-
-  const initrd: Task<'image/initrd'> = {
+  const initrd = initrdTask(request, provided, trees, {
     id: id('initrd'),
-    kind: 'image/initrd',
     title: `initrd of ${name}`,
-    args: {
-      arch: machine.arch,
-      modules: unique([...initrdRecipes.flatMap(({ recipe }) => recipe.initrd?.modules ?? []), ...loaderModules[machine.boot.method]]),
-      drivers: unique(machine.kernel.initrdModules ?? []),
-      programs: unique(initrdRecipes.flatMap(({ recipe }) => recipe.initrd?.programs ?? [])),
-      settings: initrdSettings(name, machine),
-      scripts,
-    },
-    inputs: {
-      tools,
-      modules: fromTask(provided.modules),
-      packages: fromTask(provided.initrdPackages),
-      ...Object.fromEntries(
-        scripted.map(({ name: recipe, folder, files }): [string, Input] => [
-          `scripts:${recipe}`,
-          { from: 'sources', root: folder, files: files.filter(({ path }) => path.startsWith(initrdFolder)) },
-        ]),
-      ),
-    },
-    result: 'files',
-  };
+    scripts: (path) => path.startsWith(initrdFolder),
+    programs: unique(request.recipes.flatMap(({ recipe }) => recipe.initrd?.programs ?? [])),
+    modules: [],
+    settings: initrdSettings(name, machine),
+  });
   const slot: Task<'image/slot'> = {
     id: id('slot'),
     kind: 'image/slot',
@@ -128,6 +107,46 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
   };
 }
 
+/** What tells an initrd from another one of the same machine. */
+interface InitrdKind {
+  id: string;
+  title: string;
+  /** Which files of recipes' folders go in. */
+  scripts(path: string): boolean;
+  programs: string[];
+  /** Beside those that recipes ask for. */
+  modules: string[];
+  settings: Record<string, string>;
+}
+
+/** The task that makes an initrd. */
+export function initrdTask(request: ImageRequest, provided: ProvidedRoot, trees: { tools: string }, kind: InitrdKind): Task<'image/initrd'> {
+  const { machine } = request.machine;
+  const scripted = request.recipes.filter(({ files }) => files.some(({ path }) => kind.scripts(path)));
+  return {
+    id: kind.id,
+    kind: 'image/initrd',
+    title: kind.title,
+    args: {
+      arch: machine.arch,
+      modules: unique([...request.recipes.flatMap(({ recipe }) => recipe.initrd?.modules ?? []), ...kind.modules, ...loaderModules[machine.boot.method]]),
+      drivers: unique(machine.kernel.initrdModules ?? []),
+      programs: kind.programs,
+      settings: kind.settings,
+      scripts: scripted.map((source) => `scripts:${source.name}`),
+    },
+    inputs: {
+      tools: { from: 'tree', task: trees.tools },
+      modules: fromTask(provided.modules),
+      packages: fromTask(provided.initrdPackages),
+      ...Object.fromEntries(
+        scripted.map(({ name: recipe, folder, files }): [string, Input] => [`scripts:${recipe}`, { from: 'sources', root: folder, files: files.filter(({ path }) => kind.scripts(path)) }]),
+      ),
+    },
+    result: 'files',
+  };
+}
+
 /** Variables of the initrd's scripts (/etc/minke/initrd.conf). */
 export function initrdSettings(name: string, machine: Machine): Record<string, string> {
   const layout = planPartitions(name, machine.disk);
@@ -164,7 +183,7 @@ export function commandLine(machine: Machine, mode: ImageRequest['mode']): strin
 }
 
 /** What the boot partition depends on: a change of a machine's QEMU lane must not make it again. */
-function bootParts(machine: Machine): Pick<Machine, 'kernel' | 'boot' | 'disk'> {
+export function bootParts(machine: Machine): Pick<Machine, 'kernel' | 'boot' | 'disk'> {
   const { kernel, boot, disk } = machine;
   const { debian, deviceTrees } = kernel;
   return { kernel: { debian, ...(deviceTrees === undefined ? {} : { deviceTrees }) }, boot, disk };
@@ -175,5 +194,5 @@ function describedParts(machine: Machine): Pick<Machine, 'description' | 'aliase
   return { description, arch, ...bootParts(machine), ...(aliases === undefined ? {} : { aliases }) };
 }
 
-const fromTask = (ref: OutputRef): Input => ({ from: 'task', task: ref.task, output: ref.output });
+export const fromTask = (ref: OutputRef): Input => ({ from: 'task', task: ref.task, output: ref.output });
 const unique = (names: string[]): string[] => [...new Set(names)];

@@ -13,4 +13,6 @@ export interface DeviceSteps {
     /** For their checks and writable paths. */
     recipes: { name: string; recipe: Recipe }[];
   };
+  /** Inputs: `image` and `flasher` (img.zst), `emulation` (tree). Outputs: report.json, as of the boot test. */
+  'device/flasher-test': { machineName: string; machine: Machine; mode: 'development' | 'production' };
 }

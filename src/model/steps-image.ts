@@ -25,6 +25,23 @@ export interface ImageSteps {
    * disk.bmap, disk.json (`DiskReport` of src/image).
    */
   'image/disk': { name: string; disk: Machine['disk']; areas?: { package: string; areas: Array<{ name: string; file: string | null; offsetBytes: number; sizeBytes: number }> } };
+  /**
+   * The medium that writes an image to a board's own disk. Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd` (the flasher's),
+   * `image` (img.zst), `bmap`, `layout` (disk.json), `tools`. Outputs: flasher.img.zst, flasher.bmap, flasher.json, SHA256SUMS.
+   * `imageName`: of the files as they are handed out.
+   */
+  'image/flasher': {
+    name: string;
+    machine: Pick<Machine, 'kernel' | 'boot' | 'disk'>;
+    /** Patterns of the disks that may be written, for flasher.json. */
+    disks: string[];
+    config: DeviceConfig;
+    commandLine: string[];
+    title: string;
+    version: string;
+    imageName: string;
+    areas?: { package: string; areas: Array<{ name: string; file: string | null; offsetBytes: number; sizeBytes: number }> };
+  };
   /** Inputs: `rootfs` (tar), `digests` if the provider has any (JSON). Outputs: fingerprint.sha256. */
   'image/fingerprint': Record<string, never>;
   /**

@@ -1,4 +1,4 @@
-import { OsbuildError, type AnyTask, type Machine, type OutputRef, type Recipe } from '../../model/index.ts';
+import { OsbuildError, type AnyTask, type Input, type Machine, type OutputRef, type Recipe } from '../../model/index.ts';
 import type { Invocation } from '../command.ts';
 import type { ComposedImage } from './compose.ts';
 import type { DebianWorld } from './debian.ts';
@@ -30,9 +30,29 @@ export async function planBootTest(built: ComposedImage, invocation: Invocation,
   return { tasks: [...qemu.tasks, ...shell.tasks, task], report: { task: task.id, output: 'report.json' } };
 }
 
-/** How bitbake makes a machine or a recipe's packages is nothing to a test of the image: a change there must not run it again. */
+/** The test of an image's flasher, as a task. */
+export async function planFlasherTest(built: ComposedImage, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
+  const { machine, request } = built;
+  const artifact = (ending: string): Input => {
+    const found = built.artifacts.find(({ fileName }) => fileName.endsWith(ending));
+    if (!found) throw new Error(`the image has no ${ending} among its artifacts`);
+    return { from: 'task', ...found.ref };
+  };
+  const qemu = await planToolsTree(emulation, invocation, world, { locked: invocation.flags.on('locked') });
+  const task: AnyTask = {
+    id: `device/${machine.name}/flasher-test`,
+    kind: 'device/flasher-test',
+    title: `Test of the flasher of ${machine.name}`,
+    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode },
+    inputs: { image: artifact(`${request.os.version}.img.zst`), flasher: artifact('-flasher.img.zst'), emulation: { from: 'tree', task: qemu.tree } },
+    result: 'files',
+  };
+  return { tasks: [...qemu.tasks, task], report: { task: task.id, output: 'report.json' } };
+}
+
+/** How bitbake makes a machine or a recipe's packages, and what was seen of it, is nothing to a test of the image: a change there must not run it again. */
 function tested(machine: Machine): Machine {
-  const { yocto: _yocto, ...rest } = machine;
+  const { yocto: _yocto, flasher: _flasher, verified: _verified, ...rest } = machine;
   return rest;
 }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { resolveRecipes, scanSources, type Project } from '../../config/index.ts';
 import { planEngineBinary, type EngineSources } from '../../engine-binary/index.ts';
-import { planImage } from '../../image/index.ts';
+import { planFlasher, planImage } from '../../image/index.ts';
 import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef, type ProvidedRoot, type RecipeSource } from '../../model/index.ts';
 import { machineRequest, planRoot } from '../../providers/debian/index.ts';
 import { yoctoMachine } from '../../providers/yocto/index.ts';
@@ -54,8 +54,8 @@ export function withoutModules(recipes: RecipeSource[], missing: readonly string
   });
 }
 
-/** The composition root: everything that the images of some machines need, as one plan. */
-export async function composeImages(invocation: Invocation, project: Project, machines: readonly MachineSource[], world: DebianWorld): Promise<Composed> {
+/** The composition root: everything that the images of some machines need, as one plan; with `flasher` the media that write them as well. */
+export async function composeImages(invocation: Invocation, project: Project, machines: readonly MachineSource[], world: DebianWorld, { flasher = false } = {}): Promise<Composed> {
   const locked = invocation.flags.on('locked');
   const provider = chosenProvider(invocation, project);
   // What a person has to put right is said before anything is fetched.
@@ -69,8 +69,15 @@ export async function composeImages(invocation: Invocation, project: Project, ma
     const root = await (provider === 'yocto' ? planYocto(invocation, project, request, sources) : planDebian(invocation, project, request, { tools: tools.tree, sources }, world, locked));
     const seen = provider === 'yocto' ? { ...request, machine: { ...machine, machine: yoctoMachine(machine.machine) } } : request;
     const image = planImage(seen, root, { tools: tools.tree });
+<<<<<<< HEAD
     tasks.push(...root.tasks, ...image.tasks);
     images.push({ machine, request, targets: [...new Set(image.artifacts.map(({ ref }) => ref.task))], artifacts: image.artifacts });
+=======
+    const medium = flasher ? planFlasher(seen, root, { tools: tools.tree }, image) : { tasks: [], artifacts: [] };
+    const artifacts = [...image.artifacts, ...medium.artifacts];
+    tasks.push(...engine.tasks, ...root.tasks, ...image.tasks, ...medium.tasks);
+    images.push({ machine, request, targets: [...new Set(artifacts.map(({ ref }) => ref.task))], artifacts });
+>>>>>>> ef73d66 (Flasher: a medium that writes a board's own disk, reads it back and takes the configuration over)
   }
   const epoch = project.build.epoch ?? 0;
   return { plan: { tasks, targets: [...new Set(images.flatMap(({ targets }) => targets))], epoch }, images };

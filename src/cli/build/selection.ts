@@ -35,3 +35,21 @@ export function oneMachine(invocation: Invocation, project: Project): MachineSou
   if (!first || second) throw new OsbuildError('OSB_USAGE', 'this command takes one machine at a time');
   return first;
 }
+
+export const flasherOption = {
+  flasher: { type: 'boolean', help: "the medium that writes a board's own disk as well; with --all of those machines that have one" },
+} as const satisfies Record<string, OptionSpec>;
+
+/** Of all machines those that something can be done for, and a word about the others; a machine asked for by name is tried whatever it is. */
+export function fleetWith({ flags, emit }: Invocation, machines: MachineSource[], has: (machine: MachineSource['machine']) => boolean, notice: { code: string; others: string }): MachineSource[] {
+  if (!flags.on('all')) return machines;
+  const without = machines.filter(({ machine }) => !has(machine)).map(({ name }) => name);
+  if (without.length > 0) emit({ type: 'notice', level: 'info', code: notice.code, message: `${notice.others}: ${without.join(', ')}` });
+  return machines.filter(({ machine }) => has(machine));
+}
+
+/** The machines asked for; with --flasher and --all, those that say which disk is their own. */
+export function flasherFleet(invocation: Invocation, machines: MachineSource[]): MachineSource[] {
+  if (!invocation.flags.on('flasher')) return machines;
+  return fleetWith(invocation, machines, ({ flasher }) => flasher !== undefined, { code: 'NO_FLASHER', others: 'without a disk of their own, so no flasher' });
+}

@@ -5,7 +5,7 @@ import { composeImages, type ComposedImage } from '../build/compose.ts';
 import { publish } from '../build/publish.ts';
 import { buildOnHost } from '../build/remote.ts';
 import { Session, type KeyedPlan } from '../build/session.ts';
-import { fleet, machinesOption } from '../build/selection.ts';
+import { flasherFleet, flasherOption, fleet, machinesOption } from '../build/selection.ts';
 import type { Command, Invocation } from '../command.ts';
 import { openProject } from '../project.ts';
 import type { Project } from '../../config/index.ts';
@@ -23,6 +23,7 @@ export const image: Command = {
   options: {
     ...machinesOption,
     ...lockOptions,
+    ...flasherOption,
     output: { type: 'string', short: 'o', value: 'folder', help: 'where artifacts go (default: out/<machine> in the project); of several machines, each in a folder of its own there' },
     on: { type: 'string', value: 'host', help: 'build on another host over SSH: one of remoteBuilders, or [user@]host[:port]' },
     'dry-run': { type: 'boolean', short: 'n', help: 'only say which tasks would run' },
@@ -30,7 +31,7 @@ export const image: Command = {
   arguments: { min: 0, max: 0 },
   async run(invocation) {
     const project = await openProject(invocation);
-    const names = fleet(invocation, project);
+    const names = flasherFleet(invocation, fleet(invocation, project));
     const session = new Session(invocation, project);
     const on = invocation.flags.text('on');
     if (on !== undefined) {
@@ -38,7 +39,7 @@ export const image: Command = {
       return session.attended(() => buildOnHost(invocation, session, names, on, (machine) => outFolder(invocation, project, machine)));
     }
     return session.attended(async () => {
-      const composed = await composeImages(invocation, project, names, session.world);
+      const composed = await composeImages(invocation, project, names, session.world, { flasher: invocation.flags.on('flasher') });
       const keyed = await session.key(composed.plan);
       if (invocation.flags.on('dry-run')) return dryRun(invocation, session, keyed);
       return eachMachine(invocation, composed.images, (one) => buildImage(invocation, session, keyed, one));

@@ -179,6 +179,17 @@ export interface Machine {
    */
   recipes?: Name[];
   /**
+   * For boards with storage of their own: `osbuild image --flasher` makes a medium that writes it. Without it there is none.
+   */
+  flasher?: {
+    /**
+     * Which disks are the board's own, as patterns of the shell: with a slash for the disk's whole path below /sys/devices, such as * /481d8000.mmc/*, otherwise for its name, such as nvme*. The medium that the flasher runs from, disks on USB and SD cards never count. Where several are found, the owner names one in flasher.conf of the medium.
+     *
+     * @minItems 1
+     */
+    disks: [string, ...string[]];
+  };
+  /**
    * How the yocto provider builds this machine. Without it only the debian provider does.
    */
   yocto?: {

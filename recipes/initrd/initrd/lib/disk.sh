@@ -52,10 +52,10 @@ loader_partuuid() {
   [ -r $variable ] && tail -c +5 $variable | tr -d '\000'
 }
 
-# First partitions whose FAT (of 32 bits) carries our label.
+# First partitions whose FAT (of 32 bits) carries our label, filled up with blanks.
 labelled_partitions() {
   for device in $(first_partitions); do
-    [ "$(dd if="${dev:-/dev}/$device" bs=1 skip=71 count=10 2>/dev/null)" = MINKE-BOOT ] && echo "$device"
+    [ "$(dd if="${dev:-/dev}/$device" bs=1 skip=71 count=11 2>/dev/null)" = "$(printf '%-11s' "${boot_label:-MINKE-BOOT}")" ] && echo "$device"
   done
 }
 

@@ -1,0 +1,47 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const script = new URL('../../recipes/networkmanager/files/usr/lib/minke/import-connections', import.meta.url).pathname;
+let [folder, from, to] = ['', '', ''];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'osbuild-connections-'));
+  [from, to] = [join(folder, 'boot'), join(folder, 'run/system-connections')];
+  mkdirSync(from);
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (): void => void execFileSync('sh', ['-c', `umask 022; . ${script}`], { env: { PATH: process.env['PATH'] ?? '', MINKE_BOOT_CONNECTIONS: from, MINKE_RUN_CONNECTIONS: to }, stdio: 'ignore' });
+
+test('profiles of the boot partition are handed over, readable by root alone, other files are not', () => {
+  writeFileSync(join(from, 'home wifi.nmconnection'), '[connection]\r\nid=home\r\n');
+  writeFileSync(join(from, 'README.txt'), 'x');
+  run();
+  expect(readdirSync(to)).toEqual(['boot-home wifi.nmconnection']);
+  const file = join(to, 'boot-home wifi.nmconnection');
+  expect(readFileSync(file, 'utf8')).toBe('[connection]\nid=home\n');
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect([to, join(to, '..')].map((path) => statSync(path).mode & 0o777)).toEqual([0o700, 0o755]);
+});
+
+test('a profile that was taken away goes, and one of another origin stays', () => {
+  writeFileSync(join(from, 'a.nmconnection'), 'a');
+  run();
+  writeFileSync(join(to, 'other.nmconnection'), 'o');
+  rmSync(join(from, 'a.nmconnection'));
+  run();
+  expect(readdirSync(to)).toEqual(['other.nmconnection']);
+});
+
+test('neither a boot partition that is not there nor an absurd file keeps the network from starting', () => {
+  rmSync(from, { recursive: true });
+  run();
+  mkdirSync(from);
+  writeFileSync(join(from, 'huge.nmconnection'), Buffer.alloc(1048577));
+  mkdirSync(join(from, 'folder.nmconnection'));
+  run();
+  expect(readdirSync(to)).toEqual([]);
+});
