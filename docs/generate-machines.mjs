@@ -54,6 +54,16 @@ ${table(
   machines.map(({ name, verified }) => [code(name), verified?.level ?? '–', verified?.how ?? '–']),
 )}
 
+## Flashers
+
+\`osbuild image --machine <machine> --flasher\` also makes a medium that writes the board's own disk, for boards that have one
+([decision 305](decisions/0305-flasher.md)). Which disks count, as patterns of the shell:
+
+${table(
+  ['machine', 'disks'],
+  machines.filter(({ flasher }) => flasher).map(({ name, flasher }) => [code(name), flasher.disks.map(code).join(', ')]),
+)}
+
 ## Boot areas
 
 Written outside of all partitions, for boot ROMs. Sources of the offsets stand in the machine files and in test/image/boot-areas.test.ts, which

@@ -25,7 +25,7 @@ tell_progress() {
   percent=$(($2 * 100 / $3))
   [ $((percent / 5)) = "$told" ] && return
   told=$((percent / 5))
-  say "$1 $percent % ($(($2 / 256)) of $(($3 / 256)) MiB)"
+  if [ "$3" -lt 256 ]; then say "$1 $percent %"; else say "$1 $percent % ($(($2 / 256)) of $(($3 / 256)) MiB)"; fi
 }
 
 list_blocks() { awk '{ sum += $2 } END { print sum + 0 }' "$payload/$1.list"; }
