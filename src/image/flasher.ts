@@ -24,7 +24,7 @@ export interface FlasherReport {
   sizeBytes: number;
   compressedBytes: number;
   /** The image that it writes: of img.zst its digest; the disk must have `sizeBytes`; `writtenBytes` of it are written. */
-  image: { sha256: string; sizeBytes: number; writtenBytes: number; packedBytes: number };
+  image: { sha256: string; sizeBytes: number; writtenBytes: number };
   /** Patterns of the disks that it may write without being told. */
   disks: string[];
   instructions: string[];
@@ -103,7 +103,7 @@ const instructions = (file: string): string[] => [
   'Take the medium out before the board is switched on again: it would write the disk once more.',
 ];
 
-/** Puts the image into `flasher/` of the folder: its pieces packed one after the other, and lists of where each goes. */
+/** Puts the image into `flasher/` of the folder: its pieces one after the other, and lists of where each goes. */
 async function layOutPayload(context: Context, folder: string): Promise<{ files: string[]; image: FlasherReport['image'] }> {
   await context.tool({ argv: ['zstd', '-q', '-d', '--sparse', '/in/image', '-o', '/tmp/disk.img'] });
   const disk = join(context.scratch, 'disk.img');
@@ -116,22 +116,18 @@ async function layOutPayload(context: Context, folder: string): Promise<{ files:
     files.push(`flasher/${name}`);
   };
   await add('numbers', payloadNumbers(layout));
-  let [writtenBytes, packedBytes] = [0, 0];
+  let writtenBytes = 0;
   for (const part of ['content', 'table'] as const) {
     const pieces = payload[part];
-    const raw = join(context.scratch, part);
-    await concatenate(disk, pieces, raw);
-    const packed = join(folder, 'flasher', `${part}.gz`);
-    await context.tool({ argv: ['gzip', '-n', '-6'], stdin: raw, stdout: packed });
-    files.push(`flasher/${part}.gz`);
+    await concatenate(disk, pieces, join(folder, 'flasher', part));
+    files.push(`flasher/${part}`);
     const digests = await Promise.all(pieces.map(async (piece) => ({ ...piece, sha256: await context.sha256(disk, [{ start: piece.startBytes, end: piece.startBytes + piece.sizeBytes }]) })));
     await add(`${part}.list`, pieceList(digests));
     writtenBytes += pieces.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    packedBytes += (await stat(packed)).size;
   }
   const sums = await Promise.all(files.map(async (path) => `${await context.sha256(join(folder, path))}  ${path.slice('flasher/'.length)}\n`));
   await add('SHA256SUMS', sums.join(''));
-  return { files, image: { sha256: context.digest('image'), sizeBytes: layout.sizeBytes, writtenBytes, packedBytes } };
+  return { files, image: { sha256: context.digest('image'), sizeBytes: layout.sizeBytes, writtenBytes } };
 }
 
 /** Writes pieces of a file one after the other into a new one. */

@@ -62,6 +62,12 @@ describe('the QEMU command of a machine', () => {
     ]);
   });
 
+  test('a stick on USB is what the board starts from, before its own disk', () => {
+    const words = qemuCommand(pc, { disk: 'd', stick: 's', firmware: 'f', firmwareVariables: 'v' }, options);
+    const at = words.indexOf('nvme,drive=disk,serial=minke,bootindex=1');
+    expect(words.slice(at + 1, at + 7)).toEqual(['-drive', 'if=none,id=stick,format=raw,file=s', '-device', 'qemu-xhci', '-device', 'usb-storage,drive=stick,bootindex=0,removable=on']);
+  });
+
   test('a machine without an emulation lane says what to do', () => {
     const { qemu: _lane, ...bare } = pi;
     expect(() => qemuCommand(bare, { disk: 'd' }, options)).toThrow(expect.objectContaining({ code: 'OSB_CONFIG_INVALID', hint: expect.stringContaining('qemu') }));

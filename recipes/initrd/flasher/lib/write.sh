@@ -1,6 +1,6 @@
-# Writing and reading back. The payload is what of the image is not empty, packed, in two parts: the content of the
-# partitions, and what makes a disk startable (boot programs at fixed places, the table; the first sector last of all).
-# A list for each says where its pieces go: `start count sha256`, in blocks of 4096 bytes.
+# Writing and reading back. The payload is what of the image is not empty, in two files: the content of the partitions,
+# and what makes a disk startable (boot programs at fixed places, the table; the first sector last of all). A list for
+# each says where its pieces go, which stand in it one after the other: `start count sha256`, in blocks of 4096 bytes.
 
 # $1 name → a number that the build left
 payload_number() { sed -n "s/^$1=\([0-9][0-9]*\)$/\1/p" "$payload/numbers"; }
@@ -33,17 +33,15 @@ list_blocks() { awk '{ sum += $2 } END { print sum + 0 }' "$payload/$1.list"; }
 # $1 content or table
 write_pieces() {
   total=$(list_blocks "$1")
-  zcat "$payload/$1.gz" | {
-    written=0
-    told=
-    while read -r start count sum <&3; do
-      dd of="$device" bs=4096 seek="$start" count="$count" iflag=fullblock conv=notrunc,fsync 2>"${run:-/run}/dd.log" ||
-        die "cannot write to $device at $((start / 256)) MiB: $(tail -n 1 "${run:-/run}/dd.log")"
-      grep -q "^$count+0 records in" "${run:-/run}/dd.log" || die "the medium cannot be read to its end: write it anew"
-      written=$((written + count))
-      tell_progress "writing $1:" "$written" "$total"
-    done 3<"$payload/$1.list"
-  }
+  written=0
+  told=
+  while read -r start count sum; do
+    dd if="$payload/$1" of="$device" bs=4096 skip="$written" seek="$start" count="$count" conv=notrunc,fsync 2>"${run:-/run}/dd.log" ||
+      die "cannot write to $device at $((start / 256)) MiB: $(tail -n 1 "${run:-/run}/dd.log")"
+    grep -q "^$count+0 records in" "${run:-/run}/dd.log" || die "the medium cannot be read to its end: write it anew"
+    written=$((written + count))
+    tell_progress "writing $1:" "$written" "$total"
+  done <"$payload/$1.list"
 }
 
 # $1 content or table. What the kernel still holds in memory is no proof: it is let go first.
