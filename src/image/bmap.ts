@@ -33,7 +33,6 @@ export function encodeBmap(map: BlockMap): string {
   return text.replace(zeros, createHash('sha256').update(text).digest('hex'));
 }
 
-<<<<<<< HEAD
 /** Reads a block map of bmaptool's format, versions 1.4 and 2.0, with SHA-256. Throws OSB_HASH_MISMATCH where it is damaged, OSB_USAGE where it is none. */
 export function decodeBmap(text: string): BlockMap {
   const field = (name: string): string | undefined => new RegExp(`<${name}>\\s*([^<\\s]+)\\s*</${name}>`).exec(text)?.[1];
@@ -51,16 +50,4 @@ export function decodeBmap(text: string): BlockMap {
   }));
   if (ranges.some(({ start, end }, index) => start >= end || start < (ranges[index - 1]?.end ?? 0))) throw new OsbuildError('OSB_USAGE', 'the ranges of the block map are not in order');
   return { imageBytes, ranges };
-=======
-/** Ranges of a block map that `encodeBmap` wrote, in bytes. */
-export function decodeBmapRanges(text: string): BlockMap['ranges'] {
-  const imageBytes = Number(/<ImageSize> (\d+) </.exec(text)?.[1]);
-  const ranges = [...text.matchAll(/<Range chksum="([0-9a-f]{64})"> (\d+)(?:-(\d+))? <\/Range>/g)].map(([, sha256 = '', first = '', last = first]) => ({
-    start: Number(first) * bmapBlockBytes,
-    end: Math.min((Number(last) + 1) * bmapBlockBytes, imageBytes),
-    sha256,
-  }));
-  if (!Number.isInteger(imageBytes) || ranges.length === 0) throw new Error('not a block map of ours');
-  return ranges;
->>>>>>> ef73d66 (Flasher: a medium that writes a board's own disk, reads it back and takes the configuration over)
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { StepContext } from '../model/index.ts';
-import { bmapBlockBytes, decodeBmapRanges, encodeBmap } from './bmap.ts';
+import { bmapBlockBytes, decodeBmap, encodeBmap } from './bmap.ts';
 import { layOutBootFolder } from './boot-folder.ts';
 import { eachChunk, fatUsed, readAreas } from './disk-bytes.ts';
 import type { DiskReport } from './disk.ts';
@@ -108,7 +108,7 @@ async function layOutPayload(context: Context, folder: string): Promise<{ files:
   await context.tool({ argv: ['zstd', '-q', '-d', '--sparse', '/in/image', '-o', '/tmp/disk.img'] });
   const disk = join(context.scratch, 'disk.img');
   const { layout } = JSON.parse(await readFile(context.input('layout'), 'utf8')) as DiskReport;
-  const payload = flasherPayload(decodeBmapRanges(await readFile(context.input('bmap'), 'utf8')), layout);
+  const payload = flasherPayload(decodeBmap(await readFile(context.input('bmap'), 'utf8')).ranges, layout);
   await mkdir(join(folder, 'flasher'), { recursive: true });
   const files: string[] = [];
   const add = async (name: string, text: string): Promise<void> => {

@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { decodeBmapRanges, encodeBmap } from '../../src/image/bmap.ts';
 import { flasherLayout, flasherRoomBytes } from '../../src/image/flasher-layout.ts';
 import { flasherPayload, payloadNumbers, pieceList } from '../../src/image/flasher-payload.ts';
 import { planFlasher, planImage } from '../../src/image/index.ts';
@@ -53,12 +52,6 @@ describe.each(['gpt', 'mbr'] as const)('what is written of an image with %s', (t
     expect(pieceList([{ startBytes: 8192, sizeBytes: 4096, sha256: 'ab' }])).toBe('2 1 ab\n');
     expect(payloadNumbers(layout)).toBe(`image_blocks=${layout.sizeBytes / 4096}\nfirst_block=1024\nboot_block=${boot.startBytes / 4096}\n`);
   });
-});
-
-test('a block map is read as it was written', () => {
-  const map = { imageBytes: 5 * 4096, ranges: [{ start: 0, end: 4096, sha256: 'a'.repeat(64) }, { start: 8192, end: 5 * 4096, sha256: 'b'.repeat(64) }] };
-  expect(decodeBmapRanges(encodeBmap(map))).toEqual(map.ranges);
-  expect(() => decodeBmapRanges('<bmap/>')).toThrow('not a block map');
 });
 
 describe('the medium', () => {

@@ -69,15 +69,10 @@ export async function composeImages(invocation: Invocation, project: Project, ma
     const root = await (provider === 'yocto' ? planYocto(invocation, project, request, sources) : planDebian(invocation, project, request, { tools: tools.tree, sources }, world, locked));
     const seen = provider === 'yocto' ? { ...request, machine: { ...machine, machine: yoctoMachine(machine.machine) } } : request;
     const image = planImage(seen, root, { tools: tools.tree });
-<<<<<<< HEAD
-    tasks.push(...root.tasks, ...image.tasks);
-    images.push({ machine, request, targets: [...new Set(image.artifacts.map(({ ref }) => ref.task))], artifacts: image.artifacts });
-=======
     const medium = flasher ? planFlasher(seen, root, { tools: tools.tree }, image) : { tasks: [], artifacts: [] };
     const artifacts = [...image.artifacts, ...medium.artifacts];
-    tasks.push(...engine.tasks, ...root.tasks, ...image.tasks, ...medium.tasks);
+    tasks.push(...root.tasks, ...image.tasks, ...medium.tasks);
     images.push({ machine, request, targets: [...new Set(artifacts.map(({ ref }) => ref.task))], artifacts });
->>>>>>> ef73d66 (Flasher: a medium that writes a board's own disk, reads it back and takes the configuration over)
   }
   const epoch = project.build.epoch ?? 0;
   return { plan: { tasks, targets: [...new Set(images.flatMap(({ targets }) => targets))], epoch }, images };
