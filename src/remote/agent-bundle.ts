@@ -1,3 +1,5 @@
+import { deflateRawSync } from 'node:zlib';
+
 import { build } from 'esbuild';
 
 /** The agent as one ES module that imports nothing but Node.js' own. @param home folder of the program */
@@ -8,7 +10,8 @@ export async function bundleAgent(home: string): Promise<string> {
   return code;
 }
 
-/** A command that every login shell reads the same: neither quotes nor blanks are in the agent's code. */
+/** A command that every login shell reads the same: the agent is packed, without quotes and blanks, and short enough for small SSH servers as well. */
 export function agentCommand(code: string, words: readonly string[]): string {
-  return [`node -e 'import("data:text/javascript;base64,${Buffer.from(code).toString('base64')}")'`, ...words].join(' ');
+  const packed = deflateRawSync(code, { level: 9 }).toString('base64');
+  return [`node -e 'import("data:text/javascript;base64,"+require("zlib").inflateRawSync(Buffer.from("${packed}","base64")).toString("base64"))'`, ...words].join(' ');
 }

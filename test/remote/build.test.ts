@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import { BlobStore, CacheLayout } from '../../src/cache/index.ts';
 import type { BuildEvent } from '../../src/model/index.ts';
-import { bundleAgent, connectHost, runOnHost, scanTree, type HostConnection, type RemoteRun } from '../../src/remote/index.ts';
+import { agentCommand, bundleAgent, connectHost, runOnHost, scanTree, type HostConnection, type RemoteRun } from '../../src/remote/index.ts';
 import { hasProgram } from '../support/need.ts';
 import { startSshServer, type SshServer } from '../support/ssh-server.ts';
 
@@ -188,6 +188,10 @@ describe('a build on another host', { timeout: 120_000 }, () => {
     expect(await readFile(remote('remote/trees', digest, 'recipes/a/files/x'), 'utf8')).toBe('x\n');
     expect(((await stat(remote('remote/trees', digest, 'recipes/a/files/x'))).mode & 0o777).toString(8)).toBe('755');
   });
+});
+
+test('the command fits into what dropbear takes of one', async () => {
+  expect(agentCommand(await bundleAgent(home), ['probe', 'x'.repeat(200)]).length).toBeLessThan(9000);
 });
 
 describe('a build that does not come to its end', { timeout: 120_000 }, () => {

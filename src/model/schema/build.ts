@@ -153,7 +153,7 @@ export interface BuildConfig {
        */
       signatures?: {
         /**
-         * Sign with this key of gpg's keyring (SSTATE_SIG_KEY); it must have no passphrase.
+         * Sign with this key of gpg's keyring (SSTATE_SIG_KEY); it must have no passphrase. openembedded-core signs only where verify is on.
          */
         key?: string;
         /**

@@ -72,6 +72,7 @@ describe('warnings', () => {
     expect(codes({ mirrors: ['http://m.example'], hashServer: 'm:1', signatures: { verify: true, keyring: '/k' } })).toEqual(['SSTATE_UNSIGNED']);
     expect(codes({ signatures: { trusted: ['0123456789ABCDEF'], keyring: '/k' } })).toEqual(['SSTATE_NOT_VERIFIED']);
     expect(codes({ signatures: { key: 'k', verify: true } })).toEqual(['SSTATE_NO_KEYRING']);
+    expect(codes({ signatures: { key: 'k', keyring: '/k' } })).toEqual(['SSTATE_NOT_SIGNED']);
   });
 });
 

@@ -10,7 +10,7 @@ import { runBitbake } from '../../../src/providers/yocto/bitbake/run.ts';
 import { bblayersConf } from '../../../src/providers/yocto/conf/bblayers.ts';
 import { sharedStateConf } from '../../../src/providers/yocto/conf/shared-state.ts';
 import type { SharedState } from '../../../src/providers/yocto/layers/resolve.ts';
-import { need } from '../../support/need.ts';
+import { hasProgram, need } from '../../support/need.ts';
 import { home } from './support.ts';
 
 /** As in bitbake.test.ts. */
@@ -146,6 +146,31 @@ describe('shared state of a team, with real bitbake', { timeout: 600_000 }, () =
     expect(ran).toContain('probe-one do_compile');
     // Its sysroot may be taken from shared state again; it is not made.
     expect(ran.filter((task) => /^probe-two do_(compile|install|populate_sysroot)$/.test(task))).toEqual([]);
+  });
+
+  test('signed: what a key of the keyring has signed is taken, everything else is built', async (context) => {
+    need(context, hasProgram('gpg'), 'gpg is not installed');
+    const keyring = join(work, 'keyring');
+    const strangers = join(work, 'strangers');
+    const keyIds: string[] = [];
+    for (const folder of [keyring, strangers]) {
+      mkdirSync(folder, { mode: 0o700 });
+      await execa('gpg', ['--homedir', folder, '--batch', '--passphrase', '', '--quick-gen-key', 'builder@example.com', 'ed25519', 'sign']);
+      const { stdout } = await execa('gpg', ['--homedir', folder, '--with-colons', '--list-keys']);
+      keyIds.push(/^pub:(?:[^:]*:){3}([0-9A-F]{16}):/m.exec(stdout)?.[1] ?? '');
+      await execa('gpgconf', ['--homedir', folder, '--kill', 'gpg-agent']);
+    }
+    const signed = join(work, 'signed/sstate');
+    await build('signed', signed, { signatures: { key: 'builder@example.com', verify: true, keyring } });
+    const found = readdirSync(signed, { recursive: true }).map(String);
+    expect(found.filter((path) => path.endsWith('.sig')).length).toBe(found.filter((path) => path.endsWith('.tar.zst')).length);
+    const mirror = { mirrors: [`file://${signed}`] };
+    const trusting = await build('trusting', join(work, 'trusting/sstate'), { ...mirror, signatures: { verify: true, keyring, trusted: [keyIds[0] ?? ''] } });
+    expect(trusting.ran.filter((task) => task.endsWith(' do_compile'))).toEqual([]);
+    const others = await build('others', join(work, 'others/sstate'), { ...mirror, signatures: { verify: true, keyring, trusted: [keyIds[1] ?? ''] } });
+    expect(others.ran).toEqual(expect.arrayContaining(['probe-one do_compile', 'probe-two do_compile']));
+    const without = await build('without', join(work, 'without/sstate'), { ...mirror, signatures: { verify: true, keyring: strangers } });
+    expect(without.ran).toEqual(expect.arrayContaining(['probe-one do_compile', 'probe-two do_compile']));
   });
 
   test('a mirror without its hash server finds nothing of what was built after such an edit', async () => {

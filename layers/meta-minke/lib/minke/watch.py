@@ -98,9 +98,11 @@ class Watch:
     def tell(self, event):
         """Says what an event means; the exit status when it is the last one."""
         if isinstance(event, logging.LogRecord):
-            # How much of shared state was found where is said in a plain line alone.
-            if event.levelno >= logging.WARNING or event.getMessage().startswith("Sstate summary:"):
+            if event.levelno >= logging.WARNING:
                 self.say("log", level=event.levelname.lower(), text=event.getMessage())
+            # How much of shared state was found where is said in a plain line alone, whose level has no name here.
+            elif event.getMessage().startswith("Sstate summary:"):
+                self.say("log", level="plain", text=event.getMessage())
             return None
         if isinstance(event, bb.event.ParseStarted):
             self.say("parse", done=0, total=event.total)

@@ -50,6 +50,7 @@ export function sharedStateWarnings(sstate: SharedState, environment: { bucketCr
   if (signatures?.verify === true && signatures.key === undefined && mirrors.length > 0) {
     warn('SSTATE_UNSIGNED', 'yocto.sstate.signatures: everything must be signed, and this build signs nothing', 'what it makes itself is not taken from shared state again; set key where this machine may sign');
   }
+  if (signatures?.key !== undefined && signatures.verify !== true) warn('SSTATE_NOT_SIGNED', 'yocto.sstate.signatures: a key is named, and signatures are not verified', 'openembedded-core signs only where it verifies as well: set verify: true');
   if ((signatures?.trusted ?? []).length > 0 && signatures?.verify !== true) warn('SSTATE_NOT_VERIFIED', 'yocto.sstate.signatures.trusted names keys, but signatures are not verified', 'set verify: true');
   if (signatures?.verify === true && signatures.keyring === undefined) warn('SSTATE_NO_KEYRING', 'yocto.sstate.signatures: no keyring is named', "bitbake's home is a folder of the cache without one: set keyring to gpg's folder");
   return warnings;

@@ -14,6 +14,8 @@ sys.path.insert(0, os.path.join(source, "lib"))
 import prserv.serv
 
 logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+# Its own level is what names every connection.
+logging.getLogger("BitBake.PRserv").setLevel(logging.WARNING)
 server = prserv.serv.PRServer(os.path.abspath(database))
 server.start_tcp_server(address, int(port))
 server.serve_forever()
