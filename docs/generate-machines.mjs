@@ -21,7 +21,12 @@ const kib = (bytes) => (bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${bytes} b
 function loader({ boot }) {
   if (boot.method === 'systemd-boot') return `UEFI, ${code(boot.package.package)}`;
   const before = boot.firmware ? `${code(boot.firmware.package.package)} → ` : '';
+  if (boot.source) return `${before}U-Boot ${code(boot.source.base)} built from ${code(boot.source.package)}`;
   return `${before}U-Boot ${code(boot.file.split('/').at(-2))} of ${code(boot.package.package)}`;
+}
+
+function kernelOf({ kernel: { debian, source } }) {
+  return source ? `built from ${code(source.package)} (${source.architecture})` : `${code(debian.package)} (${debian.architecture})`;
 }
 
 const areas = machines.flatMap(({ name, boot }) => (boot.areas ?? []).map((area) => [name, area.name, kib(area.offsetBytes), kib(area.sizeBytes), area.file ? code(area.file.split('/').slice(-2).join('/')) : 'zeros']));
@@ -37,7 +42,7 @@ ${table(
     [machine.name, ...(machine.aliases ?? [])].map(code).join(', '),
     machine.description,
     machine.arch,
-    `${code(machine.kernel.debian.package)} (${machine.kernel.debian.architecture})`,
+    kernelOf(machine),
     loader(machine),
     machine.disk.table,
     machine.qemu ? `${machine.qemu.system} ${machine.qemu.machine.split(',')[0]}` : '–',

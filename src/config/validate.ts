@@ -39,7 +39,7 @@ const validators: { [S in SchemaName]: ValidateFunction<SchemaTypes[S]> } = {
 /** Checks data against a schema and fills in its defaults (in place). An empty list means that the data is valid. */
 export function violations(schema: SchemaName, data: unknown): Violation[] {
   const validate = validators[schema];
-  if (validate(data)) return [];
+  if (validate(data)) return schema === 'machine' ? machineViolations(data as Machine) : [];
   const all = (validate.errors ?? []).flatMap((error) => violation(error, data));
   // The branches of a union each complain; the complaint deepest in the data is the one about the branch meant.
   const seen = new Set<string>();
@@ -90,6 +90,18 @@ function violation(error: ErrorObject, data: unknown): Violation[] {
     default:
       return at(error.message ?? error.keyword);
   }
+}
+
+/** What a machine needs one of, which its schema cannot say with a message that helps. */
+function machineViolations({ kernel, boot }: Machine): Violation[] {
+  const one = (part: string, origins: Record<string, unknown>): Violation[] => {
+    const names = Object.keys(origins);
+    const given = names.filter((name) => origins[name] !== undefined);
+    if (given.length === 1) return [];
+    const message = given.length === 0 ? `one of the keys ${names.join(' and ')} is needed` : `only one of the keys ${given.join(' and ')} can be there`;
+    return [{ path: [part], atKey: false, message, hint: `${names[0] ?? ''}: a binary package of Debian; source: built from Debian's sources` }];
+  };
+  return [...one('kernel', { debian: kernel.debian, source: kernel.source }), ...(boot.method === 'u-boot' ? one('boot', { package: boot.package, source: boot.source }) : [])];
 }
 
 const typeNames: Record<string, string> = { string: 'text', integer: 'a whole number', number: 'a number', boolean: 'true or false', array: 'a list', object: 'a set of keys' };

@@ -1,7 +1,6 @@
-import { OsbuildError } from '../model/index.ts';
-import type { DeviceConfig, Machine } from '../model/index.ts';
+import { bootLoaderOrigin, kernelOrigin, OsbuildError, type DeviceConfig, type Machine } from '../model/index.ts';
 import { entryName, loaderConf, loaderEntry } from './systemd-boot.ts';
-import { packUbootScript, ubootScript } from './uboot-script.ts';
+import { packUbootScript, ubootScript, type BootCommand } from './uboot-script.ts';
 
 /** A file of the boot partition: bytes made here, or copied from what a step has at hand. */
 export interface BootFile {
@@ -10,6 +9,8 @@ export interface BootFile {
     | Buffer
     | { from: 'kernel' | 'initrd'; compression?: 'gzip' }
     | { from: 'deviceTrees' | 'bootLoader'; member: string }
+    /** Wrapped as a kernel for another U-Boot, which loads and enters it at this address. */
+    | { from: 'bootLoader'; wrapped: string; address: number }
     | { from: 'bootLoader'; environmentOf: string; sizeBytes: number };
 }
 
@@ -49,7 +50,7 @@ export function bootFiles(options: BootOptions, sources: BootSources): BootFile[
 function kernelCompression({ boot, kernel }: BootOptions['machine']): { compression?: 'gzip' } {
   if (boot.method !== 'u-boot' || boot.kernelCompression === undefined) return {};
   // Of U-Boot's commands booti alone unpacks, and it does not guess where to.
-  if (kernel.debian.architecture !== 'arm64' || boot.addresses?.decompressed === undefined) {
+  if (kernelOrigin(kernel).architecture !== 'arm64' || boot.addresses?.decompressed === undefined) {
     throw new OsbuildError('OSB_CONFIG_INVALID', 'boot.kernelCompression needs an arm64 kernel and boot.addresses.decompressed.', { hint: 'Leave kernelCompression out of the machine file, or say where U-Boot is to unpack the kernel.' });
   }
   return { compression: boot.kernelCompression };
@@ -79,17 +80,26 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
   const script = ubootScript({
     addresses: boot.addresses ?? {},
     commandLine,
-    bootCommand: machine.kernel.debian.architecture === 'arm64' ? 'booti' : 'bootz',
+    bootCommand: bootCommand(kernelOrigin(machine.kernel).architecture),
     deviceTrees: sources.deviceTrees.length > 0,
   });
+  const origin = bootLoaderOrigin(boot).package;
   const files: BootFile[] = [
     { path: 'boot.scr', content: packUbootScript(script, epoch) },
     { path: 'minke/slot.env', content: Buffer.from('slot=A\n') },
   ];
-  if (boot.target !== undefined) files.push({ path: boot.target, content: { from: 'bootLoader', member: packaged(sources.bootLoader, boot.package.package, boot.file) } });
+  if (boot.target !== undefined) {
+    const member = packaged(sources.bootLoader, origin, boot.file);
+    files.push({ path: boot.target, content: boot.uImage === undefined ? { from: 'bootLoader', member } : { from: 'bootLoader', wrapped: member, address: Number(boot.uImage.address) } });
+  }
+  const copied = boot.uImage?.deviceTree;
+  if (copied !== undefined) {
+    if (!sources.deviceTrees.includes(copied.file)) throw missing(copied.file, 'The list kernel.deviceTrees', [...sources.deviceTrees]);
+    files.push({ path: copied.target, content: { from: 'deviceTrees', member: copied.file } });
+  }
   if (boot.environment !== undefined) {
     const { file, sizeBytes } = boot.environment;
-    files.push({ path: file, content: { from: 'bootLoader', environmentOf: packaged(sources.bootLoader, boot.package.package, boot.file), sizeBytes } });
+    files.push({ path: file, content: { from: 'bootLoader', environmentOf: packaged(sources.bootLoader, origin, boot.file), sizeBytes } });
   }
   const { firmware } = boot;
   if (firmware === undefined) return files;
@@ -101,6 +111,12 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
   // to the slot's. It looks for it by file name at the top.
   const trees = sources.deviceTrees.map((member): BootFile => ({ path: member.slice(member.lastIndexOf('/') + 1), content: { from: 'deviceTrees', member } }));
   return [...files, ...trees];
+}
+
+/** U-Boot's word for starting a kernel of that architecture, as its maker's build left it. */
+function bootCommand(architecture: string): BootCommand {
+  if (architecture === 'arm64') return 'booti';
+  return architecture === 'i386' || architecture === 'amd64' ? 'zboot' : 'bootz';
 }
 
 /** Member of a boot loader's tar. @throws OSB_PACKAGE_MISSING with what is near */

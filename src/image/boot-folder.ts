@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path';
 import type { StepContext } from '../model/index.ts';
 import { bootFiles, type BootFile, type BootOptions } from './boot-files.ts';
 import { ubootEnvironment } from './uboot-environment.ts';
+import { packUbootKernel } from './uboot-script.ts';
 import { openTarRoot, type TarRoot } from './tar-root.ts';
 
-type Context = Pick<StepContext<'image/boot' | 'image/flasher'>, 'input' | 'tool'>;
+type Context = Pick<StepContext<'image/boot' | 'image/flasher'>, 'input' | 'tool' | 'epoch'>;
 
 /**
  * Lays out the files of a boot partition in a folder, from the step's inputs `kernel`, `initrd`, `deviceTrees` and `bootLoader`.
@@ -33,6 +34,7 @@ export async function layOutBootFolder(context: Context, options: BootOptions, f
 async function place(file: BootFile, path: string, context: Context, tars: { deviceTrees: TarRoot; bootLoader: TarRoot }): Promise<void> {
   if (Buffer.isBuffer(file.content)) await writeFile(path, file.content);
   else if ('member' in file.content) await writeFile(path, tars[file.content.from].read(file.content.member));
+  else if ('wrapped' in file.content) await writeFile(path, packUbootKernel(tars.bootLoader.read(file.content.wrapped), file.content.address, context.epoch));
   else if ('environmentOf' in file.content) {
     const { environmentOf, sizeBytes } = file.content;
     // -2: start at once, whatever comes over the serial line.

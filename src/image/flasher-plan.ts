@@ -1,4 +1,4 @@
-import { OsbuildError, type ImageRequest, type Input, type ProvidedRoot, type Task } from '../model/index.ts';
+import { bootLoaderOrigin, OsbuildError, type ImageRequest, type Input, type ProvidedRoot, type Task } from '../model/index.ts';
 import { bootAreas, checkBootAreas } from './boot-areas.ts';
 import { parseByteSize } from './byte-size.ts';
 import { flasherBlockBytes } from './flasher-payload.ts';
@@ -52,7 +52,7 @@ export function planFlasher(request: ImageRequest, provided: ProvidedRoot, trees
       title: `${os.name} flasher`,
       version: os.version,
       imageName,
-      ...(areas.length === 0 ? {} : { areas: { package: machine.boot.package.package, areas } }),
+      ...(areas.length === 0 ? {} : { areas: { package: bootLoaderOrigin(machine.boot).package, areas } }),
     },
     inputs: {
       tools: { from: 'tree', task: trees.tools },

@@ -1,4 +1,4 @@
-import type { Machine, ManifestPackage, PackageManifest } from '../model/index.ts';
+import { kernelOrigin, type Machine, type ManifestPackage, type PackageManifest } from '../model/index.ts';
 import type { DiskReport } from './disk.ts';
 import type { InitrdReport } from './initrd.ts';
 
@@ -66,7 +66,7 @@ export function deviceTypeContract(options: { machineName: string; machine: Pick
     arch: machine.arch,
     mode: manifest.mode,
     os: manifest.os,
-    kernel: { version: manifest.kernelVersion, package: machine.kernel.debian.package, architecture: machine.kernel.debian.architecture },
+    kernel: { version: manifest.kernelVersion, package: kernelOrigin(machine.kernel).package, architecture: kernelOrigin(machine.kernel).architecture },
     boot: { method: machine.boot.method, table: machine.disk.table },
     image: manifest.image,
     blockMap: manifest.image.file.replace(/\.img\.zst$/, '.bmap'),

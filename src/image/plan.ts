@@ -1,4 +1,4 @@
-import type { AnyTask, ImageRequest, Input, Machine, OutputRef, ProvidedRoot, Task } from '../model/index.ts';
+import { bootLoaderOrigin, type AnyTask, type ImageRequest, type Input, type Machine, type OutputRef, type ProvidedRoot, type Task } from '../model/index.ts';
 import { bootAreas, checkBootAreas } from './boot-areas.ts';
 import { factoryIdentity } from './identity.ts';
 import { partition, planPartitions, type PartitionName } from './partition-table.ts';
@@ -62,7 +62,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     id: id('disk'),
     kind: 'image/disk',
     title: `disk image of ${name}`,
-    args: { name, disk: machine.disk, ...(areas.length === 0 ? {} : { areas: { package: machine.boot.package.package, areas } }) },
+    args: { name, disk: machine.disk, ...(areas.length === 0 ? {} : { areas: { package: bootLoaderOrigin(machine.boot).package, areas } }) },
     inputs: {
       tools,
       root: { from: 'task', task: slot.id, output: 'root.erofs' },
@@ -185,8 +185,8 @@ export function commandLine(machine: Machine, mode: ImageRequest['mode']): strin
 /** What the boot partition depends on: a change of a machine's QEMU lane must not make it again. */
 export function bootParts(machine: Machine): Pick<Machine, 'kernel' | 'boot' | 'disk'> {
   const { kernel, boot, disk } = machine;
-  const { debian, deviceTrees } = kernel;
-  return { kernel: { debian, ...(deviceTrees === undefined ? {} : { deviceTrees }) }, boot, disk };
+  const { debian, source, deviceTrees } = kernel;
+  return { kernel: { ...(debian === undefined ? {} : { debian }), ...(source === undefined ? {} : { source }), ...(deviceTrees === undefined ? {} : { deviceTrees }) }, boot, disk };
 }
 
 function describedParts(machine: Machine): Pick<Machine, 'description' | 'aliases' | 'arch' | 'kernel' | 'boot' | 'disk'> {

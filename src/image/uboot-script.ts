@@ -1,6 +1,9 @@
 import { crc32 } from 'node:zlib';
 import type { Machine } from '../model/index.ts';
 
+/** bootz: 32-bit ARM; booti: 64-bit ARM; zboot: x86. */
+export type BootCommand = 'booti' | 'bootz' | 'zboot';
+
 /** Where the loader puts what it loads; U-Boot's own variables where the machine says nothing. */
 type Addresses = NonNullable<Extract<Machine['boot'], { method: 'u-boot' }>['addresses']>;
 
@@ -9,19 +12,12 @@ type Addresses = NonNullable<Extract<Machine['boot'], { method: 'u-boot' }>['add
  * the other slot when files of the first cannot be read. `extra_os_cmdline` of the owner's extra_uEnv.txt (the names that
  * balenaOS has for it) adds kernel parameters; no other variable is taken from that file. U-Boot's bootstd sets devtype, devnum and distro_bootpart.
  */
-export function ubootScript(options: { addresses: Addresses; commandLine: readonly string[]; bootCommand: 'booti' | 'bootz'; deviceTrees: boolean }): string {
+export function ubootScript(options: { addresses: Addresses; commandLine: readonly string[]; bootCommand: BootCommand; deviceTrees: boolean }): string {
   const { addresses, commandLine, bootCommand, deviceTrees } = options;
   const set = Object.entries({ kernel_addr_r: addresses.kernel, fdt_addr_r: addresses.deviceTree, ramdisk_addr_r: addresses.initrd, kernel_comp_addr_r: addresses.decompressed });
   const from = '${devtype} ${devnum}:${distro_bootpart}';
-  // A USB controller that U-Boot leaves running does not tell Linux of what is plugged in (seen with dwc2 of QEMU).
-  // The board's own tree (from its firmware, or QEMU's) serves where the slot brings none for this board.
-  const tree = deviceTrees ? `if load ${from} \${fdt_addr_r} \${slot}/dtb/\${fdtfile}; then setenv tree \${fdt_addr_r}; fi; ` : '';
-  const start = [
-    `setenv bootargs "${commandLine.join(' ')} \${extra_os_cmdline} minke.slot=\${slot} minke.boot=PARTUUID=\${boot_uuid}"`,
-    // booti looks at the size only where it finds a compressed kernel.
-    `if load ${from} \${kernel_addr_r} \${slot}/kernel && setenv kernel_comp_size \${filesize} && load ${from} \${ramdisk_addr_r} \${slot}/initrd; then ` +
-      `setenv initrd \${ramdisk_addr_r}:\${filesize}; ${tree}usb stop; ${bootCommand} \${kernel_addr_r} \${initrd} \${tree}; fi`,
-  ].join('; ');
+  const load = bootCommand === 'zboot' ? loadAndZboot(from) : loadAndBoot(from, bootCommand, deviceTrees);
+  const start = `setenv bootargs "${commandLine.join(' ')} \${extra_os_cmdline} minke.slot=\${slot} minke.boot=PARTUUID=\${boot_uuid}"; ${load}`;
   return [
     '# Written by osbuild.',
     ...set.flatMap(([name, value]) => (value === undefined ? [] : [`setenv ${name} ${value}`])),
@@ -29,8 +25,7 @@ export function ubootScript(options: { addresses: Addresses; commandLine: readon
     `if load ${from} \${ramdisk_addr_r} minke/slot.env; then env import -t \${ramdisk_addr_r} \${filesize} slot; fi`,
     `if load ${from} \${ramdisk_addr_r} extra_uEnv.txt; then env import -t \${ramdisk_addr_r} \${filesize} extra_os_cmdline; fi`,
     `part uuid ${from} boot_uuid`,
-    'setenv tree ${fdt_addr}',
-    'if test -z "${tree}"; then setenv tree ${fdtcontroladdr}; fi',
+    ...(bootCommand === 'zboot' ? [] : ['setenv tree ${fdt_addr}', 'if test -z "${tree}"; then setenv tree ${fdtcontroladdr}; fi']),
     `setenv minke_start '${start}'`,
     'echo "Minke OS: starting slot ${slot}"',
     'run minke_start',
@@ -44,18 +39,48 @@ export function ubootScript(options: { addresses: Addresses; commandLine: readon
   ].join('\n');
 }
 
-/** U-Boot's legacy image format (include/image.h of U-Boot): type 6 is a script, preceded by its length. */
+function loadAndBoot(from: string, bootCommand: 'booti' | 'bootz', deviceTrees: boolean): string {
+  // The board's own tree (from its firmware, or QEMU's) serves where the slot brings none for this board.
+  const tree = deviceTrees ? `if load ${from} \${fdt_addr_r} \${slot}/dtb/\${fdtfile}; then setenv tree \${fdt_addr_r}; fi; ` : '';
+  // booti looks at the size only where it finds a compressed kernel.
+  // A USB controller that U-Boot leaves running does not tell Linux of what is plugged in (seen with dwc2 of QEMU).
+  return (
+    `if load ${from} \${kernel_addr_r} \${slot}/kernel && setenv kernel_comp_size \${filesize} && load ${from} \${ramdisk_addr_r} \${slot}/initrd; then ` +
+    `setenv initrd \${ramdisk_addr_r}:\${filesize}; ${tree}usb stop; ${bootCommand} \${kernel_addr_r} \${initrd} \${tree}; fi`
+  );
+}
+
+/** x86 has no device tree, and takes the sizes of kernel and initrd by themselves. */
+function loadAndZboot(from: string): string {
+  return (
+    `if load ${from} \${kernel_addr_r} \${slot}/kernel && setenv kernel_size \${filesize} && load ${from} \${ramdisk_addr_r} \${slot}/initrd; then ` +
+    'zboot ${kernel_addr_r} ${kernel_size} ${ramdisk_addr_r} ${filesize}; fi'
+  );
+}
+
+/** A script as U-Boot's `source` takes it: the text, preceded by its length and an empty one. */
 export function packUbootScript(script: string, epoch: number): Buffer {
   const text = Buffer.from(script);
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32BE(text.length, 0);
-  const data = Buffer.concat([lengths, text]);
+  return packLegacyImage(Buffer.concat([lengths, text]), { type: 6, address: 0 }, epoch);
+}
+
+/** A program as `bootm` starts it in place of a Linux kernel for ARM. */
+export function packUbootKernel(program: Buffer, address: number, epoch: number): Buffer {
+  return packLegacyImage(program, { type: 2, address }, epoch);
+}
+
+/** U-Boot's legacy image format (include/image.h of U-Boot): Linux, ARM (a script of which any architecture takes), not compressed. */
+function packLegacyImage(data: Buffer, { type, address }: { type: number; address: number }, epoch: number): Buffer {
   const header = Buffer.alloc(64);
   header.writeUInt32BE(0x27051956, 0);
   header.writeUInt32BE(epoch, 8);
   header.writeUInt32BE(data.length, 12);
+  header.writeUInt32BE(address, 16);
+  header.writeUInt32BE(address, 20);
   header.writeUInt32BE(crc32(data), 24);
-  header.set([5, 2, 6, 0], 28); // Linux, ARM (any ARM takes it), script, not compressed
+  header.set([5, 2, type, 0], 28);
   header.write('Minke OS', 32, 'latin1');
   header.writeUInt32BE(crc32(header), 4);
   return Buffer.concat([header, data]);

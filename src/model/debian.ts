@@ -1,18 +1,29 @@
 export type DebianArchitecture = 'amd64' | 'arm64' | 'armhf' | 'armel' | 'i386';
 
-/** One package of a lock: everything needed to fetch and verify it, without the name of a mirror. */
-export interface LockedPackage {
-  name: string;
-  version: string;
-  architecture: DebianArchitecture | 'all';
+/** One file of an archive: everything needed to fetch and verify it, without the name of a mirror. */
+export interface LockedFile {
   /** Which archive of the sources list carries it. */
   archive: 'main' | 'security';
   /** Path below the archive's root, from the signed index: pool/… */
   filename: string;
   sizeBytes: number;
   sha256: string;
+}
+
+/** One package of a lock. */
+export interface LockedPackage extends LockedFile {
+  name: string;
+  version: string;
+  architecture: DebianArchitecture | 'all';
   /** Sets of the request that it belongs to; omitted for a package of the main set alone. */
   sets?: string[];
+}
+
+/** One source package of a lock, with the archives that it consists of; the .dsc adds nothing to the signed index, which has their sums. */
+export interface LockedSource {
+  name: string;
+  version: string;
+  files: LockedFile[];
 }
 
 /** What a lock is asked for. Names may carry an architecture (`linux-image-arm64:arm64`). */
@@ -23,6 +34,8 @@ export interface DebianRequest {
   packages: string[];
   /** Further sets resolved against the same indexes, by name (`kernel`, `initrd`, `bootLoader`, `development`). */
   sets?: Record<string, DebianSetRequest>;
+  /** Source packages, by their own names. */
+  sources?: string[];
 }
 
 export interface DebianSetRequest {
@@ -41,4 +54,6 @@ export interface DebianLock {
   components: string[];
   request: DebianRequest;
   packages: LockedPackage[];
+  /** Omitted where the request has none. */
+  sources?: LockedSource[];
 }

@@ -16,6 +16,8 @@ export interface ToolCommand {
   stdin?: string;
   /** Host file that takes standard output; otherwise output goes to the task's log and is returned. */
   stdout?: string;
+  /** Called with each line of output as it comes, for progress. */
+  line?: (line: string) => void;
 }
 
 /** What an executor has of the world. Everything it does is bound to one task. */

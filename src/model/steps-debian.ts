@@ -1,4 +1,4 @@
-import type { DebianArchitecture, LockedPackage } from './debian.ts';
+import type { DebianArchitecture, LockedPackage, LockedSource } from './debian.ts';
 import type { Recipe } from './schema/index.ts';
 
 /** The Debian provider and the tools trees (src/providers/debian). */
@@ -13,8 +13,9 @@ export interface DebianSteps {
    */
   'debian/unpack': { packages: LockedPackage[]; exclude: string[] };
   /**
-   * Inputs: `debs` (task-files), `tools` (tree). Outputs: vmlinuz, modules.tar (decompressed, with depmod's files),
-   * device-trees.tar (below the kernel's device tree folder), packages.json.
+   * Inputs: `debs` (task-files), `tools` (tree), and `built` (kernel.tar of source/kernel) where the packages are those of the
+   * sources. Outputs: vmlinuz, modules.tar (decompressed, with depmod's files), device-trees.tar (below the kernel's device tree
+   * folder), packages.json.
    */
   'debian/kernel': {
     packages: LockedPackage[];
@@ -24,8 +25,11 @@ export interface DebianSteps {
     required: { module: string; askedBy: string }[];
     deviceTrees: string[];
   };
-  /** Inputs: `debs` (task-files). Outputs: boot-loader.tar (`<package>/<path>`), packages.json. */
-  'debian/boot-loader': { packages: LockedPackage[] };
+  /**
+   * Inputs: `debs` (task-files), and for a boot loader that was built `built` (boot-loader.tar of source/u-boot) and `copyright`.
+   * Outputs: boot-loader.tar (`<package>/<path>`), packages.json.
+   */
+  'debian/boot-loader': { packages: LockedPackage[]; built?: { source: LockedSource; architecture: DebianArchitecture } };
   /** Inputs: `files` (tar), `tools` (tree), recipes' sources that matter. Outputs: databases.tar (hwdb.bin, ld.so.cache). */
   'debian/databases': { architecture: DebianArchitecture };
   /**

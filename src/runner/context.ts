@@ -86,7 +86,11 @@ export async function makeContext(options: ContextOptions): Promise<TaskContext>
     });
     await log.script(script, text);
     log.line(`in ${command.tree ?? 'tools'}: ${command.argv.join(' ')}`);
-    return run(sandboxCommand(script, false), { ...commands, stdin: command.stdin, stdout: command.stdout, paste: `${sandboxCommand(script, false).join(' ')}` });
+    const heard = (line: string): void => {
+      log.line(line);
+      command.line?.(line);
+    };
+    return run(sandboxCommand(script, false), { ...commands, log: heard, stdin: command.stdin, stdout: command.stdout, paste: `${sandboxCommand(script, false).join(' ')}` });
   };
 
   const context: StepContext = {

@@ -57,6 +57,19 @@ describe('a machine file', () => {
     ].map((line) => expect.stringContaining(line.split(' (')[0] ?? line)));
   });
 
+  test('with no origin of the kernel, or with two of the boot loader, says which there are', () => {
+    expect(faults(machine.replace('debian: { package: linux-image-arm64, architecture: arm64 }', 'deviceTrees: [a.dtb]'))).toEqual([expect.stringMatching(/^m\.yaml:4:3: kernel: one of the keys debian and source is needed \(debian: a binary package/)]);
+    expect(faults(machine.replace('  file:', '  source: { package: u-boot, architecture: arm64, base: rpi_3_defconfig }\n  file:'))).toEqual([expect.stringContaining('boot: only one of the keys package and source can be there')]);
+  });
+
+  test('with sources of a kernel whose fragment or base cannot be a file of settings', () => {
+    const from = (source: string): string => machine.replace('debian: { package: linux-image-arm64, architecture: arm64 }', `source: { package: linux-source-6.12, architecture: arm64, ${source} }`);
+    expect(faults(from('fragments: [kernel/board.config]'))).toEqual([]);
+    expect(faults(from('fragments: [../board.config]'))).toEqual([expect.stringContaining('A path below the machine file')]);
+    expect(faults(from('fragments: []'))).toHaveLength(1);
+    expect(faults(from('fragments: [a.config], base: defconfigs/x'))).toEqual([expect.stringContaining('kernel.source.base')]);
+  });
+
   test('that is not YAML names the place', () => {
     expect(faults('description: "open\narch: x')[0]).toMatch(/^m\.yaml:\d+:\d+: /);
   });

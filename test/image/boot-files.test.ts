@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { bootFiles, type BootFile, type BootOptions } from '../../src/image/boot-files.ts';
 import { bootRoom } from '../../src/image/boot-room.ts';
 import { ubootEnvironment } from '../../src/image/uboot-environment.ts';
-import { packUbootScript } from '../../src/image/uboot-script.ts';
+import { packUbootKernel, packUbootScript } from '../../src/image/uboot-script.ts';
 import { crc32 } from 'node:zlib';
 
 const MiB = 1024 ** 2;
@@ -76,6 +76,35 @@ describe('the boot partition', () => {
     expect(() => bootFiles({ ...common, machine: { ...machine, kernel: { debian: { package: 'linux-image-armmp', architecture: 'armhf' } } } }, piSources)).toThrow(/arm64 kernel/);
   });
 
+  test('of a board whose flash starts a kernel: U-Boot is wrapped as one, with the device tree that it wants beside it', () => {
+    const machine: BootOptions['machine'] = {
+      kernel: { source: { package: 'linux-source-6.12', architecture: 'armhf', fragments: ['a.config'] } },
+      boot: {
+        method: 'u-boot',
+        source: { package: 'u-boot', architecture: 'armhf', base: 'board_defconfig' },
+        file: 'u-boot-dtb.bin',
+        target: 'uImage',
+        uImage: { address: '0x04000000', deviceTree: { file: 'board.dtb', target: 'devicetree.dtb' } },
+      },
+    };
+    const sources = { deviceTrees: ['board.dtb'], bootLoader: ['u-boot/u-boot-dtb.bin'] };
+    const files = new Map(bootFiles({ ...common, machine }, sources).map(({ path, content }) => [path, content]));
+    expect(files.get('uImage')).toEqual({ from: 'bootLoader', wrapped: 'u-boot/u-boot-dtb.bin', address: 0x4000000 });
+    expect(files.get('devicetree.dtb')).toEqual({ from: 'deviceTrees', member: 'board.dtb' });
+    expect(text(bootFiles({ ...common, machine }, sources), 'boot.scr')).toContain('bootz ${kernel_addr_r} ${initrd} ${tree}');
+    expect(() => bootFiles({ ...common, machine }, { ...sources, deviceTrees: ['other.dtb'] })).toThrow(expect.objectContaining({ code: 'OSB_PACKAGE_MISSING', hint: 'It holds: other.dtb.' }));
+  });
+
+  test('of a board with U-Boot on x86: zboot with both sizes, and no word of device trees', () => {
+    const machine: BootOptions['machine'] = {
+      kernel: { source: { package: 'linux-source-6.12', architecture: 'i386', fragments: ['a.config'] } },
+      boot: { method: 'u-boot', source: { package: 'u-boot', architecture: 'i386', base: 'edison_defconfig' }, file: 'u-boot.bin', addresses: { kernel: '0x04000000', initrd: '0x06000000' } },
+    };
+    const script = text(bootFiles({ ...common, machine }, { deviceTrees: [], bootLoader: ['u-boot/u-boot.bin'] }), 'boot.scr');
+    expect(script).toContain('zboot ${kernel_addr_r} ${kernel_size} ${ramdisk_addr_r} ${filesize}; fi');
+    expect(script).not.toMatch(/fdt|\btree\b/);
+  });
+
   test('has the message of a file that a package lacks, with what is there', () => {
     expect(() => bootFiles({ ...common, machine: pc }, { deviceTrees: [], bootLoader: ['systemd-boot-efi/usr/lib/systemd/boot/efi/systemd-bootaa64.efi'] })).toThrow(
       expect.objectContaining({ code: 'OSB_PACKAGE_MISSING', hint: expect.stringContaining('systemd-bootaa64.efi') }),
@@ -93,6 +122,14 @@ test('a U-Boot script has a header whose sums are right', () => {
   expect(header.readUInt32BE(12)).toBe(image.length - 64);
   expect(image.readUInt32BE(64)).toBe(11);
   expect(image.toString('latin1', 72)).toBe('echo hello\n');
+});
+
+test('a program wrapped as a kernel says where it is loaded and entered, and that it is a kernel for ARM', () => {
+  const image = packUbootKernel(Buffer.from('program'), 0x4000000, 1_700_000_000);
+  expect([...image.subarray(28, 32)]).toEqual([5, 2, 2, 0]);
+  expect([image.readUInt32BE(0), image.readUInt32BE(12), image.readUInt32BE(16), image.readUInt32BE(20)]).toEqual([0x27051956, 7, 0x4000000, 0x4000000]);
+  expect(image.readUInt32BE(24)).toBe(crc32(Buffer.from('program')));
+  expect(image.toString('latin1', 64)).toBe('program');
 });
 
 test('a boot partition needs room for both slots and for a new copy of its largest shared file', () => {

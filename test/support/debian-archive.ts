@@ -17,6 +17,13 @@ export interface TestPackage {
   suite?: string;
 }
 
+/** One source package of a test archive: file name → content. */
+export interface TestSource {
+  name: string;
+  version: string;
+  files: Record<string, string>;
+}
+
 /** A signed Debian archive in memory, as path below its root → content. Made with dpkg-deb and a throw-away key. */
 export interface TestArchive {
   files: Map<string, Buffer>;
@@ -36,7 +43,7 @@ export function canMakeArchives(): boolean {
 const architectures = ['amd64', 'arm64', 'armhf', 'armel', 'i386'];
 
 /** Builds the packages in `folder` and signs the three suites with the key in `keyFolder`, which is made when there is none. */
-export function makeArchive(folder: string, keyFolder: string, packages: TestPackage[], suite = 'trixie'): TestArchive {
+export function makeArchive(folder: string, keyFolder: string, packages: TestPackage[], suite = 'trixie', sources: TestSource[] = []): TestArchive {
   const files = new Map<string, Buffer>();
   const stanzas = packages.map((item) => addPackage(folder, item, files));
   const home = path.join(keyFolder, 'gnupg');
@@ -58,6 +65,9 @@ export function makeArchive(folder: string, keyFolder: string, packages: TestPac
       files.set(`dists/${name}/${place}`, Buffer.from(text));
       sums.push(` ${sha256(Buffer.from(text))} ${Buffer.byteLength(text)} ${place}`);
     }
+    const text = name === suite ? sources.map((item) => addSource(item, files)).join('\n') : '';
+    files.set(`dists/${name}/main/source/Sources`, Buffer.from(text));
+    sums.push(` ${sha256(Buffer.from(text))} ${Buffer.byteLength(text)} main/source/Sources`);
     const release = [`Origin: Debian`, `Suite: stable`, `Codename: ${name}`, 'Date: Sun, 01 Nov 2026 00:00:00 UTC', `Architectures: all ${architectures.join(' ')}`, 'Components: main', 'No-Support-for-Architecture-all: Packages', 'SHA256:', ...sums, ''].join('\n');
     files.set(`dists/${name}/InRelease`, gpg(['--clearsign'], release));
   }
@@ -82,6 +92,14 @@ export function buildPackage(folder: string, item: TestPackage): { file: string;
   const file = path.join(folder, `${name}_${version}_${architecture}.deb`);
   execFileSync('dpkg-deb', ['--root-owner-group', '-Zgzip', '--build', root, file], { stdio: 'ignore', env: { ...process.env, SOURCE_DATE_EPOCH: '1700000000' } });
   return { file, content: readFileSync(file), control };
+}
+
+function addSource({ name, version, files: content }: TestSource, files: Map<string, Buffer>): string {
+  const listed = Object.entries(content).map(([file, text]) => {
+    files.set(`pool/main/${name}/${file}`, Buffer.from(text));
+    return ` ${sha256(Buffer.from(text))} ${Buffer.byteLength(text)} ${file}`;
+  });
+  return [`Package: ${name}`, `Binary: ${name}`, `Version: ${version}`, 'Architecture: any', 'Format: 3.0 (quilt)', `Directory: pool/main/${name}`, 'Checksums-Sha256:', ...listed, ''].join('\n');
 }
 
 function addPackage(folder: string, item: TestPackage, files: Map<string, Buffer>): { architecture: string; suite: string; text: string } {

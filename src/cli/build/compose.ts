@@ -9,6 +9,7 @@ import { yoctoMachine } from '../../providers/yocto/index.ts';
 import type { Invocation } from '../command.ts';
 import { defaultComponents, defaultSuite, lockFor, machineLockFile, type DebianWorld } from './debian.ts';
 import type { Plan } from './session.ts';
+import { planSources } from './sources.ts';
 import { imageTools, planToolsTree, toolchain } from './trees.ts';
 import { chosenProvider, planYocto, yoctoProject } from './yocto.ts';
 
@@ -83,8 +84,10 @@ async function planDebian(invocation: Invocation, project: Project, request: Ima
   const engine = await planEngine(machine.machine.arch, given.sources, invocation, world, locked);
   const { request: packages, askedBy } = machineRequest(machine, recipes);
   const wish = { title: `machine ${machine.name}`, request: packages, askedBy, suite: debian.suite, components: debian.components, file: machineLockFile(project, machine.name), locked, update: false };
-  const root = planRoot(request, await lockFor(wish, world), { tools: given.tools, engine: engine.binary });
-  return { ...root, tasks: [...engine.tasks, ...root.tasks] };
+  const lock = await lockFor(wish, world);
+  const sources = await planSources(request, lock, invocation, world, locked);
+  const root = planRoot(request, lock, { tools: given.tools, engine: engine.binary, built: sources.built });
+  return { ...root, tasks: [...engine.tasks, ...sources.tasks, ...root.tasks] };
 }
 
 /** The engine for one architecture with the toolchain that compiles it. */

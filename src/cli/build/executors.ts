@@ -3,9 +3,10 @@ import { engineExecutors } from '../../engine-binary/index.ts';
 import { imageExecutors } from '../../image/index.ts';
 import type { Executors } from '../../model/index.ts';
 import { createDebianExecutors, type HostApt } from '../../providers/debian/index.ts';
+import { sourceExecutors } from '../../source-build/index.ts';
 import { createYoctoExecutors, type YoctoPorts } from '../../providers/yocto/index.ts';
 
 /** The exhaustive table of what carries out each kind of step. */
 export function makeExecutors(apt: () => Promise<HostApt>, yocto: YoctoPorts): Executors {
-  return { ...createDebianExecutors({ apt }), ...createYoctoExecutors(yocto), ...engineExecutors, ...imageExecutors, ...deviceExecutors };
+  return { ...createDebianExecutors({ apt }), ...createYoctoExecutors(yocto), ...engineExecutors, ...sourceExecutors, ...imageExecutors, ...deviceExecutors };
 }

@@ -9,6 +9,7 @@ const sourcesOf: Record<string, readonly string[]> = {
   debian: ['src/providers/debian', 'src/exec'],
   engine: ['src/engine-binary', 'src/exec'],
   image: ['src/image', 'src/exec'],
+  source: ['src/source-build', 'src/exec'],
   yocto: ['src/providers/yocto', 'src/exec'],
   device: ['src/device', 'src/exec'],
 };

@@ -3,6 +3,7 @@ import { busyboxPackages, emulationPackages } from '../../device/index.ts';
 import { imageTools as imageToolPackages } from '../../image/index.ts';
 import { debianArchitectures, type AnyTask, type Arch, type DebianArchitecture } from '../../model/index.ts';
 import { finishTools, planTree, sortRequest } from '../../providers/debian/index.ts';
+import { sourceBuildPackages } from '../../source-build/index.ts';
 import type { Invocation } from '../command.ts';
 import { defaultComponents, defaultSuite, lockFor, treeLockFile, type DebianWorld } from './debian.ts';
 
@@ -29,6 +30,11 @@ export const emulation: TreeSpec = { name: 'tools-emulation', title: 'emulators'
 export function busybox(arch: Arch): TreeSpec {
   const { architecture, packages } = busyboxPackages(arch);
   return { name: `busybox-${architecture}`, title: `busybox for ${architecture}`, packages, architecture, foreign: [] };
+}
+
+/** Where kernels and boot loaders of an architecture are built from source. */
+export function sourceTools(architecture: DebianArchitecture): TreeSpec {
+  return { name: `tools-source-${architecture}`, title: `tools to build for ${architecture}`, packages: sourceBuildPackages(architecture), foreign: [] };
 }
 
 /** The toolchain of an architecture; those with the same Debian architecture share one. */

@@ -1,7 +1,7 @@
 import { nearest } from '../../config/index.ts';
-import { archs, OsbuildError } from '../../model/index.ts';
+import { archs, debianArchitectures, OsbuildError } from '../../model/index.ts';
 import { Session } from '../build/session.ts';
-import { busybox, emulation, imageTools, planToolsTree, toolchain, toolchainSpec, type TreeSpec } from '../build/trees.ts';
+import { busybox, emulation, imageTools, planToolsTree, sourceTools, toolchain, toolchainSpec, type TreeSpec } from '../build/trees.ts';
 import type { Command } from '../command.ts';
 import { openProject } from '../project.ts';
 
@@ -11,6 +11,7 @@ export const treeSpecs: TreeSpec[] = byName([
   emulation,
   ...archs.map(toolchain),
   ...archs.map(busybox),
+  ...archs.map((arch) => sourceTools(debianArchitectures[arch])),
   toolchainSpec('toolchain', 'toolchain for all architectures', archs),
 ]);
 

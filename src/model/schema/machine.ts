@@ -1,6 +1,10 @@
 // Generated from src/config/schemas/machine.schema.json by src/config/generate-types.mjs: edit the schema.
 
 export type Name = string;
+/**
+ * A path below the machine file's folder that ends in .config.
+ */
+export type Fragment = string;
 
 /**
  * A board: architecture, kernel, boot method, partition table, QEMU lane.
@@ -22,8 +26,34 @@ export interface Machine {
    * Architecture of userland and engine.
    */
   arch: 'armv5e' | 'armv6l' | 'armv7hf' | 'aarch64' | 'i386' | 'amd64';
+  /**
+   * Where the kernel comes from (one of debian, source), and what of it goes into the image.
+   */
   kernel: {
-    debian: DebianPackage;
+    debian?: DebianPackage;
+    /**
+     * The kernel is built from the sources that Debian packages. Each setting of each fragment is looked for in the configuration that came out.
+     */
+    source?: {
+      /**
+       * Package of the sources, such as linux-source-6.12.
+       */
+      package: string;
+      /**
+       * What it is built for; may differ from the userland's.
+       */
+      architecture: 'amd64' | 'arm64' | 'armhf' | 'armel' | 'i386';
+      /**
+       * A configuration of the sources to begin with, such as multi_v7_defconfig. Without one: Kconfig's own defaults, which make a small kernel.
+       */
+      base?: string;
+      /**
+       * Files of settings beside this machine file, applied in this order after those that recipes bring in fragments/. The last value of a setting counts.
+       *
+       * @minItems 1
+       */
+      fragments: [Fragment, ...Fragment[]];
+    };
     /**
      * Paths below the kernel's device tree folder, put on the boot partition.
      */
@@ -62,11 +92,53 @@ export interface Machine {
       }
     | {
         method: 'u-boot';
-        package: DebianPackage1;
+        package?: DebianPackage1;
         /**
-         * The U-Boot program inside the package, such as usr/lib/u-boot/rpi_3/u-boot.bin.
+         * U-Boot is built from Debian's source package.
+         */
+        source?: {
+          /**
+           * Source package, such as u-boot.
+           */
+          package: string;
+          architecture: 'amd64' | 'arm64' | 'armhf' | 'armel' | 'i386';
+          /**
+           * Configuration of the board in U-Boot's configs/, such as edison_defconfig.
+           */
+          base: string;
+          /**
+           * Files of settings beside this machine file; each setting is looked for in the configuration that came out.
+           *
+           * @minItems 1
+           */
+          fragments?: [Fragment, ...Fragment[]];
+        };
+        /**
+         * The U-Boot program inside the package, such as usr/lib/u-boot/rpi_3/u-boot.bin; of a built one below its build folder, such as u-boot.bin.
          */
         file: string;
+        /**
+         * For boards whose flash holds a U-Boot of its own that starts a kernel from the boot partition: our U-Boot is wrapped as such a kernel and started by it.
+         */
+        uImage?: {
+          /**
+           * Where it is loaded and entered (its CONFIG_TEXT_BASE), such as 0x04000000.
+           */
+          address: string;
+          /**
+           * A device tree that the flash's U-Boot wants beside it.
+           */
+          deviceTree?: {
+            /**
+             * As in kernel.deviceTrees.
+             */
+            file: string;
+            /**
+             * File name on the boot partition.
+             */
+            target: string;
+          };
+        };
         /**
          * File name on the boot partition; omitted where the board's firmware holds U-Boot.
          */

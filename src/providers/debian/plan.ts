@@ -1,4 +1,4 @@
-import { debianArchitectures, type AnyTask, type DebianLock, type ImageRequest, type Input, type LockedPackage, type OutputRef, type ProvidedRoot, type RecipeSource, type SourceFile } from '../../model/index.ts';
+import { debianArchitectures, type AnyTask, type DebianArchitecture, type DebianLock, type ImageRequest, type Input, type LockedPackage, type LockedSource, type OutputRef, type ProvidedRoot, type RecipeSource, type SourceFile } from '../../model/index.ts';
 import { mainSet, packagesOfSet } from './apt/resolve.ts';
 
 export interface ImagePlanOptions {
@@ -6,6 +6,16 @@ export interface ImagePlanOptions {
   tools: string;
   /** The engine's binary for the machine; needed when a recipe has `engine: true`. */
   engine: OutputRef | null;
+  /** What is made from source instead of unpacked, by tasks of others; null where the machine asks for none. */
+  built?: BuiltParts;
+}
+
+/** Outputs of source builds. */
+export interface BuiltParts {
+  /** kernel.tar of source/kernel. */
+  kernel: OutputRef | null;
+  /** boot-loader.tar and copyright of source/u-boot, with what they were made of. */
+  bootLoader: { tar: OutputRef; copyright: OutputRef; source: LockedSource; architecture: DebianArchitecture } | null;
 }
 
 /** Programs that the steps of this provider call in the tools tree, as Debian packages. */
@@ -29,7 +39,7 @@ export function planTree({ id, title, lock }: { id: string; title: string; lock:
 }
 
 /** Tasks that make the root filesystem and boot files of an image. Pure. */
-export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engine }: ImagePlanOptions): ProvidedRoot {
+export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engine, built }: ImagePlanOptions): ProvidedRoot {
   const { machine, recipes, mode } = request;
   const id = (part: string): string => `debian/${machine.name}/${part}`;
   const set = (name: string): LockedPackage[] => plain(packagesOfSet(lock, name));
@@ -44,6 +54,7 @@ export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engin
     ['boot-loader', `boot loader of ${machine.name}`, set('bootLoader')],
     ['initrd', `initrd packages of ${machine.name}`, set('initrd')],
   ];
+  const loader = built?.bootLoader;
   const tasks: AnyTask[] = parts.map(([part, title, packages]) => fetchTask(id(`fetch-${part}`), title, packages));
   tasks.push(
     { id: id('files'), kind: 'debian/unpack', title: `Unpack packages of ${machine.name}`, args: { packages: root, exclude }, inputs: debs('root'), result: 'files' },
@@ -60,10 +71,10 @@ export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engin
       kind: 'debian/kernel',
       title: `Unpack kernel of ${machine.name}`,
       args: { packages: set('kernel'), modules: { exclude: machine.machine.kernel.modules?.exclude ?? [], include: machine.machine.kernel.modules?.include ?? [] }, required: requiredModules(request), deviceTrees: machine.machine.kernel.deviceTrees ?? [] },
-      inputs: { ...debs('kernel'), ...toolsInput },
+      inputs: { ...debs('kernel'), ...toolsInput, ...refInput('built', built?.kernel) },
       result: 'files',
     },
-    { id: id('boot-loader'), kind: 'debian/boot-loader', title: `Unpack boot loader of ${machine.name}`, args: { packages: set('bootLoader') }, inputs: debs('boot-loader'), result: 'files' },
+    { id: id('boot-loader'), kind: 'debian/boot-loader', title: `Unpack boot loader of ${machine.name}`, args: { packages: set('bootLoader'), ...(loader ? { built: { source: loader.source, architecture: loader.architecture } } : {}) }, inputs: { ...debs('boot-loader'), ...refInput('built', loader?.tar), ...refInput('copyright', loader?.copyright) }, result: 'files' },
     {
       id: id('databases'),
       kind: 'debian/databases',
@@ -122,7 +133,12 @@ function finishTask({ machine, recipes, mode, os }: ImageRequest, id: (part: str
   };
 }
 
-function fetchTask(id: string, title: string, packages: LockedPackage[]): AnyTask {
+function refInput(name: string, ref: OutputRef | null | undefined): Record<string, Input> {
+  return ref ? { [name]: { from: 'task', task: ref.task, output: ref.output } } : {};
+}
+
+/** Loads packages, or the files of source packages: `<sha256>.deb` each. */
+export function fetchTask(id: string, title: string, packages: LockedPackage[]): AnyTask {
   return { id, kind: 'debian/fetch', title: `Fetch ${title}`, args: { packages }, inputs: {}, result: 'files' };
 }
 

@@ -1,4 +1,4 @@
-import { debianArchitectures, type DebianArchitecture, type DebianRequest, type DebianSetRequest, type MachineSource, type RecipeSource } from '../../model/index.ts';
+import { bootLoaderOrigin, debianArchitectures, kernelOrigin, type DebianArchitecture, type DebianRequest, type DebianSetRequest, type MachineSource, type RecipeSource } from '../../model/index.ts';
 import { sortRequest } from './apt/resolve.ts';
 
 type Modes = 'development' | 'production';
@@ -20,9 +20,14 @@ export function machineRequest(source: MachineSource, recipes: RecipeSource[]): 
     return item.architecture === architecture || item.architecture === 'all' ? item.package : `${item.package}:${item.architecture}`;
   };
   const packages = recipes.flatMap(({ recipe, name: by }) => asked(recipe.packages?.debian ?? [], `recipe ${by}`));
-  const boot = machine.boot.method === 'u-boot' && machine.boot.firmware !== undefined ? [machine.boot.package, machine.boot.firmware.package] : [machine.boot.package];
+  const uboot = machine.boot.method === 'u-boot' ? machine.boot : null;
+  // What is built counts for nothing here but its sources.
+  const boot = [...(uboot?.source === undefined ? [bootLoaderOrigin(machine.boot)] : []), ...(uboot?.firmware === undefined ? [] : [uboot.firmware.package])];
+  const sources = uboot?.source === undefined ? [] : asked([uboot.source.package], `machine ${name}`);
+  const built = machine.kernel.source;
+  const kernel = built === undefined ? kernelOrigin(machine.kernel) : { package: built.package, architecture: 'all' as const };
   const sets: Record<string, DebianSetRequest> = {
-    kernel: { packages: [qualified(machine.kernel.debian)], dependencies: true },
+    kernel: { packages: [qualified(kernel)], dependencies: built === undefined },
     bootLoader: { packages: boot.map(qualified), dependencies: false },
     initrd: { packages: recipes.flatMap(({ recipe, name: by }) => asked(recipe.initrd?.packages?.debian ?? [], `recipe ${by} (initrd)`)), dependencies: true },
   };
@@ -30,6 +35,6 @@ export function machineRequest(source: MachineSource, recipes: RecipeSource[]): 
     const extra = recipes.flatMap(({ recipe, name: by }) => asked(recipe[mode]?.packages?.debian ?? [], `recipe ${by} (${mode})`));
     if (extra.length > 0) sets[mode] = { packages: [...packages, ...extra], dependencies: true };
   }
-  const foreign = [machine.kernel.debian, ...boot].flatMap((item) => (item.architecture === architecture || item.architecture === 'all' ? [] : [item.architecture]));
-  return { request: sortRequest({ architecture, foreign, packages, sets }), askedBy };
+  const foreign = [kernel, ...boot].flatMap((item) => (item.architecture === architecture || item.architecture === 'all' ? [] : [item.architecture]));
+  return { request: sortRequest({ architecture, foreign, packages, sets, sources }), askedBy };
 }

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 
-import { OsbuildError, type AnyTask, type ImageRequest, type Input, type Machine, type OutputRef, type ProvidedRoot, type SourceFile, type YoctoImageArgs } from '../../model/index.ts';
+import { kernelOrigin, OsbuildError, type AnyTask, type DebianArchitecture, type ImageRequest, type Input, type Machine, type OutputRef, type ProvidedRoot, type SourceFile, type YoctoImageArgs } from '../../model/index.ts';
 import { localConf } from './conf/local.ts';
 import { bitbakeSource, type ResolvedLayer, type YoctoProject } from './layers/resolve.ts';
 import { packagesOf, recipesWithoutPackages } from './packages.ts';
@@ -104,16 +104,19 @@ function planBuild(request: ImageRequest, project: YoctoProject, { engine, sourc
 export function yoctoMachine(machine: Machine): Machine {
   const { kernelArchitecture, commandLine, firmwareConfig } = machine.yocto ?? {};
   const kernel = {
-    ...machine.kernel,
-    ...(kernelArchitecture === undefined ? {} : { debian: { ...machine.kernel.debian, architecture: kernelArchitecture } }),
+    ...(kernelArchitecture === undefined ? machine.kernel : withArchitecture(machine.kernel, kernelArchitecture)),
     ...(commandLine === undefined ? {} : { commandLine }),
   };
   if (machine.boot.method !== 'u-boot') return { ...machine, kernel };
   const { kernelCompression, ...boot } = machine.boot;
   const firmware = boot.firmware === undefined || firmwareConfig === undefined ? boot.firmware : { ...boot.firmware, config: firmwareConfig };
   // Only booti unpacks, and it is for 64-bit kernels alone.
-  const packed = kernelCompression === undefined || kernel.debian.architecture !== 'arm64' ? {} : { kernelCompression };
+  const packed = kernelCompression === undefined || kernelOrigin(kernel).architecture !== 'arm64' ? {} : { kernelCompression };
   return { ...machine, kernel, boot: { ...boot, ...packed, ...(firmware === undefined ? {} : { firmware }) } };
+}
+
+function withArchitecture({ debian, source, ...kernel }: Machine['kernel'], architecture: DebianArchitecture): Machine['kernel'] {
+  return { ...kernel, ...(debian === undefined ? {} : { debian: { ...debian, architecture } }), ...(source === undefined ? {} : { source: { ...source, architecture } }) };
 }
 
 /** The task that fetches one source of layers; `release` null: bitbake itself. */

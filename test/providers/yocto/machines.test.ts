@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { loadProject, nearest } from '../../../src/config/index.ts';
-import type { Machine } from '../../../src/model/index.ts';
+import { bootLoaderOrigin, type Machine } from '../../../src/model/index.ts';
 import { buildTargets, planYoctoInspection, planYoctoRoot, resolveLayers, yoctoMachine } from '../../../src/providers/yocto/index.ts';
 import { home, requestFor } from './support.ts';
 
@@ -10,7 +10,7 @@ const supported = [...project.machines.values()].filter(({ machine }) => machine
 
 /** Files of boot loader packages that the boot partition and the boot areas are made of, as `<package>/<path>`; globs are left out. */
 function bootFiles({ boot }: Machine): string[] {
-  const of = (path: string): string => `${boot.package.package}/${path}`;
+  const of = (path: string): string => `${bootLoaderOrigin(boot).package}/${path}`;
   if (boot.method === 'systemd-boot') return [of(`usr/lib/systemd/boot/efi/systemd-${boot.efiName.toLowerCase()}`)];
   const firmware = boot.firmware?.files.filter((file) => !/[*?{[]/.test(file)).map((file) => [boot.firmware?.package.package, boot.firmware?.folder, file].filter(Boolean).join('/')) ?? [];
   return [of(boot.file), ...(boot.areas ?? []).flatMap(({ file }) => (file === undefined ? [] : [of(file)])), ...firmware];

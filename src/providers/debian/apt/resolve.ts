@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { OsbuildError, type DebianArchitecture, type DebianLock, type DebianRequest, type LockedPackage } from '../../../model/index.ts';
+import { OsbuildError, type DebianArchitecture, type DebianLock, type DebianRequest, type LockedFile, type LockedPackage, type LockedSource } from '../../../model/index.ts';
 import { nearestNames, readPackageNames } from './package-names.ts';
 import { indexFiles, type AptRoot } from './root.ts';
 import { kernelStandIns, scriptStandIns, statusFile } from './stand-ins.ts';
@@ -40,7 +40,9 @@ export async function resolve(root: AptRoot, request: DebianRequest, settings: R
   const packages = [...found.values()]
     .map(({ locked, sets }) => (sets.size === 1 && sets.has(mainSet) ? locked : { ...locked, sets: [...sets].toSorted() }))
     .toSorted((a, b) => compare(a.name, b.name) || compare(a.architecture, b.architecture));
-  return { version: 1, suite: settings.suite, components: settings.components, request: sortRequest(request), packages };
+  const sources: LockedSource[] = [];
+  for (const name of sortRequest(request).sources ?? []) sources.push(await askSource(root, name, settings));
+  return { version: 1, suite: settings.suite, components: settings.components, request: sortRequest(request), packages, ...(sources.length === 0 ? {} : { sources }) };
 }
 
 /** The same request in the order that lock files keep. */
@@ -51,6 +53,7 @@ export function sortRequest(request: DebianRequest): DebianRequest {
     foreign: [...new Set(request.foreign)].toSorted(),
     packages: [...new Set(request.packages)].toSorted(),
     ...(sets.length === 0 ? {} : { sets: Object.fromEntries(sets.map(([name, set]) => [name, { packages: [...new Set(set.packages)].toSorted(), dependencies: set.dependencies }])) }),
+    ...(request.sources === undefined || request.sources.length === 0 ? {} : { sources: [...new Set(request.sources)].toSorted() }),
   };
 }
 
@@ -59,20 +62,43 @@ export function packagesOfSet(lock: DebianLock, set: string): LockedPackage[] {
   return lock.packages.filter((locked) => (locked.sets ?? [mainSet]).includes(set));
 }
 
+/** Every file that a lock names, with what it belongs to: packages and the files of source packages. */
+export function lockedFiles(lock: Pick<DebianLock, 'packages' | 'sources'>): LockedPackage[] {
+  return [...lock.packages, ...(lock.sources ?? []).flatMap(sourceFiles)];
+}
+
+/** Files of a source package as a fetch step takes them. */
+export function sourceFiles({ name, version, files }: LockedSource): LockedPackage[] {
+  return files.map((file) => ({ name, version, architecture: 'all', ...file }));
+}
+
+/** Reads one line of `apt-get --print-uris source`; null for any other line. */
+export function parseSourceLine(line: string, archives: Archives): LockedFile | null {
+  const match = /^'([^']+)' \S+ (\d+) SHA256:([0-9a-f]{64})$/.exec(line.trim());
+  if (match === null) return null;
+  const [, uri = '', size = '', sha256 = ''] = match;
+  const place = placeOf(uri, archives);
+  return place === null ? null : { ...place, sizeBytes: Number(size), sha256 };
+}
+
+function placeOf(uri: string, archives: Archives): Pick<LockedFile, 'archive' | 'filename'> | null {
+  const archive = uri.startsWith(`${archives.security}/`) ? 'security' : 'main';
+  const base = `${archives[archive]}/`;
+  return uri.startsWith(base) ? { archive, filename: decodeURIComponent(uri.slice(base.length)) } : null;
+}
+
 /** Reads one line of `apt-get --print-uris`; null for any other line. */
 export function parseUriLine(line: string, archives: Archives): LockedPackage | null {
   const match = /^'([^']+)' (\S+)_(\S+)_([a-z0-9]+)\.deb (\d+) SHA256:([0-9a-f]{64})$/.exec(line.trim());
   if (match === null) return null;
   const [, uri = '', name = '', version = '', architecture = '', size = '', sha256 = ''] = match;
-  const archive = uri.startsWith(`${archives.security}/`) ? 'security' : 'main';
-  const base = `${archives[archive]}/`;
-  if (!uri.startsWith(base)) return null;
+  const place = placeOf(uri, archives);
+  if (place === null) return null;
   return {
     name,
     version: decodeURIComponent(version),
     architecture: architecture as LockedPackage['architecture'],
-    archive,
-    filename: decodeURIComponent(uri.slice(base.length)),
+    ...place,
     sizeBytes: Number(size),
     sha256,
   };
@@ -92,6 +118,27 @@ async function askApt(root: AptRoot, status: string, set: string, packages: stri
     if (locked === null) throw new Error(`Line of apt-get --print-uris not understood: ${line}`);
     return locked;
   });
+}
+
+/** The newest version of a source package, with its archives. */
+async function askSource(root: AptRoot, name: string, settings: ResolveSettings): Promise<LockedSource> {
+  const result = await root.run(['apt-get', '-q', '-o', 'Acquire::ForceHash=SHA256', '--print-uris', '--download-only', 'source', name], settings.signal);
+  if (result.exitCode !== 0) {
+    if (!/Unable to find a source package/.test(result.stderr)) throw aptRefused('sources', `${result.stdout}\n${result.stderr}`, settings);
+    throw new OsbuildError('OSB_PACKAGE_MISSING', `There is no source package ${name} in Debian ${settings.suite} (asked for by ${(settings.askedBy?.get(name) ?? ['the request']).join(', ')}).`, {
+      hint: 'Source packages have names of their own: `apt-cache showsrc <package>` tells them.',
+      details: { package: name },
+    });
+  }
+  const files = result.stdout.split('\n').filter((line) => line.startsWith("'")).map((line) => {
+    const file = parseSourceLine(line, root.apt.archives);
+    if (file === null) throw new Error(`Line of apt-get --print-uris source not understood: ${line}`);
+    return file;
+  });
+  const description = files.find(({ filename }) => filename.endsWith('.dsc'));
+  const version = /\/[^/_]+_([^/_]+)\.dsc$/.exec(description?.filename ?? '')?.[1];
+  if (version === undefined) throw new Error(`apt names no .dsc for ${name}`);
+  return { name, version, files: files.filter(({ filename }) => !/\.(dsc|asc)$/.test(filename)) };
 }
 
 /** Checks names before apt sees them, because apt takes an unknown name with a dot or a plus for a pattern. */

@@ -11,6 +11,8 @@ export interface AptRootSettings {
   components: string[];
   /** The first one is apt's native architecture. */
   architectures: [DebianArchitecture, ...DebianArchitecture[]];
+  /** Whether indexes of source packages are fetched too. */
+  sources?: true;
   /** OpenPGP keyring that the archive's Release files must be signed with. */
   keyring: string;
 }
@@ -82,9 +84,9 @@ export function indexGaps(output: string): IndexGap[] | null {
   const gaps: IndexGap[] = [];
   for (const line of output.split('\n').filter((candidate) => candidate.startsWith('E: '))) {
     if (line.startsWith('E: Some index files failed to download')) continue;
-    const failed = /^E: Failed to fetch \S+\/dists\/([^/]+)\/(\S+)\/binary-([a-z0-9]+)\/(?:by-hash\/\S+|Packages\S*) +(.*)$/.exec(line);
+    const failed = /^E: Failed to fetch \S+\/dists\/([^/]+)\/(\S+)\/(?:binary-([a-z0-9]+)|source)\/(?:by-hash\/\S+|Packages\S*|Sources\S*) +(.*)$/.exec(line);
     if (failed === null || !/unexpected size|Hash Sum mismatch|Mirror sync/i.test(failed[4] ?? '')) return null;
-    gaps.push({ suite: failed[1] ?? '', component: failed[2] ?? '', architecture: failed[3] ?? '' });
+    gaps.push({ suite: failed[1] ?? '', component: failed[2] ?? '', architecture: failed[3] ?? 'source' });
   }
   return gaps.length === 0 ? null : gaps;
 }
@@ -138,7 +140,7 @@ function sourcesList(settings: AptRootSettings, { archives }: HostApt, without: 
   ];
   return suites
     .filter(([, name]) => !without.includes(name))
-    .map(([uri, name]) => `deb ${uri} ${name} ${components.join(' ')}\n`)
+    .flatMap(([uri, name]) => (settings.sources === undefined ? ['deb'] : ['deb', 'deb-src']).map((kind) => `${kind} ${uri} ${name} ${components.join(' ')}\n`))
     .join('');
 }
 

@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import type { Executor, PackageManifest } from '../../../model/index.ts';
-import { deliverTree, newEntry, type RootTree } from '../tar/index.ts';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import type { Executor, ManifestPackage, PackageManifest, StepArgs } from '../../../model/index.ts';
+import { addTar, deliverTree, newEntry, type RootTree } from '../tar/index.ts';
+import { readLicences } from '../unpack/licences.ts';
 import { unpackPackages } from '../unpack/unpack.ts';
 
 /** Executor of `debian/boot-loader`: packages are kept apart, since several may bring the same path. */
@@ -17,9 +18,36 @@ export const bootLoader: Executor<'debian/boot-loader'> = async (context) => {
     }
     manifest.packages.push(...unpacked.manifest.packages);
   }
+  const { built } = context.args;
+  if (built !== undefined) {
+    const own: RootTree = new Map();
+    addTar(own, context.input('built'));
+    for (const [key, node] of own) all.set(key, node);
+    manifest.packages.push(builtPackage(built, await readFile(context.input('copyright'), 'utf8'), own));
+  }
   await deliverTree(context, 'boot-loader.tar', all);
   await writeFile(context.output('packages.json'), `${JSON.stringify(manifest, null, 1)}\n`);
 };
+
+/** What was built as the manifest has packages: by the source package, whose archive of the original sources stands for it. */
+function builtPackage({ source, architecture }: NonNullable<StepArgs['debian/boot-loader']['built']>, copyright: string, tree: RootTree): ManifestPackage {
+  const files = [...tree.values()].filter(({ entry }) => entry.type === 'file');
+  const original = source.files.find(({ filename }) => filename.includes('.orig.tar'));
+  return {
+    name: source.name,
+    version: source.version,
+    architecture,
+    source: source.name,
+    sourceVersion: source.version,
+    section: 'admin',
+    licences: readLicences(copyright),
+    homepage: null,
+    installedBytes: files.reduce((sum, { entry }) => sum + entry.sizeBytes, 0),
+    downloadBytes: source.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    sha256: original?.sha256 ?? '',
+    files: files.length,
+  };
+}
 
 async function scratchFor(scratch: string, name: string): Promise<string> {
   const folder = `${scratch}/${name}`;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import picomatch from 'picomatch';
 import { OsbuildError, type Executor, type StepContext } from '../../../model/index.ts';
 import { nearestNames } from '../apt/package-names.ts';
-import { deliverTree, deliverWithDigests, extractTree, newEntry, readFolder, type RootTree, type TreeNode } from '../tar/index.ts';
+import { addTar, deliverTree, deliverWithDigests, extractTree, newEntry, readFolder, type RootTree, type TreeNode } from '../tar/index.ts';
 import { unpackPackages } from '../unpack/unpack.ts';
 import { builtinModules, chooseModules, moduleDependencies, moduleName } from './modules.ts';
 
@@ -13,7 +13,9 @@ const modulesFolder = 'usr/lib/modules';
 
 /** Executor of `debian/kernel`. */
 export const kernel: Executor<'debian/kernel'> = async (context) => {
-  const { tree, manifest } = await unpackPackages(context, context.args.packages, ['/usr/share/**', '/boot/System.map-*']);
+  const built = context.task.inputs['built'] !== undefined;
+  const { tree, manifest } = await unpackPackages(context, context.args.packages, ['/usr/share/**', '/usr/src/**', '/boot/System.map-*']);
+  if (built) addTar(tree, context.input('built'));
   const version = kernelVersion(tree);
   const image = tree.get(`boot/vmlinuz-${version}`) ?? tree.get(`boot/vmlinux-${version}`);
   if (image === undefined) throw new Error(`the kernel package has no boot/vmlinuz-${version}`);
@@ -23,7 +25,7 @@ export const kernel: Executor<'debian/kernel'> = async (context) => {
   const modules = await placeModules(context, tree, version);
   await deliverWithDigests(context, 'modules.tar', modules);
   for (const item of manifest.packages) {
-    if (item.files <= 3) continue;
+    if (item.files <= 3 && !built) continue;
     // What was decompressed and chosen counts, with the kernel itself on the boot partition.
     item.installedBytes = [...modules.values()].reduce((sum, { entry }) => sum + entry.sizeBytes, image.entry.sizeBytes);
     item.files = 1 + [...modules.values()].filter(({ entry }) => entry.type === 'file').length;

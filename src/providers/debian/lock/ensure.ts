@@ -3,7 +3,7 @@ import path from 'node:path';
 import { OsbuildError, type DebianArchitecture, type DebianLock, type DebianRequest, type Emit } from '../../../model/index.ts';
 import type { HostApt, HostRun } from '../apt/host.ts';
 import { readPackageNames } from '../apt/package-names.ts';
-import { resolve, type ResolveSettings } from '../apt/resolve.ts';
+import { lockedFiles, resolve, type ResolveSettings } from '../apt/resolve.ts';
 import { hasIndexes, indexFiles, openAptRoot, refreshIndexes, selectSuites, type AptRoot } from '../apt/root.ts';
 import { createHttpClient } from '../../../http/index.ts';
 import { fetchDefaults, lockGone } from '../fetch/fetch.ts';
@@ -82,7 +82,7 @@ export async function ensureLock(wish: LockWish, ports: LockPorts): Promise<Ensu
 export async function resolveNow(wish: Omit<LockWish, 'file' | 'locked' | 'update'>, ports: LockPorts): Promise<DebianLock> {
   const apt = await ports.apt();
   const { request, suite, components } = wish;
-  const root = await openAptRoot(ports.cacheFolder, { suite, components, architectures: [request.architecture, ...request.foreign], keyring: ports.keyring }, apt, ports.run);
+  const root = await openAptRoot(ports.cacheFolder, { suite, components, architectures: [request.architecture, ...request.foreign], keyring: ports.keyring, ...(request.sources === undefined ? {} : { sources: true as const }) }, apt, ports.run);
   const settings: ResolveSettings = {
     suite,
     components,
@@ -124,7 +124,7 @@ async function refresh(root: AptRoot, title: string, ports: LockPorts): Promise<
 
 async function stillThere(lock: DebianLock, ports: LockPorts): Promise<DebianLock['packages']> {
   const missing: DebianLock['packages'] = [];
-  for (const locked of lock.packages) if (!(await ports.has(locked.sha256))) missing.push(locked);
+  for (const locked of lockedFiles(lock)) if (!(await ports.has(locked.sha256))) missing.push(locked);
   if (missing.length === 0) return [];
   const apt = await ports.apt();
   const client = createHttpClient(apt.proxies, { connections: fetchDefaults.connections, stallTimeoutMs: 10_000 });

@@ -1,13 +1,13 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { OsbuildError, type DebianLock, type DebianRequest } from '../../../model/index.ts';
+import { OsbuildError, type DebianLock, type DebianRequest, type LockedFile, type LockedSource } from '../../../model/index.ts';
 import { sortRequest } from '../apt/resolve.ts';
 
 /** Text of a lock file: one package a line, so that a difference between two locks reads as a list of packages. */
 export function formatLock(lock: DebianLock): string {
-  const { packages, ...head } = lock;
-  const lines = packages.map((locked) => `    ${JSON.stringify(locked)}`);
-  return `${JSON.stringify(head, null, 2).replace(/\n\}$/, '')},\n  "packages": [\n${lines.join(',\n')}\n  ]\n}\n`;
+  const { packages, sources, ...head } = lock;
+  const list = (items: unknown[]): string => `[\n${items.map((item) => `    ${JSON.stringify(item)}`).join(',\n')}\n  ]`;
+  return `${JSON.stringify(head, null, 2).replace(/\n\}$/, '')},\n  "packages": ${list(packages)}${sources === undefined ? '' : `,\n  "sources": ${list(sources)}`}\n}\n`;
 }
 
 /**
@@ -22,7 +22,8 @@ export async function readLock(file: string): Promise<DebianLock | null> {
   if (text === null) return null;
   try {
     const lock = JSON.parse(text) as DebianLock;
-    if (lock.version === 1 && Array.isArray(lock.packages) && lock.packages.every(isLocked) && Array.isArray(lock.request.packages)) return lock;
+    const sound = lock.version === 1 && Array.isArray(lock.packages) && lock.packages.every(isLocked) && Array.isArray(lock.request.packages);
+    if (sound && (lock.sources ?? []).every(isLockedSource)) return lock;
   } catch {
     // Told below, with what to do about it.
   }
@@ -50,9 +51,19 @@ export function lockAnswers(lock: DebianLock, wanted: { request: DebianRequest; 
 
 function isLocked(item: unknown): boolean {
   const locked = item as Partial<DebianLock['packages'][number]> | null;
+  return typeof locked?.name === 'string' && typeof locked.version === 'string' && isLockedFile(locked);
+}
+
+function isLockedSource(item: unknown): boolean {
+  const locked = item as Partial<LockedSource> | null;
+  return typeof locked?.name === 'string' && typeof locked.version === 'string' && Array.isArray(locked.files) && locked.files.every(isLockedFile);
+}
+
+function isLockedFile(item: unknown): boolean {
+  const locked = item as Partial<LockedFile> | null;
   return (
-    typeof locked?.name === 'string' &&
-    typeof locked.version === 'string' &&
+    typeof locked === 'object' &&
+    locked !== null &&
     /^[0-9a-f]{64}$/.test(locked.sha256 ?? '') &&
     typeof locked.filename === 'string' &&
     !locked.filename.split('/').includes('..') &&

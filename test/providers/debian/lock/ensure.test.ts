@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BuildEvent, DebianRequest } from '../../../../src/model/index.ts';
 import { ensureLock, readLock, type LockPorts, type LockWish } from '../../../../src/providers/debian/index.ts';
-import { canMakeArchives, makeArchive, type TestArchive, type TestPackage } from '../../../support/debian-archive.ts';
+import { canMakeArchives, makeArchive, type TestArchive, type TestPackage, type TestSource } from '../../../support/debian-archive.ts';
 import { startFaultyServer, type FaultyServer } from '../../../support/faulty-server.ts';
 import { hostRun } from '../../../support/host-run.ts';
 
@@ -46,8 +46,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function publish(content: TestPackage[]): void {
-  archive = makeArchive(folder, keys, content);
+function publish(content: TestPackage[], sources: TestSource[] = []): void {
+  archive = makeArchive(folder, keys, content, 'trixie', sources);
   server.files.clear();
   for (const [place, bytes] of archive.files) {
     server.files.set(`/debian/${place}`, bytes);
@@ -89,6 +89,26 @@ describe('locks', () => {
     expect(text).not.toContain('127.0.0.1');
     expect(text.split('\n').filter((line) => line.includes('"sha256"'))).toHaveLength(5);
     expect(await readLock(path.join(folder, 'x.lock.json'))).toEqual(lock);
+  });
+
+  test('source packages are locked with their archives, and count where the mirror is asked what it still has', async () => {
+    const files = { 'loader_2.0-1.dsc': 'a', 'loader_2.0.orig.tar.xz': 'bb', 'loader_2.0.orig.tar.xz.asc': 'sig', 'loader_2.0-1.debian.tar.xz': 'ccc' };
+    publish(packages, [{ name: 'loader', version: '2.0-1', files }]);
+    const wanted = wish({ request: { ...request, sources: ['loader'] } });
+    const { lock } = await ensureLock({ ...wanted, update: true }, ports());
+    expect(lock.sources).toEqual([{ name: 'loader', version: '2.0-1', files: expect.any(Array) }]);
+    expect(lock.sources?.[0]?.files.map(({ filename, sizeBytes, archive: from }) => `${from} ${filename} ${sizeBytes}`).toSorted()).toEqual([
+      'main pool/main/loader/loader_2.0-1.debian.tar.xz 3',
+      'main pool/main/loader/loader_2.0.orig.tar.xz 2',
+    ]);
+    expect(await readLock(wanted.file)).toEqual(lock);
+    expect(await ensureLock(wanted, ports())).toEqual({ lock, refreshed: false });
+    server.files.delete('/debian/pool/main/loader/loader_2.0.orig.tar.xz');
+    await expect(ensureLock({ ...wanted, locked: true }, ports())).rejects.toMatchObject({ code: 'OSB_LOCK_STALE', message: expect.stringContaining('loader 2.0-1') });
+    await expect(ensureLock(wish({ request: { ...request, sources: ['loder'] }, askedBy: new Map([['loder', ['machine x']]]), update: true }), ports())).rejects.toMatchObject({
+      code: 'OSB_PACKAGE_MISSING',
+      message: 'There is no source package loder in Debian trixie (asked for by machine x).',
+    });
   });
 
   test('a lock whose packages are in the store is used without any network', async () => {

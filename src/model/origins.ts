@@ -1,0 +1,22 @@
+import type { DebianArchitecture } from './debian.ts';
+import type { Machine } from './schema/index.ts';
+
+/** A part of an image by the package that it comes from, be it unpacked or built. */
+export interface Origin {
+  package: string;
+  architecture: DebianArchitecture | 'all';
+}
+
+/** Where a machine's kernel comes from. A machine that was read from a file has one. */
+export function kernelOrigin(kernel: Pick<Machine['kernel'], 'debian' | 'source'>): Origin {
+  const origin = kernel.debian ?? kernel.source;
+  if (origin === undefined) throw new Error('a machine without a kernel was not refused');
+  return origin;
+}
+
+/** Where a machine's boot loader comes from. */
+export function bootLoaderOrigin(boot: Machine['boot']): Origin {
+  const origin = boot.method === 'u-boot' ? (boot.package ?? boot.source) : boot.package;
+  if (origin === undefined) throw new Error('a machine without a boot loader was not refused');
+  return origin;
+}
