@@ -52,8 +52,9 @@ function component(one: ManifestPackage): Record<string, unknown> {
   };
 }
 
-/** Package URL of type deb (github.com/package-url/purl-spec). */
-export function packageUrl(one: Pick<ManifestPackage, 'name' | 'version' | 'architecture'>): string {
+/** Package URL (github.com/package-url/purl-spec) of type deb, or generic for a file by its address. */
+export function packageUrl(one: Pick<ManifestPackage, 'name' | 'version' | 'architecture'> & { downloadUrl?: string; sha256?: string }): string {
+  if (one.downloadUrl !== undefined) return `pkg:generic/${encodeURIComponent(one.name)}?checksum=sha256:${one.sha256 ?? ''}&download_url=${encodeURIComponent(one.downloadUrl)}`;
   const escape = (text: string): string => encodeURIComponent(text).replaceAll('~', '%7E').replaceAll('%3A', ':');
   return `pkg:deb/debian/${escape(one.name)}@${escape(one.version)}?arch=${one.architecture}`;
 }

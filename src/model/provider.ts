@@ -71,5 +71,7 @@ export interface ManifestPackage {
   installedBytes: number;
   downloadBytes: number;
   sha256: string;
+  /** Where a file that no archive packages was loaded from. */
+  downloadUrl?: string;
   files: number;
 }

@@ -47,6 +47,7 @@ describe('the papers of an image', () => {
   });
 
   test('package URLs are escaped as their specification says', () => {
+    expect(packageUrl({ name: 'bl1.bin', version: '1', architecture: 'all', downloadUrl: 'https://example.org/a b/bl1.bin', sha256: 'a'.repeat(64) })).toBe(`pkg:generic/bl1.bin?checksum=sha256:${'a'.repeat(64)}&download_url=https%3A%2F%2Fexample.org%2Fa%20b%2Fbl1.bin`);
     expect(packageUrl(one('libstdc++6', 1))).toBe('pkg:deb/debian/libstdc%2B%2B6@1:2.3%2Bb1%7Erc1-4?arch=arm64');
   });
 
