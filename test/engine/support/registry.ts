@@ -14,6 +14,8 @@ export interface Fault {
   /** Sends the whole in spite of a Range. */
   ignoreRange?: boolean;
   redirect?: string;
+  /** Answers a Range that starts so many bytes after the one that was asked for. */
+  shiftRange?: number;
   /** Pauses between pieces of 64 KiB. */
   delayMs?: number;
   /** Closes the connection when so many bytes of the request's body have come; an upload keeps them. */
@@ -49,6 +51,8 @@ export interface TestRegistry {
   manifestOf(repository: string, name: string): { data: Buffer; mediaType: string } | undefined;
   /** Takes a blob away from a repository. */
   forget(repository: string, digest: string): void;
+  /** Makes every token that was given worthless. */
+  expireTokens(): void;
   /** Bytes of uploads that came in all. */
   receivedBytes(): number;
   close(): Promise<void>;
@@ -144,6 +148,7 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
     blobOf: (repository, digest) => (links.has(`${repository} ${digest}`) ? blobs.get(digest) : undefined),
     manifestOf: (repository, name) => manifests.get(`${repository} ${name}`),
     forget: (repository, digest) => void links.delete(`${repository} ${digest}`),
+    expireTokens: () => tokens.clear(),
     receivedBytes: () => receivedBytes,
     blobRequests: () => requests.filter(({ url }) => url.includes('/blobs/')),
     close: () =>
@@ -281,8 +286,14 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
   }
 
   async function sendBlob(seen: SeenRequest, response: ServerResponse, blob: Buffer, fault: Fault): Promise<void> {
-    const from = fault.ignoreRange === true ? 0 : Number(/^bytes=(\d+)-$/.exec(seen.range ?? '')?.[1] ?? 0);
-    if (from > 0) response.writeHead(206, { 'Content-Length': blob.length - from, 'Content-Range': `bytes ${from}-${blob.length - 1}/${blob.length}` });
+    const asked = fault.ignoreRange === true ? 0 : Number(/^bytes=(\d+)-$/.exec(seen.range ?? '')?.[1] ?? 0);
+    if (asked > 0 && asked >= blob.length) {
+      response.writeHead(416, { 'Content-Range': `bytes */${blob.length}`, 'Content-Length': 0 });
+      response.end();
+      return;
+    }
+    const from = asked > 0 ? Math.max(0, asked + (fault.shiftRange ?? 0)) : 0;
+    if (asked > 0) response.writeHead(206, { 'Content-Length': blob.length - from, 'Content-Range': `bytes ${from}-${blob.length - 1}/${blob.length}` });
     else response.writeHead(200, { 'Content-Length': blob.length });
     const data = Buffer.from(blob.subarray(from));
     if (fault.corruptByte !== undefined && fault.corruptByte >= from) data[fault.corruptByte - from] = (data[fault.corruptByte - from] ?? 0) ^ 1;
