@@ -11,6 +11,7 @@ import { bblayersConf } from '../../../src/providers/yocto/conf/bblayers.ts';
 import { sharedStateConf } from '../../../src/providers/yocto/conf/shared-state.ts';
 import type { SharedState } from '../../../src/providers/yocto/layers/resolve.ts';
 import { hasProgram, need } from '../../support/need.ts';
+import { startS3Server } from '../../support/s3-server.ts';
 import { home } from './support.ts';
 
 /** As in bitbake.test.ts. */
@@ -97,7 +98,7 @@ afterAll(async () => {
 });
 
 /** Builds probe-two in a folder of its own; what bitbake said, and the tasks that ran. */
-async function build(name: string, stateFolder: string, sstate: SharedState): Promise<{ summary: string; ran: string[] }> {
+async function build(name: string, stateFolder: string, sstate: SharedState, environment: Record<string, string> = {}): Promise<{ summary: string; ran: string[] }> {
   write(`${name}/conf/bblayers.conf`, bblayersConf([join(core, 'meta'), join(work, 'layer')]));
   write(`${name}/conf/local.conf`, `MACHINE = "qemuarm64"\nBBMASK = "/meta/recipes-"\nCONNECTIVITY_CHECK_URIS = ""\nBB_DANGLINGAPPENDS_WARNONLY = "1"\nASSUME_PROVIDED += "virtual/libc"\nBB_NUMBER_THREADS = "2"\nTMPDIR = "\${TOPDIR}/tmp"\nSSTATE_DIR = "${stateFolder}"\n${sharedStateConf(sstate)}`);
   mkdirSync(join(work, name, 'home'), { recursive: true });
@@ -107,7 +108,7 @@ async function build(name: string, stateFolder: string, sstate: SharedState): Pr
     targets: ['probe-two'],
     watch: join(home, 'layers/meta-minke/lib/minke/watch.py'),
     uid: process.getuid?.() ?? 0,
-    hostEnvironment: { PATH: process.env['PATH'] ?? '' },
+    hostEnvironment: { PATH: process.env['PATH'] ?? '', ...environment },
     signal: new AbortController().signal,
     log: (line) => lines.push(line),
     progress: () => undefined,
@@ -171,6 +172,22 @@ describe('shared state of a team, with real bitbake', { timeout: 600_000 }, () =
     expect(others.ran).toEqual(expect.arrayContaining(['probe-one do_compile', 'probe-two do_compile']));
     const without = await build('without', join(work, 'without/sstate'), { ...mirror, signatures: { verify: true, keyring: strangers } });
     expect(without.ran).toEqual(expect.arrayContaining(['probe-one do_compile', 'probe-two do_compile']));
+  });
+
+  test('a bucket, with the credentials of the environment', async (context) => {
+    const path = '/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin';
+    need(context, (await execa('aws', ['--version'], { env: { PATH: path }, extendEnv: false, reject: false })).exitCode === 0, 'aws (awscli) is not installed');
+    const server = await startS3Server(join(work, 'buckets'));
+    try {
+      await build('filling', join(work, 'buckets/team/scarthgap'), {});
+      const environment = { PATH: path, AWS_ACCESS_KEY_ID: 'the-key', AWS_SECRET_ACCESS_KEY: 'secret', AWS_DEFAULT_REGION: 'us-east-1' };
+      const { summary, ran } = await build('reading', join(work, 'reading/sstate'), { mirrors: ['s3://team/scarthgap'], s3Endpoint: server.url }, environment);
+      expect(summary).toMatch(/Wanted (\d+) Local 0 Mirrors \1 Missed 0 /);
+      expect(ran.filter((task) => task.endsWith(' do_compile'))).toEqual([]);
+      expect([...server.keys]).toEqual(['the-key']);
+    } finally {
+      await server.close();
+    }
   });
 
   test('a mirror without its hash server finds nothing of what was built after such an edit', async () => {
