@@ -17,31 +17,46 @@ interface CheckEvent {
   detail?: string;
 }
 
-describe.skipIf(!wanted).each(machines)(`the flasher of %s in QEMU${wanted ? '' : ' (needs OSBUILD_TEST_IMAGES=1, as `npm test` without words sets it)'}`, (name) => {
+interface Outcome {
+  checks: Map<string, CheckEvent>;
+  exitCode: number | null;
+  errors: string;
+}
+
+async function flasherTest(machine: string): Promise<Outcome> {
+  const child = spawn(`${home}/osbuild`, ['test', '--flasher', '--machine', machine, '--json'], { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
   const checks = new Map<string, CheckEvent>();
   let errors = '';
-  let exitCode: number | null = null;
+  child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString('utf8')).slice(-4000)));
+  const exited = new Promise<number | null>((resolve) => child.once('close', resolve));
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (!line.startsWith('{')) continue;
+    const event = JSON.parse(line) as { type: string };
+    if (event.type === 'check') checks.set((event as CheckEvent).name, event as CheckEvent);
+    else if (event.type === 'error' || event.type === 'task-failed') errors += `${line}\n`;
+  }
+  return { checks, exitCode: await exited, errors };
+}
+
+/** Linux gives up in its first second when QEMU, starved by a busy host, does not deliver timer interrupts: nothing of ours ran then. */
+const starved = ({ checks }: Outcome): boolean => [...checks.values()].some(({ outcome, detail = '' }) => outcome === 'failed' && detail.includes("IO-APIC + timer doesn't work"));
+
+describe.skipIf(!wanted).each(machines)(`the flasher of %s in QEMU${wanted ? '' : ' (needs OSBUILD_TEST_IMAGES=1, as `npm test` without words sets it)'}`, (name) => {
+  let result: Outcome | undefined;
 
   beforeAll(async () => {
-    const child = spawn(`${home}/osbuild`, ['test', '--flasher', '--machine', name, '--json'], { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
-    child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString('utf8')).slice(-4000)));
-    const exited = new Promise<number | null>((resolve) => child.once('close', resolve));
-    for await (const line of createInterface({ input: child.stdout })) {
-      if (!line.startsWith('{')) continue;
-      const event = JSON.parse(line) as { type: string };
-      if (event.type === 'check') checks.set((event as CheckEvent).name, event as CheckEvent);
-      else if (event.type === 'error' || event.type === 'task-failed') errors += `${line}\n`;
-    }
-    exitCode = await exited;
-  }, 60 * 60_000);
+    result = await flasherTest(name);
+    if (starved(result)) result = await flasherTest(name);
+  }, 90 * 60_000);
 
   test.each(flasherCheckNames)('%s', (check) => {
-    const result = checks.get(check);
-    if (!result) throw new Error(`no result; osbuild test ended with exit status ${exitCode}: ${errors}`);
-    expect(result.outcome, result.detail).toBe('passed');
+    const found = result?.checks.get(check);
+    if (!found) throw new Error(`no result; osbuild test ended with exit status ${result?.exitCode}: ${result?.errors ?? ''}`);
+    expect(found.outcome, found.detail).toBe('passed');
   });
 
   test('osbuild test says what became of it by its exit status', () => {
-    expect(exitCode).toBe([...checks.values()].some(({ outcome }) => outcome === 'failed') ? 1 : 0);
+    const failed = [...(result?.checks.values() ?? [])].some(({ outcome }) => outcome === 'failed');
+    expect(result?.exitCode).toBe(failed ? 1 : 0);
   });
 });
