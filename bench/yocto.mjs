@@ -29,16 +29,17 @@ const known = readdirSync(join(home, 'machines')).filter((file) => file.endsWith
 const supported = known.filter((machine) => machine.yocto !== undefined).toSorted((a, b) => a.name.localeCompare(b.name, 'en'));
 const wanted = values.machine ?? supported.map(({ name }) => name);
 
-/** What our images take of layers that hold much more. */
+/** What our images take of layers that hold much more: folders of recipes. */
 const kept = {
-  'meta-oe': ['c-ares', 'duktape', 'jansson', 'jq', 'libmbim', 'libndp', 'libqmi', 'libqrtr-glib', 'modemmanager', 'onig', 'pkcs11-helper', 'polkit', 'usb-modeswitch', 'yajl'],
+  'meta-oe': ['c-ares', 'duktape', 'jansson', 'jq', 'libmbim', 'libndp', 'libqmi', 'libqrtr-glib', 'modemmanager', 'onig', 'pkcs11-helper', 'polkit', 'pps-tools', 'usb-modeswitch', 'yajl'],
   'meta-networking': ['chrony', 'dnsmasq', 'libnftnl', 'mbedtls', 'networkmanager', 'nftables', 'openvpn'],
   'meta-python': [],
   'meta-filesystems': [],
-  'meta-virtualization': ['conmon', 'crun', 'go'],
+  'meta-virtualization': ['conmon', 'crun', 'go', 'linux'],
 };
 const masks = [
   ...Object.entries(kept).map(([layer, names]) => `/${layer}/(dynamic-layers/[^/]+/)?recipes-[^/]+/${names.length === 0 ? '' : `(?!(${names.join('|')})/)`}[^/]+/[^/]+[.]bb$`),
+  '/meta-oe/dynamic-layers/',
   '/meta/recipes-(sato|rt)/',
   '/meta/recipes-graphics/(xorg-app|xorg-driver|xorg-font|wayland)/',
   '/meta/recipes-multimedia/gstreamer/',
@@ -57,23 +58,31 @@ for (const name of used) {
 
 const project = mkdtempSync(join(tmpdir(), 'osbuild-yocto-'));
 const layers = Object.fromEntries(Object.entries(yocto.layers).filter(([name]) => used.has(name)).map(([name, { folders }]) => [name, { path: join(folder, name), ...(folders ? { folders } : {}) }]));
-// BBMASK decides which recipes are read, and nothing of any: another one need not throw away what was read.
-const settings = { BB_NO_NETWORK: '1', CONNECTIVITY_CHECK_URIS: '', ...(values['all-recipes'] ? {} : { BBMASK: masks.join(' '), 'BB_HASHCONFIG_IGNORE_VARS:append': ' BBMASK' }) };
-writeFileSync(join(project, 'build.config.yaml'), stringify({ base: 'osbuild', yocto: { layers, settings } }));
+// BBMASK decides which recipes are read, and nothing of any: with another one what was read stays valid.
+const settings = { BB_NO_NETWORK: '1', CONNECTIVITY_CHECK_URIS: '', 'BB_HASHCONFIG_IGNORE_VARS:append': ' BBMASK', BB_DANGLINGAPPENDS_WARNONLY: '1', ...(values['all-recipes'] ? {} : { BBMASK: masks.join(' ') }) };
+writeFileSync(join(project, 'build.config.yaml'), stringify({ base: 'osbuild', yocto: { layers, settings } }, { lineWidth: 0 }));
+
+function inspect(name) {
+  const run = spawnSync(join(home, 'osbuild'), ['yocto', 'inspect', '--json', '-C', project, '--machine', name], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const lines = run.stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  const found = lines.find(({ type }) => type === 'inspection');
+  if (found) return { found, problem: '' };
+  const { message, details } = lines.find(({ type }) => type === 'error') ?? {};
+  return { found: null, problem: [message ?? run.stderr.trim(), ...(details?.log?.tail ?? [])].join('\n    ') };
+}
 
 const seen = [];
 let failed = 0;
 try {
   for (const name of wanted) {
     const started = performance.now();
-    const run = spawnSync(join(home, 'osbuild'), ['yocto', 'inspect', '--json', '-C', project, '--machine', name], { encoding: 'utf8', maxBuffer: 1 << 28 });
-    const lines = run.stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
-    const found = lines.find(({ type }) => type === 'inspection');
-    if (values.json && found) console.log(JSON.stringify(found));
-    if (found) seen.push(found);
-    else {
+    const { found, problem } = inspect(name);
+    if (found) {
+      seen.push(found);
+      if (values.json) console.log(JSON.stringify(found));
+    } else {
       failed++;
-      console.error(`${name}: ${run.stderr.trim() || lines.filter(({ type }) => type !== 'task-progress').slice(-6).map((line) => JSON.stringify(line)).join('\n')}`);
+      console.error(`${name}: ${problem}`);
     }
     console.error(`${name}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
   }

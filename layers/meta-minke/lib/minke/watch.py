@@ -134,6 +134,15 @@ class Watch:
             return 1
         return None
 
+    def tell_waiting(self):
+        """The configuration could not be read: what the server said of it waits in its queue."""
+        while True:
+            event = self.tinfoil.server_connection.events.waitEvent(0.5)
+            if event is None:
+                self.say("end", ok=False)
+                return 1
+            self.tell(event)
+
     def tell_plan(self, graph):
         """Versions without the epoch, as in `6.6.63+git-r0`."""
         version = lambda text: text.split(":", 1)[-1]
@@ -181,11 +190,20 @@ def alive(pid):
 def main(words):
     plan = words[:1] == ["--plan"]
     out = private_output()
-    with bb.tinfoil.Tinfoil(output=sys.stderr, tracking=False, setup_logging=False) as tinfoil:
+    tinfoil = bb.tinfoil.Tinfoil(output=sys.stderr, tracking=False, setup_logging=False)
+    watch = Watch(tinfoil, out)
+    try:
         tinfoil.prepare(config_only=True)
         if plan:
-            return Watch(tinfoil, out).run("generateDepTreeEvent", words[1:])
-        return Watch(tinfoil, out).run("buildTargets", words)
+            return watch.run("generateDepTreeEvent", words[1:])
+        return watch.run("buildTargets", words)
+    except bb.BBHandledException:
+        return watch.tell_waiting()
+    finally:
+        try:
+            tinfoil.shutdown()
+        except bb.BBHandledException:
+            pass
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ QUICKJS_TARGETS = "libquickjs.a"
 QUICKJS_TARGETS:class-native = "qjsc"
 
 do_compile() {
-    oe_runmake CC="${CC}" AR="${AR}" CROSS_PREFIX= PREFIX="${prefix}" ${QUICKJS_TARGETS}
+    # QJSC_CC: what qjsc would call to make programs of its own, one word in quotes.
+    oe_runmake CC="${CC}" QJSC_CC=gcc AR="${AR}" CROSS_PREFIX= PREFIX="${prefix}" ${QUICKJS_TARGETS}
 }
 
 do_install() {

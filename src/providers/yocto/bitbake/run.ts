@@ -26,6 +26,7 @@ export interface BitbakeRun {
 const stopTimeoutMs = 30_000;
 const shownLogLines = 40;
 const shownWarnings = 20;
+const shownItems = 3;
 
 /**
  * Runs bitbake and follows it. Returns what was seen. Throws OSB_CANCELLED, OSB_DISK_FULL or OSB_BITBAKE_FAILED with the
@@ -100,8 +101,15 @@ async function failure(state: BuildState, how: string, { log, folders }: Bitbake
     });
   }
   const [error] = state.errors;
-  if (error !== undefined) return new OsbuildError('OSB_BITBAKE_FAILED', `bitbake: ${error.split('\n')[0] ?? error}`, { details: { errors: state.errors } });
+  if (error !== undefined) return new OsbuildError('OSB_BITBAKE_FAILED', `bitbake: ${headline(error)}`, { details: { errors: state.errors } });
   return new OsbuildError('OSB_BITBAKE_FAILED', `bitbake ended with ${how} before the build was over`, { hint: 'the log of this step has its last words; the next run goes on from what is finished' });
+}
+
+/** The first line of a text, with what follows where that only announces it. */
+function headline(text: string): string {
+  // The sanity checker says at length that it has found something before it says what.
+  const [first = '', ...others] = text.replace(/^OE-core's config sanity checker[\s\S]*?advisories:/, 'not as openembedded-core wants it:').split('\n').map((line) => line.trim()).filter(Boolean);
+  return first.endsWith(':') ? [first, others.slice(0, shownItems).join(', ')].join(' ') : first;
 }
 
 async function logTexts({ failures }: BuildState): Promise<string[]> {
