@@ -5,7 +5,7 @@ export { everyAtOnce } from './at-once.ts';
 export { BlobStore, type BlobInfo } from './blobs.ts';
 export { diskError, isMissing, temporaryName, writeFileAtomic } from './file.ts';
 export { sha256File, type ByteRange } from './hashing.ts';
-export { CacheLayout } from './layout.ts';
+export { CacheLayout, defaultCacheFolder } from './layout.ts';
 export { lockFile, ownIdentity } from './lock.ts';
 export { cacheUsage, pruneCache, removeAbandonedWork, type CacheUsage, type Pruned } from './prune.ts';
 export { remoteServer, sharedResults, type RemoteAddress, type RemoteServer, type SharedResults } from './remote/index.ts';

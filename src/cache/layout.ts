@@ -1,5 +1,12 @@
 import { join } from 'node:path';
 
+/** OSBUILD_CACHE_DIR, else the user's cache folder by the XDG base directory specification; a variable that is empty counts as unset there, and a relative XDG_CACHE_HOME as well. */
+export function defaultCacheFolder(environment: NodeJS.ProcessEnv, home: string): string {
+  const { OSBUILD_CACHE_DIR: own, XDG_CACHE_HOME: base } = environment;
+  if (own) return own;
+  return join(base?.startsWith('/') ? base : join(home, '.cache'), 'osbuild');
+}
+
 /**
  * Where things stand in the cache folder:
  *

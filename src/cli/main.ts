@@ -1,8 +1,7 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { CacheLayout } from '../cache/index.ts';
+import { CacheLayout, defaultCacheFolder } from '../cache/index.ts';
 import { nearest } from '../config/index.ts';
 import { OsbuildError, type BuildEvent } from '../model/index.ts';
 import { jsonReporter, plainReporter, terminalReporter, type Reporter } from '../report/index.ts';
@@ -88,7 +87,7 @@ async function runCommand(command: Command, argv: string[], home: string): Promi
     out: stdout,
     err: stderr,
     interactive: process.stdout.isTTY === true && process.stdin.isTTY === true,
-    layout: new CacheLayout(cacheFolder()),
+    layout: new CacheLayout(defaultCacheFolder(process.env, homedir())),
     hostEnvironment: hostEnvironment(),
     remoteCache: remoteCache(),
     bucketCredentials: bucketCredentials(),
@@ -119,13 +118,6 @@ function chooseReporter(json: boolean): Reporter {
   const streams = { stdout, stderr };
   if (json) return jsonReporter(streams);
   return process.stderr.isTTY && process.stdout.isTTY && process.env['CI'] === undefined ? terminalReporter(streams) : plainReporter(streams);
-}
-
-function cacheFolder(): string {
-  const own = process.env['OSBUILD_CACHE_DIR'];
-  if (own) return own;
-  const base = process.env['XDG_CACHE_HOME'];
-  return join(base?.startsWith('/') ? base : join(homedir(), '.cache'), 'osbuild');
 }
 
 function remoteCache(): Invocation['remoteCache'] {

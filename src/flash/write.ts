@@ -46,7 +46,7 @@ export async function flashDisk(options: FlashOptions): Promise<FlashReport> {
     await file.sync();
     await options.dropCache();
     await verify(file, options);
-    return { writtenBytes: map.ranges.reduce((sum, { start, end }) => sum + end - start, 0), ranges: map.ranges.length };
+    return { writtenBytes: mappedBytes(map), ranges: map.ranges.length };
   } catch (error) {
     // A disk that starts and fails later is worse than one that does not start.
     await file.write(Buffer.alloc(headBytes), 0, Math.min(headBytes, options.deviceBytes), 0).then(() => file.sync()).catch(() => undefined);
@@ -55,6 +55,8 @@ export async function flashDisk(options: FlashOptions): Promise<FlashReport> {
     await file.close();
   }
 }
+
+const mappedBytes = ({ ranges }: BlockMap): number => ranges.reduce((sum, { start, end }) => sum + end - start, 0);
 
 async function openExclusively(device: string): Promise<FileHandle> {
   try {
@@ -83,7 +85,7 @@ interface Piece {
 
 /** Writes all mapped bytes beyond the head, checks each range's digest on the way, and returns the pieces of the head. */
 async function writeBody(file: FileHandle, { image, map, device, signal, progress }: FlashOptions): Promise<Piece[]> {
-  const total = map.ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+  const total = mappedBytes(map);
   const head: Piece[] = [];
   let [position, index, done, unsynced] = [0, 0, 0, 0];
   let digest = createHash('sha256');
@@ -124,7 +126,7 @@ async function writeBody(file: FileHandle, { image, map, device, signal, progres
 }
 
 async function verify(file: FileHandle, { map, device, signal, progress }: FlashOptions): Promise<void> {
-  const total = map.ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+  const total = mappedBytes(map);
   const buffer = Buffer.alloc(headBytes);
   let done = 0;
   for (const { start, end, sha256 } of map.ranges) {

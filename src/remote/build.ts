@@ -144,8 +144,8 @@ async function build(options: RemoteRunOptions): Promise<RemoteRun> {
   };
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
-  const announced: Array<{ machine: string; path: string; sizeBytes: number; sha256: string }> = [];
-  const changedThere: Array<{ path: string; sha256: string; sizeBytes: number; file: string }> = [];
+  const announced: Announced[] = [];
+  const changedThere: Changed[] = [];
   let failure: OsbuildError | null = null;
   let ended: { status: number; lastWords: string[] } | null = null;
   let fetching: Promise<RemoteRun> | null = null;
@@ -179,7 +179,7 @@ async function build(options: RemoteRunOptions): Promise<RemoteRun> {
 
 const isEvent = (line: AnyLine): line is BuildEvent => ['plan', 'task-start', 'task-progress', 'task-done', 'notice', 'check'].includes(line.type);
 
-async function fetchAll(options: RemoteRunOptions, announced: ReadonlyArray<{ machine: string; path: string; sizeBytes: number; sha256: string }>, changed: ReadonlyArray<{ path: string; sha256: string; sizeBytes: number; file: string }>): Promise<RemoteRun> {
+async function fetchAll(options: RemoteRunOptions, announced: readonly Announced[], changed: readonly Changed[]): Promise<RemoteRun> {
   const { emit } = options;
   const id = 'remote/fetch';
   const title = `Fetch what ${options.connection.name} built`;
@@ -224,6 +224,8 @@ async function fetchFile(options: RemoteRunOptions, file: string, { sha256, size
   throw new OsbuildError('OSB_HASH_MISMATCH', `${file} did not arrive as ${connection.name} had made it`, { hint: 'run it again; should it happen again, check the memory and disks of both hosts' });
 }
 
+type Announced = Extract<BuildEvent, { type: 'artifact' }>;
+type Changed = Extract<AgentLine, { type: 'agent-changed' }>;
 type AnyLine = AgentLine | BuildEvent | { type: 'error'; code: ErrorCode; message: string; hint?: string; details?: Record<string, unknown> };
 
 async function begin({ connection, agent, signal }: RemoteRunOptions, verb: string, words: string[]): Promise<HostChannel> {

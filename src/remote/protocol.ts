@@ -38,10 +38,9 @@ export type AgentLine =
   | { type: 'agent-missing'; sha256: string[] }
   | { type: 'agent-received'; files: number }
   | { type: 'agent-installing' }
-  | { type: 'agent-started' }
   | { type: 'agent-changed'; tree: string; path: string; sha256: string; sizeBytes: number; file: string }
   | { type: 'agent-ended'; status: number; lastWords: string[] }
-  | { type: 'agent-error'; code: 'host' | 'disk-full' | 'damaged' | 'install'; message: string; hint?: string };
+  | { type: 'agent-error'; code: 'host' | 'disk-full' | 'damaged' | 'install'; message: string };
 
 /** First line to the agent's verb `send`: that file from that byte on is its whole output. */
 export interface SendRequest {

@@ -1,6 +1,6 @@
-import { OsbuildError, type AnyTask, type Input, type Machine, type OutputRef, type Recipe } from '../../model/index.ts';
+import { OsbuildError, type AnyTask, type Machine, type OutputRef, type Recipe } from '../../model/index.ts';
 import type { Invocation } from '../command.ts';
-import type { ComposedImage } from './compose.ts';
+import { diskImage, type ComposedImage } from './compose.ts';
 import type { DebianWorld } from './debian.ts';
 import { busybox, emulation, planToolsTree } from './trees.ts';
 
@@ -10,8 +10,6 @@ export async function planBootTest(built: ComposedImage, invocation: Invocation,
   if (!machine.machine.qemu) {
     throw new OsbuildError('OSB_USAGE', `${machine.name} has no QEMU lane`, { hint: '`osbuild machines` shows which machines have one' });
   }
-  const image = built.artifacts.find(({ fileName }) => fileName.endsWith('.img.zst'));
-  if (!image) throw new Error('the image has no compressed disk among its artifacts');
   const options = { locked: invocation.flags.on('locked') };
   const qemu = await planToolsTree(emulation, invocation, world, options);
   const shell = await planToolsTree(busybox(machine.machine.arch), invocation, world, options);
@@ -21,7 +19,7 @@ export async function planBootTest(built: ComposedImage, invocation: Invocation,
     title: `Boot test of ${machine.name}`,
     args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })) },
     inputs: {
-      image: { from: 'task', ...image.ref },
+      image: { from: 'task', ...diskImage(built).ref },
       emulation: { from: 'tree', task: qemu.tree },
       busybox: { from: 'tree', task: shell.tree },
     },
@@ -33,18 +31,15 @@ export async function planBootTest(built: ComposedImage, invocation: Invocation,
 /** The test of an image's flasher, as a task. */
 export async function planFlasherTest(built: ComposedImage, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
   const { machine, request } = built;
-  const artifact = (ending: string): Input => {
-    const found = built.artifacts.find(({ fileName }) => fileName.endsWith(ending));
-    if (!found) throw new Error(`the image has no ${ending} among its artifacts`);
-    return { from: 'task', ...found.ref };
-  };
+  const flasher = built.artifacts.find(({ fileName }) => fileName.endsWith('-flasher.img.zst'));
+  if (!flasher) throw new Error('no flasher was composed with the image');
   const qemu = await planToolsTree(emulation, invocation, world, { locked: invocation.flags.on('locked') });
   const task: AnyTask = {
     id: `device/${machine.name}/flasher-test`,
     kind: 'device/flasher-test',
     title: `Test of the flasher of ${machine.name}`,
     args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode },
-    inputs: { image: artifact(`${request.os.version}.img.zst`), flasher: artifact('-flasher.img.zst'), emulation: { from: 'tree', task: qemu.tree } },
+    inputs: { image: { from: 'task', ...diskImage(built).ref }, flasher: { from: 'task', ...flasher.ref }, emulation: { from: 'tree', task: qemu.tree } },
     result: 'files',
   };
   return { tasks: [...qemu.tasks, task], report: { task: task.id, output: 'report.json' } };

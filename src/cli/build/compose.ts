@@ -31,10 +31,7 @@ const defaultOs = { name: 'Minke OS', id: 'minke', version: '0.1.0' };
 /** What an image is made of, from the project and the command's options. */
 export async function imageRequest(invocation: Invocation, project: Project, machine: MachineSource): Promise<ImageRequest> {
   const { build } = project;
-  const mode = invocation.flags.text('mode') ?? build.mode ?? 'development';
-  if (mode !== 'development' && mode !== 'production') {
-    throw new OsbuildError('OSB_USAGE', `"${mode}" is not a mode`, { hint: 'development or production' });
-  }
+  const mode = chosenMode(invocation, project);
   return {
     machine,
     recipes: withoutModules(await resolveRecipes(project, [...(build.recipes ?? []), ...(machine.machine.recipes ?? [])]), machine.machine.kernel.missingModules ?? []),
@@ -44,6 +41,20 @@ export async function imageRequest(invocation: Invocation, project: Project, mac
     epoch: build.epoch ?? 0,
     debian: { suite: build.debian?.suite ?? defaultSuite, components: build.debian?.components ?? defaultComponents, exclude: build.debian?.exclude ?? [] },
   };
+}
+
+/** @throws OSB_USAGE */
+export function chosenMode({ flags }: Invocation, { build }: Project): ImageRequest['mode'] {
+  const mode = flags.text('mode') ?? build.mode ?? 'development';
+  if (mode !== 'development' && mode !== 'production') throw new OsbuildError('OSB_USAGE', `"${mode}" is not a mode`, { hint: 'development or production' });
+  return mode;
+}
+
+/** The compressed disk among an image's artifacts, which its flasher has a like of. */
+export function diskImage({ request, artifacts }: ComposedImage): ComposedImage['artifacts'][number] {
+  const found = artifacts.find(({ fileName }) => fileName.endsWith(`${request.os.version}.img.zst`));
+  if (!found) throw new Error('the image has no compressed disk among its artifacts');
+  return found;
 }
 
 /** A kernel that lacks a module altogether must not be refused for it, where its machine says so. */

@@ -5,6 +5,7 @@ import { githubWorkflow, gitlabPipeline, type FleetPipeline } from '../../ci/ind
 import { nearest, type Project } from '../../config/index.ts';
 import { shellWord } from '../../exec/index.ts';
 import { OsbuildError } from '../../model/index.ts';
+import { chosenMode } from '../build/compose.ts';
 import { fleet, machinesOption } from '../build/selection.ts';
 import { chosenProvider } from '../build/yocto.ts';
 import type { Command, Invocation } from '../command.ts';
@@ -50,8 +51,7 @@ async function describe(invocation: Invocation, project: Project): Promise<Fleet
   const all = [...project.machines.values()].filter(({ machine }) => provider === 'debian' || machine.yocto !== undefined);
   const machines = (some ? fleet(invocation, project) : all).map(({ name }) => name).toSorted();
   if (machines.length === 0) throw new OsbuildError('OSB_USAGE', `no machine of this project can be built by the ${provider} provider`);
-  const mode = flags.text('mode') ?? project.build.mode ?? 'development';
-  if (mode !== 'development' && mode !== 'production') throw new OsbuildError('OSB_USAGE', `"${mode}" is not a mode`, { hint: 'development or production' });
+  const mode = chosenMode(invocation, project);
   const branch = flags.text('branch') ?? 'main';
   // It stands in expressions of the services, which have quotes of their own.
   if (!/^[A-Za-z0-9._/-]+$/.test(branch)) throw new OsbuildError('OSB_USAGE', `"${branch}" cannot be the branch of a pipeline`);

@@ -1,12 +1,13 @@
 import { access, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 
 import { run } from '../../exec/index.ts';
 import { flashDisk, judgeDisk, listDisks, openImage, type Disk } from '../../flash/index.ts';
 import { decodeBmap, type BlockMap } from '../../image/index.ts';
 import { OsbuildError } from '../../model/index.ts';
-import { composeImages } from '../build/compose.ts';
+import { bytesText } from '../../report/index.ts';
+import { askOnce } from '../ask.ts';
+import { composeImages, diskImage } from '../build/compose.ts';
 import { machineOption, oneMachine } from '../build/selection.ts';
 import { Session } from '../build/session.ts';
 import type { Command, Invocation } from '../command.ts';
@@ -55,7 +56,7 @@ export const flash: Command = {
     // Only this host's own view of the disk.
     await run(['blockdev', '--rereadpt', disk.path], host).catch(() => undefined);
     if (flags.on('json')) out(`${JSON.stringify({ type: 'flashed', device: disk.path, image, writtenBytes })}\n`);
-    else out(`${disk.path} holds the image: ${Math.round(writtenBytes / 1e6)} MB written and read back. It can be taken out.\n`);
+    else out(`${disk.path} holds the image: ${bytesText(writtenBytes)} written and read back. It can be taken out.\n`);
     return 0;
   },
 };
@@ -66,9 +67,8 @@ async function builtImage(invocation: Invocation): Promise<string> {
   const session = new Session(invocation, project);
   const { plan, images } = await composeImages(invocation, project, [oneMachine(invocation, project)], session.world);
   const [built] = images;
-  const name = built?.artifacts.find(({ fileName }) => fileName.endsWith('.img.zst'))?.fileName;
-  if (!built || name === undefined) throw new Error('no image was composed');
-  return join(await buildImage(invocation, session, await session.key(plan), built), name);
+  if (!built) throw new Error('no image was composed');
+  return join(await buildImage(invocation, session, await session.key(plan), built), diskImage(built).fileName);
 }
 
 async function blockMap(image: string): Promise<BlockMap> {
@@ -85,7 +85,7 @@ function showDisks({ flags, out }: Invocation, disks: readonly Disk[]): number {
     for (const disk of disks) out(`${JSON.stringify({ ...disk, ...judgeDisk(disk, { imageBytes: 0, fixed: flags.on('fixed') }) })}\n`);
     return 0;
   }
-  const rows = disks.map((disk) => [disk.path, gigabytes(disk.sizeBytes), disk.transport || '–', disk.model || '–', verdict(disk, flags.on('fixed'), 0)]);
+  const rows = disks.map((disk) => [disk.path, bytesText(disk.sizeBytes), disk.transport || '–', disk.model || '–', verdict(disk, flags.on('fixed'), 0)]);
   out(table(['DISK', 'SIZE', 'BUS', 'MODEL', 'CAN BE WRITTEN'], rows));
   return 0;
 }
@@ -104,8 +104,8 @@ async function choose(invocation: Invocation, disks: readonly Disk[], imageBytes
     if (!interactive || free.length === 0) {
       throw new OsbuildError('OSB_USAGE', free.length === 0 ? 'there is no disk that may be written' : 'which disk?', { hint: '`osbuild flash` lists the disks; then --device' });
     }
-    err(free.map((disk) => `  ${disk.path}  ${gigabytes(disk.sizeBytes)}  ${disk.model}\n`).join(''));
-    named = await ask(invocation, `Disk to write${free.length === 1 ? ` (empty: ${free[0]?.path})` : ''}: `) || (free.length === 1 ? free[0]?.path : '');
+    err(free.map((disk) => `  ${disk.path}  ${bytesText(disk.sizeBytes)}  ${disk.model}\n`).join(''));
+    named = await askOnce(invocation, `Disk to write${free.length === 1 ? ` (empty: ${free[0]?.path})` : ''}: `) || (free.length === 1 ? free[0]?.path : '');
   }
   const disk = disks.find(({ path }) => path === named);
   if (!disk) {
@@ -119,21 +119,8 @@ async function choose(invocation: Invocation, disks: readonly Disk[], imageBytes
 
 async function confirm(invocation: Invocation, disk: Disk, image: string): Promise<void> {
   if (invocation.flags.on('yes')) return;
-  const what = `everything on ${disk.path} (${[gigabytes(disk.sizeBytes), disk.model].filter(Boolean).join(', ')}) is lost`;
+  const what = `everything on ${disk.path} (${[bytesText(disk.sizeBytes), disk.model].filter(Boolean).join(', ')}) is lost`;
   if (!invocation.interactive) throw new OsbuildError('OSB_USAGE', `not written without a word: ${what}`, { hint: '--yes, where nobody can be asked' });
-  const answer = await ask(invocation, `${basename(image)}: ${what}. Type its name to go on: `);
+  const answer = await askOnce(invocation, `${basename(image)}: ${what}. Type its name to go on: `);
   if (answer !== disk.path && answer !== basename(disk.path)) throw new OsbuildError('OSB_CANCELLED', 'cancelled: nothing was written');
 }
-
-async function ask({ signal }: Invocation, question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return (await terminal.question(question, { signal })).trim();
-  } catch (cause) {
-    throw new OsbuildError('OSB_CANCELLED', 'cancelled', { cause });
-  } finally {
-    terminal.close();
-  }
-}
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

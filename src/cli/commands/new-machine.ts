@@ -1,9 +1,9 @@
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 
 import { deriveMachine, findMachine, parseYaml } from '../../config/index.ts';
-import { OsbuildError } from '../../model/index.ts';
+import { OsbuildError, type Machine } from '../../model/index.ts';
+import { openAsker } from '../ask.ts';
 import type { Command, Invocation } from '../command.ts';
 import { openProject } from '../project.ts';
 
@@ -47,8 +47,8 @@ export const newMachine: Command = {
       await writeFile(file, text, { flag: 'wx' });
       const shown = relative(invocation.cwd, file);
       out(`${shown.startsWith('..') ? file : shown}: made of ${like.name}. Look through it: everything not asked for is that machine's.\n`);
-      if (boot.method === 'u-boot' && boot.areas !== undefined && machine.boot.method === 'u-boot' && machine.boot.areas === undefined) out(`boot.areas: those of ${like.name} were left out with its package. Say where this board's boot ROM looks, unless it reads files.\n`);
-      if (machine.boot.method === 'u-boot' && machine.boot.areas !== undefined) out("boot.areas: hold offsets, sizes and file names against the chip's manual and this U-Boot's configuration.\n");
+      if (areasOf(machine) !== undefined) out("boot.areas: hold offsets, sizes and file names against the chip's manual and this U-Boot's configuration.\n");
+      else if (areasOf(like.machine) !== undefined) out(`boot.areas: those of ${like.name} were left out with its package. Say where this board's boot ROM looks, unless it reads files.\n`);
       out(`Next: osbuild image --machine ${name}\n`);
       return 0;
     } finally {
@@ -56,6 +56,8 @@ export const newMachine: Command = {
     }
   },
 };
+
+const areasOf = ({ boot }: Machine): unknown => (boot.method === 'u-boot' ? boot.areas : undefined);
 
 interface Questions {
   /** Of the option, else asked for; OSB_USAGE where nobody can be asked. */
@@ -67,10 +69,8 @@ interface Questions {
 }
 
 function questions({ flags, interactive, signal }: Invocation): Questions {
-  const terminal = interactive ? createInterface({ input: process.stdin, output: process.stderr }) : null;
-  const ask = async (question: string): Promise<string> => (await terminal?.question(`${question}: `, { signal }).catch((cause: unknown) => {
-    throw new OsbuildError('OSB_CANCELLED', 'cancelled', { cause });
-  }) ?? '').trim();
+  const terminal = interactive ? openAsker({ signal }) : null;
+  const ask = async (question: string): Promise<string> => (await terminal?.ask(`${question}: `)) ?? '';
   const required = (option: string): OsbuildError => new OsbuildError('OSB_USAGE', `--${option} is needed`, { hint: '`osbuild new-machine --help`; on a terminal it is asked for' });
   const need = async (option: string, question: string): Promise<string> => {
     const answer = flags.text(option) ?? (await ask(question));

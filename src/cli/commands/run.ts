@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { ownIdentity } from '../../cache/index.ts';
 import { runInteractively } from '../../device/index.ts';
 import { OsbuildError } from '../../model/index.ts';
-import { composeImages } from '../build/compose.ts';
+import { composeImages, diskImage } from '../build/compose.ts';
 import { oneMachine, machineOption } from '../build/selection.ts';
 import { Session } from '../build/session.ts';
 import { emulation, planToolsTree } from '../build/trees.ts';
@@ -42,7 +42,6 @@ export const runCommand: Command = {
     const keyed = await session.key({ ...composed.plan, tasks: [...composed.plan.tasks, ...tree.tasks], targets: [...built.targets, tree.tree] });
     const folder = await buildImage(invocation, session, keyed, built);
     await session.run({ ...keyed, targets: [tree.tree] }, null);
-    const name = built.artifacts.find(({ fileName }) => fileName.endsWith('.img.zst'))?.fileName ?? '';
     const publicKey = await readKey(flags.text('ssh-key'));
     const hostname = flags.text('hostname');
     const kept = flags.text('keep');
@@ -52,7 +51,7 @@ export const runCommand: Command = {
     try {
       return await runInteractively({
         machine: machine.machine,
-        image: join(folder, name),
+        image: join(folder, diskImage(built).fileName),
         toolsTree: layout.tree(keyed.keys.get(tree.tree)?.key ?? ''),
         work,
         hostEnvironment,

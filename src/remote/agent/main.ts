@@ -4,6 +4,8 @@ import { arch, homedir, hostname, platform } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
+// By its file: the folder's surface would bring the whole cache along.
+import { defaultCacheFolder } from '../../cache/layout.ts';
 import type { AgentLine, BuildRequest, ReceiveRequest, SendRequest, TreeFile } from '../protocol.ts';
 import { InstallFailure, runBuild } from './run.ts';
 import { forgetUnused, missingBlobs, takeBlobs, writeTree } from './store.ts';
@@ -18,8 +20,7 @@ const say = (line: AgentLine): void => void process.stdout.write(`${JSON.stringi
 /** The cache folder of the user here, or the one that the caller names. */
 function cacheFolder(named: string | null): string {
   if (named !== null) return named.startsWith('~/') ? join(homedir(), named.slice(2)) : named;
-  const base = process.env['XDG_CACHE_HOME'];
-  return process.env['OSBUILD_CACHE_DIR'] ?? join(base?.startsWith('/') === true ? base : join(homedir(), '.cache'), 'osbuild');
+  return defaultCacheFolder(process.env, homedir());
 }
 
 const rootOf = (cache: string | null): string => join(cacheFolder(cache), 'remote');

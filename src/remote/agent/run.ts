@@ -33,7 +33,6 @@ export async function runBuild(root: string, request: BuildRequest, files: reado
     createInterface({ input: child.stderr }).on('line', (line) => {
       if (lastWords.push(line) > shownLines) lastWords.shift();
     });
-    say({ type: 'agent-started' });
     const status = await new Promise<number>((resolve) => {
       child.once('error', () => resolve(127));
       child.once('close', (code) => resolve(code ?? 137));

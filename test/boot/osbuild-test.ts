@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+
+export const home = fileURLToPath(new URL('../..', import.meta.url));
+export const wanted = process.env['OSBUILD_TEST_IMAGES'] === '1';
+export const whySkipped = wanted ? '' : ' (needs OSBUILD_TEST_IMAGES=1, as `npm test` without words sets it)';
+
+/** Three boots of a board that is emulated without hardware support, on a busy machine. */
+export const limitMs = 90 * 60_000;
+
+interface CheckEvent {
+  type: 'check';
+  name: string;
+  outcome: 'passed' | 'failed' | 'skipped';
+  detail?: string;
+}
+
+export interface Outcome {
+  checks: Map<string, CheckEvent>;
+  exitCode: number | null;
+  errors: string;
+}
+
+/** `osbuild test` with these words builds what is not in the cache, and takes results of the same image from there. */
+export async function osbuildTest(...words: string[]): Promise<Outcome> {
+  const child = spawn(`${home}/osbuild`, ['test', ...words, '--json'], { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
+  const checks = new Map<string, CheckEvent>();
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString('utf8')).slice(-4000)));
+  const exited = new Promise<number | null>((resolve) => child.once('close', resolve));
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (!line.startsWith('{')) continue;
+    const event = JSON.parse(line) as { type: string };
+    if (event.type === 'check') checks.set((event as CheckEvent).name, event as CheckEvent);
+    else if (event.type === 'error' || event.type === 'task-failed') errors += `${line}\n`;
+  }
+  return { checks, exitCode: await exited, errors };
+}
+
+export function expectPassed(outcome: Outcome | undefined, check: string): void {
+  const found = outcome?.checks.get(check);
+  if (!found) throw new Error(`no result; osbuild test ended with exit status ${outcome?.exitCode}: ${outcome?.errors ?? ''}`);
+  expect(found.outcome, found.detail).toBe('passed');
+}
+
+/** `osbuild test` says what became of it by its exit status. */
+export function expectExitCode(outcome: Outcome | undefined): void {
+  const failed = [...(outcome?.checks.values() ?? [])].some((check) => check.outcome === 'failed');
+  expect(outcome?.exitCode).toBe(failed ? 1 : 0);
+}
