@@ -29,7 +29,8 @@ function kernelOf({ kernel: { debian, source } }) {
   return source ? `built from ${code(source.package)} (${source.architecture})` : `${code(debian.package)} (${debian.architecture})`;
 }
 
-const areas = machines.flatMap(({ name, boot }) => (boot.areas ?? []).map((area) => [name, area.name, kib(area.offsetBytes), kib(area.sizeBytes), area.file ? code(area.file.split('/').slice(-2).join('/')) : 'zeros']));
+const osip = ({ name, boot }) => (boot.osip ? [[name, 'osip', '0 KiB', '440 bytes', `where ${code(boot.osip.area)} stands`]] : []);
+const areas = machines.flatMap(({ name, boot }) => [...osip({ name, boot }), ...(boot.areas ?? []).map((area) => [name, area.name, kib(area.offsetBytes), kib(area.sizeBytes), area.file ? code(area.file.split('/').slice(-2).join('/')) : 'zeros'])]);
 const text = `# Machines
 
 Generated from machines/ by \`npm run generate\`. \`osbuild machines\` prints the same in short; [porting.md](porting.md) says how a board is added.

@@ -42,7 +42,7 @@ function setUboot(document: Document, { package: packageName, file }: { package:
   const areas = document.getIn(['boot', 'areas']);
   if (!(areas instanceof YAMLSeq) || typeof before !== 'string') return;
   // Of another package, and so of another chip: those offsets are not this board's.
-  if (!samePackage) document.deleteIn(['boot', 'areas']);
+  if (!samePackage) for (const key of ['areas', 'osip']) document.deleteIn(['boot', key]);
   const [from, to] = [folderOf(before), folderOf(file)];
   for (const item of areas.items) {
     if (!(item instanceof YAMLMap)) continue;

@@ -1,6 +1,7 @@
 import { OsbuildError } from '../model/index.ts';
-import type { Machine } from '../model/index.ts';
+import { bootLoaderOrigin, type DiskAreas, type Machine } from '../model/index.ts';
 import { formatByteSize } from './byte-size.ts';
+import { osipImage } from './osip.ts';
 import { sectorBytes, type DiskLayout } from './partition-table.ts';
 
 /** A range of the disk outside of all partitions that the board's boot ROM or boot loader reads. Bytes. */
@@ -16,6 +17,18 @@ export interface BootArea {
 export function bootAreas(boot: Machine['boot']): BootArea[] {
   const areas = boot.method === 'u-boot' ? (boot.areas ?? []) : [];
   return areas.map(({ name, file = null, offsetBytes, sizeBytes }) => ({ name, file, offsetBytes, sizeBytes })).toSorted((a, b) => a.offsetBytes - b.offsetBytes);
+}
+
+/**
+ * What a disk of the machine holds outside of its partitions; nothing for most machines.
+ * @throws OSB_CONFIG_INVALID for areas that overlap, or a table that names none of them
+ */
+export function diskAreas(boot: Machine['boot'], layout: DiskLayout, machineFile: string): { areas?: DiskAreas } {
+  const areas = bootAreas(boot);
+  checkBootAreas(layout, areas, machineFile);
+  if (areas.length === 0) return {};
+  const osip = osipImage(boot, areas, machineFile);
+  return { areas: { package: bootLoaderOrigin(boot).package, areas, ...(osip === null ? {} : { osip }) } };
 }
 
 /**

@@ -5,9 +5,8 @@ import type { StepContext } from '../model/index.ts';
 import { bmapBlockBytes, encodeBmap } from './bmap.ts';
 import { eachChunk, fatUsed, readAreas, type FilledArea } from './disk-bytes.ts';
 import { ext4Used, makeExt4, mergeRanges, type ByteRanges } from './ext4.ts';
-import { encodeGpt } from './gpt.ts';
+import { encodeDiskTable } from './disk-table.ts';
 import { factoryIdentity } from './identity.ts';
-import { encodeMbr } from './mbr.ts';
 import { checkFit, partition, planPartitions, type DiskLayout, type PartitionName } from './partition-table.ts';
 
 /** disk.json: what the disk image holds. Sizes and places in bytes. */
@@ -93,7 +92,7 @@ async function writeContents(context: StepContext<'image/disk'>, disk: FileHandl
     await disk.write(bytes, 0, bytes.length, area.offsetBytes);
     written.push({ start: area.offsetBytes, end: area.offsetBytes + bytes.length });
   }
-  for (const { offset, bytes } of layout.table === 'gpt' ? encodeGpt(layout) : encodeMbr(layout)) {
+  for (const { offset, bytes } of encodeDiskTable(layout, context.args.areas?.osip)) {
     await disk.write(bytes, 0, bytes.length, offset);
     written.push({ start: offset, end: offset + bytes.length });
   }

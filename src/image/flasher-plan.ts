@@ -1,5 +1,5 @@
-import { bootLoaderOrigin, OsbuildError, type ImageRequest, type Input, type ProvidedRoot, type Task } from '../model/index.ts';
-import { bootAreas, checkBootAreas } from './boot-areas.ts';
+import { OsbuildError, type ImageRequest, type Input, type ProvidedRoot, type Task } from '../model/index.ts';
+import { diskAreas } from './boot-areas.ts';
 import { parseByteSize } from './byte-size.ts';
 import { flasherBlockBytes } from './flasher-payload.ts';
 import { flasherLabel, flasherLayout } from './flasher-layout.ts';
@@ -25,8 +25,7 @@ export function planFlasher(request: ImageRequest, provided: ProvidedRoot, trees
   if (parseByteSize(alignment) % flasherBlockBytes !== 0) {
     throw new OsbuildError('OSB_CONFIG_INVALID', `machines/${name}.yaml: a flasher writes whole blocks of ${flasherBlockBytes} bytes, and disk.sectorAlignment is ${alignment}`, { hint: 'use a multiple of 4KiB' });
   }
-  const areas = bootAreas(machine.boot);
-  checkBootAreas(flasherLayout(name, machine.disk, parseByteSize('80MiB')), areas, `machines/${name}.yaml`);
+  const areas = diskAreas(machine.boot, flasherLayout(name, machine.disk, parseByteSize('80MiB')), `machines/${name}.yaml`);
   const initrd = initrdTask(request, provided, trees, {
     id: `image/${name}/flasher-initrd`,
     title: `flasher's initrd of ${name}`,
@@ -52,7 +51,7 @@ export function planFlasher(request: ImageRequest, provided: ProvidedRoot, trees
       title: `${os.name} flasher`,
       version: os.version,
       imageName,
-      ...(areas.length === 0 ? {} : { areas: { package: bootLoaderOrigin(machine.boot).package, areas } }),
+      ...areas,
     },
     inputs: {
       tools: { from: 'tree', task: trees.tools },

@@ -10,9 +10,8 @@ import { mergeRanges, type ByteRanges } from './ext4.ts';
 import { makeFat } from './fat.ts';
 import { flasherIdentity, flasherLabel, flasherLayout, flasherRoomBytes } from './flasher-layout.ts';
 import { flasherPayload, payloadNumbers, pieceList, type FlasherPiece } from './flasher-payload.ts';
-import { encodeGpt } from './gpt.ts';
+import { encodeDiskTable } from './disk-table.ts';
 import { factoryIdentity } from './identity.ts';
-import { encodeMbr } from './mbr.ts';
 import { partition, type DiskLayout } from './partition-table.ts';
 
 /** flasher.json: what a flasher is and what it asks of a board. Sizes in bytes. */
@@ -155,7 +154,7 @@ async function assemble(context: Context, layout: DiskLayout, bootImage: string)
   try {
     await disk.truncate(layout.sizeBytes);
     for (const { area, bytes } of readAreas(context)) await write(bytes, area.offsetBytes);
-    for (const { offset, bytes } of layout.table === 'gpt' ? encodeGpt(layout) : encodeMbr(layout)) await write(bytes, offset);
+    for (const { offset, bytes } of encodeDiskTable(layout, context.args.areas?.osip)) await write(bytes, offset);
     const at = partition(layout, 'boot').startBytes;
     for (const range of await fatUsed(bootImage)) await eachChunk(boot, range, (chunk, position) => write(chunk, at + position));
   } finally {

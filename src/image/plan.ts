@@ -1,5 +1,5 @@
-import { bootLoaderOrigin, type AnyTask, type ImageRequest, type Input, type Machine, type OutputRef, type ProvidedRoot, type Task } from '../model/index.ts';
-import { bootAreas, checkBootAreas } from './boot-areas.ts';
+import type { AnyTask, ImageRequest, Input, Machine, OutputRef, ProvidedRoot, Task } from '../model/index.ts';
+import { diskAreas } from './boot-areas.ts';
 import { factoryIdentity } from './identity.ts';
 import { partition, planPartitions, type PartitionName } from './partition-table.ts';
 
@@ -56,18 +56,17 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     },
     result: 'files',
   };
-  const areas = bootAreas(machine.boot);
-  checkBootAreas(planPartitions(name, machine.disk), areas, `machines/${name}.yaml`);
+  const areas = diskAreas(machine.boot, planPartitions(name, machine.disk), `machines/${name}.yaml`);
   const disk: Task<'image/disk'> = {
     id: id('disk'),
     kind: 'image/disk',
     title: `disk image of ${name}`,
-    args: { name, disk: machine.disk, ...(areas.length === 0 ? {} : { areas: { package: bootLoaderOrigin(machine.boot).package, areas } }) },
+    args: { name, disk: machine.disk, ...areas },
     inputs: {
       tools,
       root: { from: 'task', task: slot.id, output: 'root.erofs' },
       boot: { from: 'task', task: boot.id, output: 'boot.vfat' },
-      ...(areas.length === 0 ? {} : { bootLoader: fromTask(provided.bootLoader) }),
+      ...(areas.areas === undefined ? {} : { bootLoader: fromTask(provided.bootLoader) }),
     },
     result: 'files',
   };

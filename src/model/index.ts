@@ -13,7 +13,7 @@ export * from './steps.ts';
 export type { DebianSteps } from './steps-debian.ts';
 export type { DeviceSteps } from './steps-device.ts';
 export type { EngineSteps } from './steps-engine.ts';
-export type { ImageSteps } from './steps-image.ts';
+export type { DiskAreas, ImageSteps } from './steps-image.ts';
 export type { SourceSteps } from './steps-source.ts';
 export type { YoctoImageArgs, YoctoSteps } from './steps-yocto.ts';
 export * from './task.ts';

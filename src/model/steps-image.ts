@@ -1,6 +1,13 @@
 import type { Arch } from './arch.ts';
 import type { DeviceConfig, Machine } from './schema/index.ts';
 
+/** Boot areas with the package of their programs, and the table in the first sector by which some firmware finds one of them. Bytes. */
+export interface DiskAreas {
+  package: string;
+  areas: Array<{ name: string; file: string | null; offsetBytes: number; sizeBytes: number }>;
+  osip?: { startBytes: number; sizeBytes: number; loadAddress: number; entryAddress: number };
+}
+
 /** From a root filesystem to artifacts (src/image). */
 export interface ImageSteps {
   /**
@@ -24,7 +31,7 @@ export interface ImageSteps {
    * Inputs: `root`, `boot`, `tools`, and `bootLoader` for `areas` (boot areas with their package). Outputs: disk.img.zst,
    * disk.bmap, disk.json (`DiskReport` of src/image).
    */
-  'image/disk': { name: string; disk: Machine['disk']; areas?: { package: string; areas: Array<{ name: string; file: string | null; offsetBytes: number; sizeBytes: number }> } };
+  'image/disk': { name: string; disk: Machine['disk']; areas?: DiskAreas };
   /**
    * The medium that writes an image to a board's own disk. Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd` (the flasher's),
    * `image` (img.zst), `bmap`, `layout` (disk.json), `tools`. Outputs: flasher.img.zst, flasher.bmap, flasher.json, SHA256SUMS.
@@ -40,7 +47,7 @@ export interface ImageSteps {
     title: string;
     version: string;
     imageName: string;
-    areas?: { package: string; areas: Array<{ name: string; file: string | null; offsetBytes: number; sizeBytes: number }> };
+    areas?: DiskAreas;
   };
   /** Inputs: `rootfs` (tar), `digests` if the provider has any (JSON). Outputs: fingerprint.sha256. */
   'image/fingerprint': Record<string, never>;

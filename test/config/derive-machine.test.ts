@@ -39,6 +39,7 @@ describe('a machine file made of a neighbour’s', () => {
     const { machine } = derive('hummingboard', { deviceTrees: ['x.dtb'], uboot: { package: 'u-boot-sunxi', file: 'usr/lib/u-boot/Cubieboard2/u-boot-sunxi-with-spl.bin' } });
     expect(machine.boot).toMatchObject({ package: { package: 'u-boot-sunxi', architecture: 'armhf' } });
     expect(machine.boot).not.toHaveProperty('areas');
+    expect(machine.boot).not.toHaveProperty('osip');
   });
 
   test('drops what a comment says of the neighbour’s own value', () => {

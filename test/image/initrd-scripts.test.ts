@@ -3,7 +3,7 @@ import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readSync, r
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { encodeGpt } from '../../src/image/gpt.ts';
+import { encodeDiskTable } from '../../src/image/disk-table.ts';
 import { encodeMbr } from '../../src/image/mbr.ts';
 import { planPartitions, type DiskLayout } from '../../src/image/partition-table.ts';
 
@@ -24,12 +24,22 @@ function run(lines: string, variables: Record<string, string> = {}): { status: n
   return spawnSync(program, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', ...variables } });
 }
 
+/** Some firmware finds its program by a table in front of the partition table: it must outlive whatever is done to that. */
+const osip = { startBytes: 1024 ** 2, sizeBytes: 1024 ** 2, loadAddress: 0x0110_0000, entryAddress: 0x0110_1000 };
+const bootCode = (file: string): string => {
+  const bytes = Buffer.alloc(440);
+  const fd = openSync(file, 'r');
+  readSync(fd, bytes, 0, bytes.length, 0);
+  closeSync(fd);
+  return bytes.toString('hex');
+};
+
 function image(layout: DiskLayout, sizeBytes: number): string {
   const file = join(folder, `${layout.table}-disk`);
   rmSync(file, { force: true });
   const fd = openSync(file, 'w');
   ftruncateSync(fd, sizeBytes);
-  for (const { offset, bytes } of layout.table === 'gpt' ? encodeGpt(layout) : encodeMbr(layout)) writeSync(fd, bytes, 0, bytes.length, offset);
+  for (const { offset, bytes } of encodeDiskTable(layout, osip)) writeSync(fd, bytes, 0, bytes.length, offset);
   closeSync(fd);
   return file;
 }
@@ -73,7 +83,7 @@ describe('growing the disk on first boot', () => {
     });
 
     test('data takes all there is, the others stay where they are, identifiers are new', () => {
-      const shipped = partitions(file);
+      const [shipped, code] = [partitions(file), bootCode(file)];
       const output = settle(layout, file);
       expect(output).toContain('new identifiers');
       expect(output).toMatch(/data grows by \d+ MiB/);
@@ -86,6 +96,7 @@ describe('growing the disk on first boot', () => {
       expect(faults(file)).toContain('No errors detected');
       const uuids = new Set([...grown, ...shipped].map(({ uuid }) => uuid));
       if (table === 'gpt') expect(uuids.size).toBe(10);
+      expect(bootCode(file)).toBe(code);
     });
 
     test('a second boot changes nothing', () => {
@@ -101,12 +112,14 @@ describe('growing the disk on first boot', () => {
     const layout = planPartitions('board', { table: 'gpt' });
     const file = image(layout, layout.sizeBytes);
     settle(layout, file);
-    const before = partitions(file);
+    const [before, code] = [partitions(file), bootCode(file)];
     const fd = openSync(file, 'r+');
     writeSync(fd, Buffer.alloc(512, 0xee), 0, 512, 2 * 512);
     closeSync(fd);
     expect(settle(layout, file)).toContain('repaired from its copy');
     expect(partitions(file)).toEqual(before);
+    expect(bootCode(file)).toBe(code);
+    expect(code).toContain(Buffer.from('$OS$').toString('hex'));
     expect(faults(file)).toContain('No errors detected');
   });
 

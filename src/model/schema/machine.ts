@@ -212,6 +212,27 @@ export interface Machine {
           }[]
         ];
         /**
+         * For boards whose chip's firmware (Intel's Tangier) finds U-Boot by a table in the boot code of the disk's first sector.
+         */
+        osip?: {
+          /**
+           * The boot area that the table points at.
+           */
+          area: string;
+          /**
+           * What the firmware loads from there; a multiple of 512.
+           */
+          sizeBytes: number;
+          /**
+           * Where it loads that, such as 0x01100000.
+           */
+          loadAddress: string;
+          /**
+           * Where it enters it.
+           */
+          entryAddress: string;
+        };
+        /**
          * Compress the kernel on the boot partition, for U-Boot to unpack (arm64 only; needs addresses.decompressed). Boards that read their card slowly start sooner.
          */
         kernelCompression?: 'gzip';
