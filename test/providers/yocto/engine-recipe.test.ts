@@ -77,7 +77,9 @@ beforeAll(async () => {
     'ASSUME_PROVIDED:append': ` virtual/libc virtual/${prefix}gcc virtual/${prefix}compilerlibs virtual/${prefix}binutils quilt-native patch-replacement-native virtual/fakeroot-native pseudo-native rpm-native dwarfsrcfiles-native file-replacement-native opkg-native opkg-utils-native ptest-runner glibc-locale xz-native zstd-native libtool-cross`,
     'DEPENDS:append:pn-quickjs': ' host-libraries',
     'RDEPENDS:minke-engine:remove': 'ca-certificates conmon crun iproute2 kmod nftables',
-    FAKEROOTCMD: 'env',
+    'INHERIT:append': ' no-fakeroot',
+    // Known since GCC 13, which scarthgap has.
+    'DEBUG_PREFIX_MAP:remove': '-fcanon-prefix-map',
     'HOSTTOOLS:append': ` xz ${['gcc', 'g++', 'cpp', 'as', 'ld', 'nm', 'ar', 'ranlib', 'strip', 'objcopy', 'objdump', 'readelf'].map((program) => prefix + program).join(' ')}`,
   };
   write('conf/local.conf', Object.entries(variables).map(([name, value]) => assignment(name, value)).join(''));

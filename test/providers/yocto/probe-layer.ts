@@ -32,6 +32,13 @@ python () {
 }
 `;
 
+/** For INHERIT where the program that plays root is not built: nobody asks whose the files are. */
+const noFakeroot = `python () {
+    for task in d.getVar("__BBTASKS", False) or []:
+        d.delVarFlag(task, "fakeroot")
+}
+`;
+
 /** Collections that meta-minke depends on, for builds over openembedded-core alone; they hold nothing. */
 const standIns = ['openembedded-layer', 'meta-python', 'networking-layer', 'filesystems-layer', 'virtualization-layer'];
 
@@ -62,6 +69,7 @@ ${collections.map((name) => `BBFILE_PATTERN_${name} = "${name === 'probe' ? '^${
 `,
   );
   write('classes/probe.bbclass', probeClass);
+  write('classes/no-fakeroot.bbclass', noFakeroot);
   for (const [name, text] of Object.entries(recipes)) write(`${name}.bb`, `SUMMARY = "probe"\ninherit probe\n${text}`);
   return folder;
 }
