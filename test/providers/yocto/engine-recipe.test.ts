@@ -16,6 +16,7 @@ import { home } from './support.ts';
 // host's under bitbake's names, and C library and the libraries of other layers come ready-made out of the toolchain tree.
 const toolchain = process.env['OSBUILD_TOOLCHAIN_ROOT'] ?? '';
 const prefix = 'x86_64-minke-linux-';
+const compilers = ['gcc', 'gcc-ar', 'gcc-nm', 'gcc-ranlib', 'g++', 'cpp', 'as', 'ld', 'nm', 'ar', 'ranlib', 'strip', 'objcopy', 'objdump', 'readelf'];
 const triplet = 'x86_64-linux-gnu';
 const there = existsSync(join(toolchain, `usr/lib/${triplet}/libuv.a`));
 
@@ -33,6 +34,7 @@ INHIBIT_SYSROOT_STRIP = "1"
 do_install() {
 \tinstall -d \${D}\${includedir} \${D}\${libdir}/${triplet} \${D}/usr/lib64
 \tcp -rL ${toolchain}/usr/include/. \${D}\${includedir}
+\trm -rf \${D}\${includedir}/quickjs
 \tcp -L ${toolchain}/usr/lib/${triplet}/*.[ao] \${D}\${libdir}/${triplet}
 \tfor library in uv cares mbedtls mbedx509 mbedcrypto z zstd; do
 \t\tcp -L ${toolchain}/usr/lib/${triplet}/lib$library.a \${D}\${libdir}
@@ -59,7 +61,7 @@ beforeAll(async () => {
   cpSync(join(home, 'src/host'), join(engine, 'host'), { recursive: true });
   writeFileSync(join(engine, 'bundle.js'), (await bundleEngine(home, engineEntry)).code);
   mkdirSync(join(build, 'bin'));
-  for (const program of ['gcc', 'g++', 'cpp', 'as', 'ld', 'nm', 'ar', 'ranlib', 'strip', 'objcopy', 'objdump', 'readelf']) {
+  for (const program of compilers) {
     symlinkSync(execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim(), join(build, 'bin', `${prefix}${program}`));
   }
   writeProbeLayer(join(build, 'layer'), { 'host-libraries_1.0': libraries });
@@ -78,9 +80,11 @@ beforeAll(async () => {
     'DEPENDS:append:pn-quickjs': ' host-libraries',
     'RDEPENDS:minke-engine:remove': 'ca-certificates conmon crun iproute2 kmod nftables',
     'INHERIT:append': ' no-fakeroot',
+    // A native compiler of Debian looks into its own folders before the sysroot's.
+    'TOOLCHAIN_OPTIONS:append:class-target': ` -B\${STAGING_DIR_TARGET}/usr/lib/${triplet} -L\${STAGING_DIR_TARGET}/usr/lib/${triplet}`,
     // Known since GCC 13, which scarthgap has.
     'DEBUG_PREFIX_MAP:remove': '-fcanon-prefix-map',
-    'HOSTTOOLS:append': ` xz ${['gcc', 'g++', 'cpp', 'as', 'ld', 'nm', 'ar', 'ranlib', 'strip', 'objcopy', 'objdump', 'readelf'].map((program) => prefix + program).join(' ')}`,
+    'HOSTTOOLS:append': ` xz ${compilers.map((program) => prefix + program).join(' ')}`,
   };
   write('conf/local.conf', Object.entries(variables).map(([name, value]) => assignment(name, value)).join(''));
   mkdirSync(join(build, 'home'));
@@ -105,7 +109,7 @@ test('bitbake compiles the engine of its sources, with QuickJS of Debian\'s arch
   expect(state).toMatchObject({ end: 'ok', failures: [] });
   for (const done of ['quickjs-native do_compile', 'quickjs do_populate_sysroot', 'minke-engine do_install']) expect(lines).toContain(`finished ${done}`);
   const program = execFileSync('find', [join(build, 'tmp/work'), '-path', '*/image/usr/bin/minke'], { encoding: 'utf8' }).trim();
-  expect(execFileSync(program, ['--version'], { encoding: 'utf8' })).toContain('0.1.0');
+  expect(execFileSync(program, ['--version'], { encoding: 'utf8' })).toMatch(/^minke version /);
   expect(execFileSync('readelf', ['--program-headers', program], { encoding: 'utf8' })).not.toMatch(/INTERP|DYNAMIC/);
   // Nothing of the build's folders is in what goes to the device.
   execFileSync('strip', ['-o', join(build, 'stripped'), program]);
