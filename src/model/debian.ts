@@ -42,6 +42,8 @@ export interface DebianSetRequest {
   packages: string[];
   /** Whether apt adds what they depend on. */
   dependencies: boolean;
+  /** Another suite of the main archive that this set alone is taken from. */
+  suite?: string;
 }
 
 /**

@@ -13,7 +13,7 @@ export interface TestPackage {
   /** Path in the package → content; `-> target` for a symbolic link, `=> path` for a hard link. */
   files?: Record<string, string>;
   scripts?: Record<string, string>;
-  /** Which suite carries it, by the end of its name: '' (the usual), '-updates', '-security'. */
+  /** Which suite carries it, by the end of its name: '' (the usual), '-updates', '-security', '-backports'. */
   suite?: string;
 }
 
@@ -42,7 +42,7 @@ export function canMakeArchives(): boolean {
 
 const architectures = ['amd64', 'arm64', 'armhf', 'armel', 'i386'];
 
-/** Builds the packages in `folder` and signs the three suites with the key in `keyFolder`, which is made when there is none. */
+/** Builds the packages in `folder` and signs its suites with the key in `keyFolder`, which is made when there is none. */
 export function makeArchive(folder: string, keyFolder: string, packages: TestPackage[], suite = 'trixie', sources: TestSource[] = []): TestArchive {
   const files = new Map<string, Buffer>();
   const stanzas = packages.map((item) => addPackage(folder, item, files));
@@ -57,7 +57,7 @@ export function makeArchive(folder: string, keyFolder: string, packages: TestPac
     gpg(['--quick-generate-key', 'Test archive <test@example.org>', 'rsa2048', 'sign', 'never']);
     writeFileSync(keyring, gpg(['--export']));
   }
-  for (const name of [suite, `${suite}-updates`, `${suite}-security`]) {
+  for (const name of ['', '-updates', '-security', ...new Set(stanzas.map((stanza) => stanza.suite).filter((ending) => ending === '-backports'))].map((ending) => `${suite}${ending}`)) {
     const sums: string[] = [];
     for (const architecture of architectures) {
       const text = stanzas.filter((stanza) => `${suite}${stanza.suite}` === name && (stanza.architecture === architecture || stanza.architecture === 'all')).map(({ text: body }) => body).join('\n');
@@ -68,7 +68,7 @@ export function makeArchive(folder: string, keyFolder: string, packages: TestPac
     const text = name === suite ? sources.map((item) => addSource(item, files)).join('\n') : '';
     files.set(`dists/${name}/main/source/Sources`, Buffer.from(text));
     sums.push(` ${sha256(Buffer.from(text))} ${Buffer.byteLength(text)} main/source/Sources`);
-    const release = [`Origin: Debian`, `Suite: stable`, `Codename: ${name}`, 'Date: Sun, 01 Nov 2026 00:00:00 UTC', `Architectures: all ${architectures.join(' ')}`, 'Components: main', 'No-Support-for-Architecture-all: Packages', 'SHA256:', ...sums, ''].join('\n');
+    const release = [`Origin: Debian`, `Suite: stable`, `Codename: ${name}`, ...(name.endsWith('-backports') ? ['NotAutomatic: yes', 'ButAutomaticUpgrades: yes'] : []), 'Date: Sun, 01 Nov 2026 00:00:00 UTC', `Architectures: all ${architectures.join(' ')}`, 'Components: main', 'No-Support-for-Architecture-all: Packages', 'SHA256:', ...sums, ''].join('\n');
     files.set(`dists/${name}/InRelease`, gpg(['--clearsign'], release));
   }
   execFileSync('gpgconf', ['--homedir', home, '--kill', 'gpg-agent']);

@@ -30,7 +30,17 @@ export interface Machine {
    * Where the kernel comes from (one of debian, source), and what of it goes into the image.
    */
   kernel: {
-    debian?: DebianPackage;
+    /**
+     * Kernel package; its architecture may differ from the userland's.
+     */
+    debian?: {
+      package: string;
+      architecture: 'amd64' | 'arm64' | 'armhf' | 'armel' | 'i386';
+      /**
+       * Another suite of Debian's archive for the kernel alone, such as trixie-backports for hardware that the release's kernel does not know yet. Everything else stays with debian.suite of build.config.yaml.
+       */
+      suite?: string;
+    };
     /**
      * The kernel is built from the sources that Debian packages. Each setting of each fragment is looked for in the configuration that came out.
      */
@@ -84,7 +94,7 @@ export interface Machine {
   boot:
     | {
         method: 'systemd-boot';
-        package: DebianPackage1;
+        package: DebianPackage;
         /**
          * File name below EFI/BOOT, such as BOOTX64.EFI.
          */
@@ -92,7 +102,7 @@ export interface Machine {
       }
     | {
         method: 'u-boot';
-        package?: DebianPackage1;
+        package?: DebianPackage;
         /**
          * U-Boot is built from Debian's source package.
          */
@@ -147,7 +157,7 @@ export interface Machine {
          * Files that the board's boot ROM needs on the boot partition.
          */
         firmware?: {
-          package: DebianPackage1;
+          package: DebianPackage;
           /**
            * Where they stand inside the package.
            */
@@ -387,14 +397,7 @@ export interface Machine {
     how: string;
   };
 }
-/**
- * Kernel package; its architecture may differ from the userland's.
- */
 export interface DebianPackage {
-  package: string;
-  architecture: 'amd64' | 'arm64' | 'armhf' | 'armel' | 'i386' | 'all';
-}
-export interface DebianPackage1 {
   package: string;
   architecture: 'amd64' | 'arm64' | 'armhf' | 'armel' | 'i386' | 'all';
 }

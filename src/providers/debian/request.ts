@@ -27,7 +27,7 @@ export function machineRequest(source: MachineSource, recipes: RecipeSource[]): 
   const built = machine.kernel.source;
   const kernel = built === undefined ? kernelOrigin(machine.kernel) : { package: built.package, architecture: 'all' as const };
   const sets: Record<string, DebianSetRequest> = {
-    kernel: { packages: [qualified(kernel)], dependencies: built === undefined },
+    kernel: { packages: [qualified(kernel)], dependencies: built === undefined, ...(machine.kernel.debian?.suite === undefined ? {} : { suite: machine.kernel.debian.suite }) },
     bootLoader: { packages: boot.map(qualified), dependencies: false },
     initrd: { packages: recipes.flatMap(({ recipe, name: by }) => asked(recipe.initrd?.packages?.debian ?? [], `recipe ${by} (initrd)`)), dependencies: true },
   };

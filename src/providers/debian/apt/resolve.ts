@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { OsbuildError, type DebianArchitecture, type DebianLock, type DebianRequest, type LockedFile, type LockedPackage, type LockedSource } from '../../../model/index.ts';
+import { OsbuildError, type DebianArchitecture, type DebianLock, type DebianRequest, type DebianSetRequest, type LockedFile, type LockedPackage, type LockedSource } from '../../../model/index.ts';
 import { nearestNames, readPackageNames } from './package-names.ts';
-import { indexFiles, type AptRoot } from './root.ts';
+import { indexesOf, indexFiles, preferences, type AptRoot } from './root.ts';
 import { kernelStandIns, scriptStandIns, statusFile } from './stand-ins.ts';
 import type { Archives } from './sources.ts';
 
@@ -26,11 +26,11 @@ export const mainSet = 'main';
 export async function resolve(root: AptRoot, request: DebianRequest, settings: ResolveSettings): Promise<DebianLock> {
   await checkNames(root, request, settings);
   const found = new Map<string, { locked: LockedPackage; sets: Set<string> }>();
-  for (const [set, { packages, dependencies }] of requestSets(request)) {
-    if (packages.length === 0) continue;
+  for (const [set, wanted] of requestSets(request)) {
+    if (wanted.packages.length === 0) continue;
     const status = path.join(root.folder, `status-${set === 'kernel' ? 'kernel' : 'root'}`);
     await writeFile(status, statusFile(set === 'kernel' ? kernelStandIns : scriptStandIns));
-    for (const locked of await askApt(root, status, set, packages, dependencies, settings)) {
+    for (const locked of await askApt(root, status, set, wanted, settings)) {
       const key = `${locked.name}:${locked.architecture}`;
       const known = found.get(key) ?? { locked, sets: new Set<string>() };
       known.sets.add(set);
@@ -52,7 +52,7 @@ export function sortRequest(request: DebianRequest): DebianRequest {
     architecture: request.architecture,
     foreign: [...new Set(request.foreign)].toSorted(),
     packages: [...new Set(request.packages)].toSorted(),
-    ...(sets.length === 0 ? {} : { sets: Object.fromEntries(sets.map(([name, set]) => [name, { packages: [...new Set(set.packages)].toSorted(), dependencies: set.dependencies }])) }),
+    ...(sets.length === 0 ? {} : { sets: Object.fromEntries(sets.map(([name, set]) => [name, { packages: [...new Set(set.packages)].toSorted(), dependencies: set.dependencies, ...(set.suite === undefined ? {} : { suite: set.suite }) }])) }),
     ...(request.sources === undefined || request.sources.length === 0 ? {} : { sources: [...new Set(request.sources)].toSorted() }),
   };
 }
@@ -104,13 +104,20 @@ export function parseUriLine(line: string, archives: Archives): LockedPackage | 
   };
 }
 
-function requestSets(request: DebianRequest): [string, { packages: string[]; dependencies: boolean }][] {
+/** Suites that sets of a request name beside the lock's own. */
+export function furtherSuites(request: DebianRequest): string[] {
+  return [...new Set(requestSets(request).flatMap(([, { suite }]) => suite ?? []))].toSorted();
+}
+
+function requestSets(request: DebianRequest): [string, DebianSetRequest][] {
   return [[mainSet, { packages: request.packages, dependencies: true }], ...Object.entries(request.sets ?? {})];
 }
 
-async function askApt(root: AptRoot, status: string, set: string, packages: string[], dependencies: boolean, settings: ResolveSettings): Promise<LockedPackage[]> {
+async function askApt(root: AptRoot, status: string, set: string, { packages, dependencies, suite }: DebianSetRequest, settings: ResolveSettings): Promise<LockedPackage[]> {
+  const pins = path.join(root.folder, 'preferences');
+  await writeFile(pins, preferences(root.settings, suite));
   const verb = dependencies ? ['install', '--no-install-recommends', '--assume-yes', '--reinstall'] : ['download'];
-  const result = await root.run(['apt-get', '-q', '-o', 'Acquire::ForceHash=SHA256', '-o', `Dir::State::status=${status}`, '--print-uris', ...verb, ...packages], settings.signal);
+  const result = await root.run(['apt-get', '-q', '-o', 'Acquire::ForceHash=SHA256', '-o', `Dir::State::status=${status}`, '-o', `Dir::Etc::preferences=${pins}`, '--print-uris', ...verb, ...packages], settings.signal);
   if (result.exitCode !== 0) throw aptRefused(set, `${result.stdout}\n${result.stderr}`, settings);
   const lines = result.stdout.split('\n').filter((line) => line.startsWith("'"));
   return lines.map((line) => {
@@ -145,16 +152,17 @@ async function askSource(root: AptRoot, name: string, settings: ResolveSettings)
 async function checkNames(root: AptRoot, request: DebianRequest, settings: ResolveSettings): Promise<void> {
   const files = await indexFiles(root);
   const known = new Map<string, Set<string>>();
-  const namesOf = async (architecture: string): Promise<Set<string>> => {
-    const cached = known.get(architecture) ?? (await readPackageNames(files.filter((file) => file.endsWith(`_binary-${architecture}_Packages`))));
-    known.set(architecture, cached);
+  const namesOf = async (architecture: string, suite: string | undefined): Promise<Set<string>> => {
+    const key = `${architecture} ${suite ?? ''}`;
+    const cached = known.get(key) ?? (await readPackageNames(indexesOf(files, root.settings, suite).filter((file) => file.endsWith(`_binary-${architecture}_Packages`))));
+    known.set(key, cached);
     return cached;
   };
-  for (const [, { packages }] of requestSets(request)) {
+  for (const [, { packages, suite }] of requestSets(request)) {
     for (const wanted of packages) {
       const [name = wanted, architecture = request.architecture] = wanted.split(':');
-      const names = await namesOf(architecture === 'all' ? request.architecture : architecture);
-      if (!names.has(name)) throw await packageMissing(name, architecture, names, files, settings);
+      const names = await namesOf(architecture === 'all' ? request.architecture : architecture, suite);
+      if (!names.has(name)) throw await packageMissing(name, architecture, names, indexesOf(files, root.settings, suite), suite === undefined ? settings : { ...settings, suite });
     }
   }
 }

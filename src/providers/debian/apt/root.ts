@@ -8,6 +8,8 @@ import type { HostApt, HostResult, HostRun } from './host.ts';
 /** What makes one private apt root differ from another. */
 export interface AptRootSettings {
   suite: string;
+  /** Further suites of the main archive (`trixie-backports`), from which nothing is taken but what a set names one of them for. */
+  furtherSuites?: string[];
   components: string[];
   /** The first one is apt's native architecture. */
   architectures: [DebianArchitecture, ...DebianArchitecture[]];
@@ -61,7 +63,7 @@ export interface IndexGap {
 /**
  * Fetches the signed indexes. A mirror in the middle of an update serves indexes that do not match their Release file:
  * it is asked again a few times; where updates or security remain unusable, their gaps are returned, and resolving goes on
- * without them. The suite itself must be whole.
+ * without them. The suite itself and the further ones must be whole.
  * @throws OSB_DOWNLOAD_FAILED when the mirror cannot be reached, OSB_SIGNATURE_INVALID when a Release file is not signed
  * by the keyring, OSB_DISK_FULL
  */
@@ -72,7 +74,7 @@ export async function refreshIndexes(root: AptRoot, options: { signal?: AbortSig
     if (result.exitCode === 0) return [];
     const output = `${result.stdout}\n${result.stderr}`;
     const gaps = indexGaps(output);
-    if (gaps === null || gaps.some((gap) => gap.suite === root.settings.suite)) throw updateFailed(root, output);
+    if (gaps === null || gaps.some((gap) => wholeSuites(root.settings).includes(gap.suite))) throw updateFailed(root, output);
     const delay = delays[attempt];
     if (delay === undefined) return gaps;
     await sleep(delay, undefined, options.signal === undefined ? {} : { signal: options.signal });
@@ -91,6 +93,9 @@ export function indexGaps(output: string): IndexGap[] | null {
   return gaps.length === 0 ? null : gaps;
 }
 
+/** Suites without whose indexes nothing can be resolved. */
+const wholeSuites = ({ suite, furtherSuites = [] }: AptRootSettings): string[] => [suite, ...furtherSuites];
+
 function updateFailed(root: AptRoot, output: string): OsbuildError {
   const lines = output.split('\n').filter((line) => /^(E|W|Err):/.test(line));
   const details = { output: lines.slice(0, 12) };
@@ -103,6 +108,13 @@ function updateFailed(root: AptRoot, output: string): OsbuildError {
   if (/NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|is not signed|not (a )?valid signature|signatures? (couldn't be|could not be|were invalid)|Sub-process .*(gpgv|sqv)/i.test(output)) {
     return new OsbuildError('OSB_SIGNATURE_INVALID', `The indexes of ${root.apt.archives.main} are not signed by the archive's keys.`, {
       hint: 'If this mirror carries an archive of your own, name its keys with debian.keyring in build.config.yaml.',
+      details,
+    });
+  }
+  const absent = /^E: The repository '\S+ (\S+) Release' (?:does not have a Release file|no longer has a Release file)/m.exec(output)?.[1];
+  if (absent !== undefined) {
+    return new OsbuildError('OSB_DOWNLOAD_FAILED', `The mirror ${root.apt.archives.main} has no suite ${absent}.`, {
+      hint: (root.settings.furtherSuites ?? []).includes(absent) ? 'Is kernel.debian.suite of the machine file spelt right? Not every mirror carries backports: debian.mirror names another.' : 'Is debian.suite of build.config.yaml spelt right?',
       details,
     });
   }
@@ -120,9 +132,10 @@ export async function selectSuites(root: AptRoot, without: string[]): Promise<vo
 
 /** Whether the suite's indexes of all architectures were fetched before, so that resolving is possible without a network. */
 export async function hasIndexes(root: AptRoot): Promise<boolean> {
-  const { suite, components, architectures } = root.settings;
+  const { components, architectures } = root.settings;
   const files = await indexFiles(root);
-  return architectures.every((architecture) => files.some((file) => file.endsWith(`_dists_${suite}_${components[0] ?? 'main'}_binary-${architecture}_Packages`)));
+  const has = (suite: string, architecture: string): boolean => files.some((file) => file.endsWith(`_dists_${suite}_${components[0] ?? 'main'}_binary-${architecture}_Packages`));
+  return wholeSuites(root.settings).every((suite) => architectures.every((architecture) => has(suite, architecture)));
 }
 
 /** Paths of the verified Packages files. */
@@ -131,12 +144,29 @@ export async function indexFiles(root: AptRoot): Promise<string[]> {
   return (await readdir(folder)).filter((name) => name.endsWith('_Packages')).toSorted().map((name) => path.join(folder, name));
 }
 
+/** Of index files those that a set may take packages from: of the suite that it names, else all but the further suites'. */
+export function indexesOf(files: readonly string[], { furtherSuites = [] }: AptRootSettings, suite: string | undefined): string[] {
+  const isOf = (file: string, name: string): boolean => file.includes(`_dists_${name}_`);
+  return files.filter((file) => (suite !== undefined && furtherSuites.includes(suite) ? isOf(file, suite) : !furtherSuites.some((name) => isOf(file, name))));
+}
+
+/**
+ * apt_preferences(5) under which a set takes what it can from the suite that it names, and otherwise nothing from a further
+ * suite, not even what no other has (Debian's backports alone would be taken then, for all that they are NotAutomatic).
+ */
+export function preferences({ furtherSuites = [] }: Pick<AptRootSettings, 'furtherSuites'>, suite: string | undefined): string {
+  return furtherSuites
+    .flatMap((name) => [`n=${name}`, `a=${name}`].map((release) => `Package: *\nPin: release ${release}\nPin-Priority: ${name === suite ? 990 : -1}\n`))
+    .join('\n');
+}
+
 function sourcesList(settings: AptRootSettings, { archives }: HostApt, without: string[] = []): string {
-  const { suite, components } = settings;
+  const { suite, furtherSuites = [], components } = settings;
   const suites: [uri: string, name: string][] = [
     [archives.main, suite],
     [archives.main, `${suite}-updates`],
     [archives.security, `${suite}-security`],
+    ...furtherSuites.map((name): [string, string] => [archives.main, name]),
   ];
   return suites
     .filter(([, name]) => !without.includes(name))

@@ -1,69 +1,29 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import picomatch from 'picomatch';
 import { OsbuildError, type Executor, type StepContext } from '../../../model/index.ts';
 import { nearestNames } from '../apt/package-names.ts';
-import { addTar, deliverTree, deliverWithDigests, extractTree, newEntry, readFolder, type RootTree, type TreeNode } from '../tar/index.ts';
+import { addTar, deliverTree, deliverWithDigests, extractTree, readFolder, type RootTree, type TreeNode } from '../tar/index.ts';
 import { unpackPackages } from '../unpack/unpack.ts';
+import { countInstalled, deviceTrees, kernelImage, kernelVersion, modulesFolder } from './layout.ts';
 import { builtinModules, chooseModules, moduleDependencies, moduleName } from './modules.ts';
 
 type Context = StepContext<'debian/kernel'>;
 
-const modulesFolder = 'usr/lib/modules';
-
 /** Executor of `debian/kernel`. */
 export const kernel: Executor<'debian/kernel'> = async (context) => {
   const built = context.task.inputs['built'] !== undefined;
-  const { tree, manifest } = await unpackPackages(context, context.args.packages, ['/usr/share/**', '/usr/src/**', '/boot/System.map-*']);
+  const { tree, manifest, owners } = await unpackPackages(context, context.args.packages, ['/usr/share/**', '/usr/src/**', '/boot/System.map-*']);
   if (built) addTar(tree, context.input('built'));
   const version = kernelVersion(tree);
-  const image = tree.get(`boot/vmlinuz-${version}`) ?? tree.get(`boot/vmlinux-${version}`);
-  if (image === undefined) throw new Error(`the kernel package has no boot/vmlinuz-${version}`);
+  const image = kernelImage(tree, version);
   await extractTree(new Map([['vmlinuz', { ...image, entry: { ...image.entry, path: 'vmlinuz', mode: 0o644 } }]]), context.scratch, () => true);
   await rename(path.join(context.scratch, 'vmlinuz'), context.output('vmlinuz'));
   await deliverTree(context, 'device-trees.tar', deviceTrees(tree, version, context.args.deviceTrees));
   const modules = await placeModules(context, tree, version);
   await deliverWithDigests(context, 'modules.tar', modules);
-  for (const item of manifest.packages) {
-    if (item.files <= 3 && !built) continue;
-    // What was decompressed and chosen counts, with the kernel itself on the boot partition.
-    item.installedBytes = [...modules.values()].reduce((sum, { entry }) => sum + entry.sizeBytes, image.entry.sizeBytes);
-    item.files = 1 + [...modules.values()].filter(({ entry }) => entry.type === 'file').length;
-  }
+  countInstalled(manifest, tree, image, modules, built ? null : owners);
   await writeFile(context.output('packages.json'), `${JSON.stringify(manifest, null, 1)}\n`);
 };
-
-function kernelVersion(tree: RootTree): string {
-  const versions = new Set([...tree.keys()].filter((key) => key.startsWith(`${modulesFolder}/`)).map((key) => key.split('/')[3] ?? ''));
-  const [version] = versions;
-  if (version === undefined || versions.size !== 1) throw new Error(`one kernel was expected in the kernel packages, found ${[...versions].join(', ') || 'none'}`);
-  return version;
-}
-
-function deviceTrees(tree: RootTree, version: string, wanted: string[]): RootTree {
-  const folder = `usr/lib/linux-image-${version}/`;
-  const available = [...tree.values()].filter(({ entry }) => entry.type === 'file' && entry.path.startsWith(folder));
-  const chosen: RootTree = new Map();
-  for (const glob of wanted) {
-    const matches = picomatch(glob);
-    const found = available.filter(({ entry }) => matches(entry.path.slice(folder.length)));
-    if (found.length === 0) {
-      const near = nearestNames(glob, available.map(({ entry }) => entry.path.slice(folder.length)));
-      throw new OsbuildError('OSB_KERNEL_INCOMPLETE', `The kernel ${version} has no device tree ${glob}.`, {
-        hint: near.length === 0 ? 'Look at the files of the linux-image package.' : `Did you mean ${near.join(', ')}?`,
-        details: { deviceTree: glob, nearest: near },
-      });
-    }
-    for (const { entry, content } of found) {
-      const relative = entry.path.slice(folder.length);
-      for (let slash = relative.indexOf('/'); slash > 0; slash = relative.indexOf('/', slash + 1)) {
-        chosen.set(relative.slice(0, slash), { entry: newEntry(relative.slice(0, slash), 'folder'), content: null });
-      }
-      chosen.set(relative, { entry: { ...entry, path: relative }, content });
-    }
-  }
-  return chosen;
-}
 
 /** The chosen modules with all that they depend on, decompressed, indexed by depmod. */
 async function placeModules(context: Context, tree: RootTree, version: string): Promise<RootTree> {

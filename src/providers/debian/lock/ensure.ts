@@ -3,7 +3,7 @@ import path from 'node:path';
 import { OsbuildError, type DebianArchitecture, type DebianLock, type DebianRequest, type Emit } from '../../../model/index.ts';
 import type { HostApt, HostRun } from '../apt/host.ts';
 import { readPackageNames } from '../apt/package-names.ts';
-import { lockedFiles, resolve, type ResolveSettings } from '../apt/resolve.ts';
+import { furtherSuites, lockedFiles, resolve, type ResolveSettings } from '../apt/resolve.ts';
 import { hasIndexes, indexFiles, openAptRoot, refreshIndexes, selectSuites, type AptRoot } from '../apt/root.ts';
 import { createHttpClient } from '../../../http/index.ts';
 import { fetchDefaults, lockGone } from '../fetch/fetch.ts';
@@ -82,7 +82,13 @@ export async function ensureLock(wish: LockWish, ports: LockPorts): Promise<Ensu
 export async function resolveNow(wish: Omit<LockWish, 'file' | 'locked' | 'update'>, ports: LockPorts): Promise<DebianLock> {
   const apt = await ports.apt();
   const { request, suite, components } = wish;
-  const root = await openAptRoot(ports.cacheFolder, { suite, components, architectures: [request.architecture, ...request.foreign], keyring: ports.keyring, ...(request.sources === undefined ? {} : { sources: true as const }) }, apt, ports.run);
+  const further = furtherSuites(request).filter((name) => name !== suite);
+  const root = await openAptRoot(
+    ports.cacheFolder,
+    { suite, ...(further.length === 0 ? {} : { furtherSuites: further }), components, architectures: [request.architecture, ...request.foreign], keyring: ports.keyring, ...(request.sources === undefined ? {} : { sources: true as const }) },
+    apt,
+    ports.run,
+  );
   const settings: ResolveSettings = {
     suite,
     components,

@@ -14,6 +14,8 @@ export interface Unpacked {
   tree: RootTree;
   control: PackageControl[];
   manifest: PackageManifest;
+  /** Path → name of the package that its file is of. */
+  owners: Map<string, string>;
 }
 
 /** Executor of `debian/unpack`. */
@@ -27,7 +29,7 @@ export const unpack: Executor<'debian/unpack'> = async (context) => {
 /** Merges packages; a path that two of them claim is an error, unless the contents agree or one replaces the other. */
 export async function unpackPackages(context: Context, packages: LockedPackage[], exclude: string[]): Promise<Unpacked> {
   const collected = await collectPackages(context, mergeOrder(packages), excludedBy(exclude));
-  const { tree, conflicts } = await mergePackages(
+  const { tree, conflicts, owners } = await mergePackages(
     collected.map(({ files }) => files),
     sameContent,
   );
@@ -38,7 +40,7 @@ export async function unpackPackages(context: Context, packages: LockedPackage[]
       details: { conflicts: conflicts.slice(0, 20) },
     });
   }
-  return { tree, control: collected.map(({ control }) => control), manifest: manifestOf(packages, collected) };
+  return { tree, control: collected.map(({ control }) => control), manifest: manifestOf(packages, collected), owners };
 }
 
 /** base-files first, since it knows modes and owners of the common folders; the others by name. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AnyTask, Executors, StepArgs } from '../../../../src/model/index.ts';
+import type { TestPackage } from '../../../support/debian-archive.ts';
 import { localDebs } from '../../../support/local-debs.ts';
 import { providerBuild } from '../../../support/provider-build.ts';
 
@@ -24,13 +25,13 @@ const package_ = {
   },
 };
 
-async function build(change: Partial<StepArgs['debian/kernel']>): Promise<void> {
-  const debs = localDebs(folder, [package_]);
+async function build(change: Partial<StepArgs['debian/kernel']>, packages: TestPackage[] = [package_]): Promise<Map<string, string>> {
+  const debs = localDebs(folder, packages);
   const using = providerBuild(path.join(folder, 'cache'), { extra: { 'debian/fetch': debs.fetch } as Partial<Executors> });
   const args: StepArgs['debian/kernel'] = { packages: debs.packages, modules: { exclude: [], include: [] }, required: [], deviceTrees: [], ...change };
   const tools: AnyTask = { id: 'tools', kind: 'debian/tree', title: 'tools', args: { architecture: 'amd64', packages: [] }, inputs: { debs: { from: 'task-files', task: 'debs' } }, result: 'tree' };
   const kernel: AnyTask = { id: 'kernel', kind: 'debian/kernel', title: 'kernel', args, inputs: { debs: { from: 'task-files', task: 'debs' }, tools: { from: 'tree', task: 'tools' } }, result: 'files' };
-  await using.run([debs.task, tools, kernel], ['kernel']);
+  return using.run([debs.task, tools, kernel], ['kernel']);
 }
 
 describe('a kernel that lacks something', () => {

@@ -111,6 +111,49 @@ describe('locks', () => {
     });
   });
 
+  describe('a set of another suite', () => {
+    const further = (packages_: TestPackage[]): TestPackage[] => packages_.map((item) => ({ ...item, suite: '-backports' }));
+    const wanted = (change: Partial<LockWish['request']> = {}): LockWish => wish({ request: { ...request, sets: { ...request.sets, kernel: { packages: ['kernel:arm64'], dependencies: true, suite: 'trixie-backports' } }, ...change } });
+
+    test('takes its packages from there, and what they need where it is; all others stay with the suite', async () => {
+      publish([
+        ...packages,
+        { name: 'firmware', version: '3.0', architecture: 'arm64' },
+        ...further([
+          { name: 'kernel', version: '2.0', architecture: 'arm64', fields: { Depends: 'kernel-modules (= 2.0), firmware' } },
+          { name: 'kernel-modules', version: '2.0', architecture: 'arm64' },
+          { name: 'tool', version: '9.0', architecture: 'armhf' },
+        ]),
+      ]);
+      const { lock } = await ensureLock({ ...wanted(), update: true }, ports());
+      expect(lock.packages.map(({ name, version, architecture, sets }) => `${name} ${version} ${architecture} ${sets?.join() ?? ''}`.trim())).toEqual([
+        'data 1.0 all',
+        'firmware 3.0 arm64 kernel',
+        'kernel 2.0 arm64 kernel',
+        'kernel-modules 2.0 arm64 kernel',
+        'libtool5 1.4 armhf',
+        'loader 1.0 arm64 bootLoader',
+        'tool 1:2.0~rc1+b1 armhf',
+      ]);
+      expect(await ensureLock(wanted(), ports())).toEqual({ lock, refreshed: false });
+      await expect(ensureLock(wish({ request, locked: true }), ports())).rejects.toMatchObject({ code: 'OSB_LOCK_STALE' });
+    });
+
+    test('what only the other suite has is not had from there unasked', async () => {
+      publish([...packages, ...further([{ name: 'kernel', version: '2.0', architecture: 'arm64' }, { name: 'novelty', architecture: 'armhf' }])]);
+      await expect(ensureLock({ ...wanted({ packages: ['novelty'] }), askedBy: new Map([['novelty', ['recipe r']]]), update: true }, ports())).rejects.toMatchObject({ code: 'OSB_PACKAGE_MISSING', message: 'Debian trixie has no package novelty for armhf (asked for by recipe r).' });
+      publish([...packages.filter(({ name }) => name !== 'libtool5'), ...further([{ name: 'kernel', version: '2.0', architecture: 'arm64' }, { name: 'libtool5', version: '1.4', architecture: 'armhf' }])]);
+      await expect(ensureLock({ ...wanted(), update: true }, ports())).rejects.toMatchObject({ code: 'OSB_PACKAGE_MISSING', message: expect.stringContaining('libtool5') });
+    });
+
+    test('a package that the other suite does not have, and a suite that the mirror does not have, are said to be so', async () => {
+      publish([...packages, ...further([{ name: 'kernal', version: '2.0', architecture: 'arm64' }])]);
+      await expect(ensureLock({ ...wanted(), update: true }, ports())).rejects.toMatchObject({ code: 'OSB_PACKAGE_MISSING', message: expect.stringMatching(/^Debian trixie-backports has no package kernel for arm64/), hint: 'Did you mean kernal?' });
+      publish(packages);
+      await expect(ensureLock({ ...wanted(), update: true }, ports({ cacheFolder: path.join(folder, 'other') }))).rejects.toMatchObject({ code: 'OSB_DOWNLOAD_FAILED', message: expect.stringMatching(/has no suite trixie-backports\.$/), hint: expect.stringContaining('kernel.debian.suite') });
+    });
+  });
+
   test('a lock whose packages are in the store is used without any network', async () => {
     const { lock } = await ensureLock(wish({ update: true }), ports());
     for (const { sha256 } of lock.packages) stored.add(sha256);
