@@ -47,14 +47,20 @@ function healthView({ status, failingStreak, log }: HealthState): Record<string,
 }
 
 function portList(record: ContainerRecord): Record<string, unknown>[] {
-  const leases = record.endpoint.ports.map(({ protocol, containerPort, hostAddress, hostPort }) => ({
-    IP: hostAddress === '' ? '0.0.0.0' : hostAddress, PrivatePort: containerPort, PublicPort: hostPort, Type: protocol,
-  }));
+  const leases = record.endpoint.ports.flatMap(({ protocol, containerPort, hostAddress, hostPort }) =>
+    hostAddresses(record, hostAddress).map((IP) => ({ IP, PrivatePort: containerPort, PublicPort: hostPort, Type: protocol })),
+  );
   const published = new Set(record.endpoint.ports.map(({ protocol, containerPort }) => `${containerPort}/${protocol}`));
   const exposed = isLive(record.state)
     ? Object.keys(record.config.ExposedPorts ?? {}).filter((port) => !published.has(port)).map((port) => ({ PrivatePort: Number.parseInt(port, 10), Type: port.split('/')[1] ?? 'tcp' }))
     : [];
   return [...leases, ...exposed];
+}
+
+/** Of all families that the container can be reached by. */
+function hostAddresses({ attachments }: ContainerRecord, published: string): string[] {
+  if (published !== '') return [published];
+  return attachments.some(({ address6 }) => address6 !== undefined) ? ['0.0.0.0', '::'] : ['0.0.0.0'];
 }
 
 function networkMode(record: ContainerRecord): string {
@@ -73,6 +79,7 @@ function endpointViews({ containers }: ApiContext, record: ContainerRecord): Rec
       const names = known === undefined || known.builtIn ? null : namesOf(record, attachment);
       const asked = {
         ...(attachment.wantedAddress === '' ? {} : { IPv4Address: attachment.wantedAddress }),
+        ...(attachment.wantedAddress6 === undefined ? {} : { IPv6Address: attachment.wantedAddress6 }),
         ...(attachment.linkLocalAddresses === undefined ? {} : { LinkLocalIPs: attachment.linkLocalAddresses }),
       };
       const wanted = Object.keys(asked).length === 0 && known?.builtIn !== false ? null : asked;
@@ -81,6 +88,9 @@ function endpointViews({ containers }: ApiContext, record: ContainerRecord): Rec
         endpointView({
           networkId: known?.record.id ?? '', endpointId: live ? attachment.endpointId : '', ipam: wanted, mac: attachment.wantedMac, driverOptions: attachment.driverOptions ?? null,
           aliases: known?.builtIn === false && attachment.aliases.length > 0 ? attachment.aliases : null, links: attachment.links ?? null, names,
+          ...(live && known?.bridge.ipv6 !== undefined && attachment.address6 !== undefined
+            ? { gateway6: known.bridge.options.internal ? '' : known.bridge.ipv6.gateway, prefixLength6: known.bridge.ipv6.prefixLength, address6: attachment.address6 }
+            : {}),
           ...(live && known !== undefined ? { gateway: known.bridge.options.internal ? '' : known.bridge.gateway, prefixLength: known.bridge.prefixLength, address: attachment.address, mac: attachment.mac } : {}),
         }),
       ];
@@ -107,13 +117,16 @@ interface EndpointFacts {
   gateway?: string;
   prefixLength?: number;
   address?: string;
+  gateway6?: string;
+  prefixLength6?: number;
+  address6?: string;
   mac?: string;
 }
 
-function endpointView({ networkId, endpointId, ipam = null, aliases = null, links = null, names = null, driverOptions = null, gateway = '', prefixLength = 0, address = '', mac = '' }: EndpointFacts): Record<string, unknown> {
+function endpointView({ networkId, endpointId, ipam = null, aliases = null, links = null, names = null, driverOptions = null, gateway = '', prefixLength = 0, address = '', gateway6 = '', prefixLength6 = 0, address6 = '', mac = '' }: EndpointFacts): Record<string, unknown> {
   return {
     IPAMConfig: ipam, Links: links, Aliases: aliases, MacAddress: mac, DriverOpts: driverOptions, NetworkID: networkId, EndpointID: endpointId, Gateway: gateway, IPAddress: address, IPPrefixLen: prefixLength,
-    IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0, DNSNames: names,
+    IPv6Gateway: gateway6, GlobalIPv6Address: address6, GlobalIPv6PrefixLen: prefixLength6, DNSNames: names,
   };
 }
 
@@ -169,7 +182,7 @@ export async function containerInspect(context: ApiContext, record: ContainerRec
   if (live) for (const port of Object.keys(record.config.ExposedPorts ?? {})) ports[port] = null;
   for (const { protocol, containerPort, hostAddress, hostPort } of endpoint.ports) {
     const key = `${containerPort}/${protocol}`;
-    ports[key] = [...(ports[key] ?? []), { HostIp: hostAddress === '' ? '0.0.0.0' : hostAddress, HostPort: String(hostPort) }];
+    ports[key] = [...(ports[key] ?? []), ...hostAddresses(record, hostAddress).map((HostIp) => ({ HostIp, HostPort: String(hostPort) }))];
   }
   return {
     Id: record.id,

@@ -14,7 +14,7 @@ export function parseNetworkRequest(body: unknown): NetworkRequest {
   if (driver !== 'bridge') {
     throw new EngineError('not-found', 'NETWORK_DRIVER', `could not find plugin ${driver} in v1 plugin registry: plugin not found`, { hint: 'bridge is the only driver of networks that are made; host and none are there' });
   }
-  if (fields.flag('EnableIPv6')) throw new EngineError('not-implemented', 'NETWORK_IPV6', 'networks with IPv6 are not supported yet');
+  if (body !== null && typeof body === 'object' && 'EnableIPv4' in body && !fields.flag('EnableIPv4')) throw new EngineError('not-implemented', 'NETWORK_IPV4', 'networks without IPv4 are not supported', { hint: 'make it with both, and use IPv6 alone' });
   if (fields.flag('Ingress') || fields.text('Scope') === 'swarm' || fields.flag('ConfigOnly')) throw new EngineError('not-implemented', 'NETWORK_SWARM', 'networks of swarm mode are not supported');
   const options = fields.textMap('Options') ?? {};
   const mtu = options[OPTION.mtu];
@@ -34,9 +34,10 @@ export function parseNetworkRequest(body: unknown): NetworkRequest {
     if (auxiliary !== undefined && Object.keys(auxiliary).length > 0) pool.AuxiliaryAddresses = auxiliary;
     return pool;
   });
-  if (configs.length > 1) throw new EngineError('not-implemented', 'NETWORK_SUBNETS', 'a network can have one subnet only', { hint: 'make one network for each subnet' });
+  const sixes = configs.filter(({ Subnet = '' }) => Subnet.includes(':')).length;
+  if (sixes > 1 || configs.length - sixes > 1) throw new EngineError('not-implemented', 'NETWORK_SUBNETS', 'a network can have one IPv4 and one IPv6 subnet only', { hint: 'make one network for each subnet' });
   return {
-    name, options, internal: fields.flag('Internal'), attachable: fields.flag('Attachable'), labels: fields.textMap('Labels') ?? {},
+    name, options, internal: fields.flag('Internal'), ...(fields.flag('EnableIPv6') ? { ipv6: true } : {}), attachable: fields.flag('Attachable'), labels: fields.textMap('Labels') ?? {},
     ipam: { Driver: 'default', Options: ipam?.textMap('Options') ?? null, Config: configs },
   };
 }

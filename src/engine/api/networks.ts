@@ -22,7 +22,7 @@ interface NetworkView extends Record<string, unknown> {
 
 function view(record: NetworkRecord, driver: string): NetworkView {
   return {
-    Name: record.name, Id: record.id, Created: record.created, Scope: 'local', Driver: driver, EnableIPv4: true, EnableIPv6: false, IPAM: record.ipam, Internal: record.internal, Attachable: record.attachable,
+    Name: record.name, Id: record.id, Created: record.created, Scope: 'local', Driver: driver, EnableIPv4: true, EnableIPv6: record.ipv6 === true, IPAM: record.ipam, Internal: record.internal, Attachable: record.attachable,
     Ingress: false, ConfigFrom: { Network: '' }, ConfigOnly: false, Containers: {}, Options: record.options, Labels: record.labels,
   };
 }
@@ -42,7 +42,7 @@ function containersOn({ containers }: ApiContext, network: Network): Record<stri
     list.flatMap(({ id, record }) =>
       record.attachments
         .filter(({ networkId }) => networkId === network.record.id)
-        .map(({ endpointId, mac, address }) => [id, { Name: record.name, EndpointID: endpointId, MacAddress: mac, IPv4Address: `${address}/${network.bridge.prefixLength}`, IPv6Address: '' }]),
+        .map(({ endpointId, mac, address, address6 }) => [id, { Name: record.name, EndpointID: endpointId, MacAddress: mac, IPv4Address: `${address}/${network.bridge.prefixLength}`, IPv6Address: address6 === undefined ? '' : `${address6}/${network.bridge.ipv6?.prefixLength ?? 0}` }]),
     ),
   );
 }

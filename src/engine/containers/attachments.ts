@@ -11,7 +11,12 @@ const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 /** The attachment that a request asks for. Throws 'invalid' for what the network cannot give. */
 export function planAttachment(network: Network, request: EndpointRequest, insideName: string, endpointId: string): Attachment {
   const wantedAddress = request.IPAMConfig?.IPv4Address ?? '';
+  const wantedAddress6 = request.IPAMConfig?.IPv6Address ?? '';
   const wantedMac = request.MacAddress ?? '';
+  if (wantedAddress6 !== '') {
+    if (network.builtIn) throw new EngineError('invalid', 'STATIC_ADDRESS', 'user specified IP address is supported on user defined networks only');
+    if (network.record.ipv6 === true && network.record.ownSubnet6 !== true) throw new EngineError('invalid', 'STATIC_ADDRESS', 'user specified IP address is supported only when connecting to networks with user configured subnets');
+  }
   if (wantedAddress !== '') {
     if (network.builtIn) throw new EngineError('invalid', 'STATIC_ADDRESS', 'user specified IP address is supported on user defined networks only');
     if (parseIpv4(wantedAddress) === undefined) throw new EngineError('invalid', 'STATIC_ADDRESS', `invalid IPv4 address: ${wantedAddress}`);
@@ -21,7 +26,7 @@ export function planAttachment(network: Network, request: EndpointRequest, insid
   const aliases = request.Aliases ?? [];
   if (network.builtIn && aliases.length > 0) throw new EngineError('invalid', 'ALIAS', 'network-scoped aliases are only supported for user-defined networks');
   const links = request.Links ?? [];
-  return { networkId: network.record.id, endpointId, insideName, wantedAddress, wantedMac: wantedMac.toLowerCase(), aliases, ...(links.length > 0 ? { links } : {}), ...endpointExtras(request), address: '', mac: '' };
+  return { networkId: network.record.id, endpointId, insideName, wantedAddress, ...(wantedAddress6 === '' ? {} : { wantedAddress6 }), wantedMac: wantedMac.toLowerCase(), aliases, ...(links.length > 0 ? { links } : {}), ...endpointExtras(request), address: '', mac: '' };
 }
 
 export function endpointExtras({ DriverOpts, IPAMConfig }: EndpointRequest): Pick<Attachment, 'driverOptions' | 'linkLocalAddresses'> {
@@ -62,6 +67,10 @@ export function leaseAttachments(context: ContainerContext, container: Container
     const out = wayOut(context, record);
     const binding = out === undefined ? undefined : networkOf(context, out).record.options[OPTION.hostAddress];
     const requests = out === undefined ? [] : planPorts(hostConfig.PortBindings, Object.keys(config.ExposedPorts ?? {}), hostConfig.PublishAllPorts);
+    if (out?.address6 === undefined) {
+      const six = requests.find(({ hostAddress }) => hostAddress.includes(':'));
+      if (six !== undefined) throw new EngineError('invalid', 'PORT_IPV6', `cannot publish on [${six.hostAddress}]: the container's network has no IPv6`, { hint: 'make a network with --ipv6 for it' });
+    }
     record.endpoint.ports = context.networks.leasePorts(id, requests.map((request) => (request.hostAddress === '' && binding !== undefined && binding !== '0.0.0.0' ? { ...request, hostAddress: binding } : request)));
   } catch (error) {
     for (const attachment of record.attachments) giveBack(context, container, attachment);
@@ -70,13 +79,24 @@ export function leaseAttachments(context: ContainerContext, container: Container
 }
 
 function giveBack(context: ContainerContext, { leased }: Container, attachment: Attachment): void {
-  if (leased.delete(attachment.endpointId)) context.networks.byId(attachment.networkId)?.bridge.giveBack(attachment.address);
+  if (!leased.delete(attachment.endpointId)) return;
+  const bridge = context.networks.byId(attachment.networkId)?.bridge;
+  bridge?.giveBack(attachment.address);
+  if (attachment.address6 !== undefined) bridge?.ipv6?.giveBack(attachment.address6);
 }
 
 function leaseAddress(context: ContainerContext, { leased }: Container, attachment: Attachment): void {
   const { bridge } = networkOf(context, attachment);
   const fixed = attachment.wantedAddress !== '';
   attachment.address = bridge.lease(fixed ? attachment.wantedAddress : attachment.address, fixed);
+  const fixed6 = attachment.wantedAddress6 !== undefined;
+  try {
+    if (bridge.ipv6 === undefined) delete attachment.address6;
+    else attachment.address6 = bridge.ipv6.lease(attachment.wantedAddress6 ?? attachment.address6 ?? '', fixed6);
+  } catch (error) {
+    bridge.giveBack(attachment.address);
+    throw error;
+  }
   leased.add(attachment.endpointId);
   attachment.mac = attachment.wantedMac === '' ? bridge.macFor(attachment.address) : attachment.wantedMac;
 }
@@ -92,7 +112,7 @@ export async function connectAttachments(context: ContainerContext, container: C
 function connectOne(context: ContainerContext, { id, record }: Container, attachment: Attachment, pid: number): void {
   const network = networkOf(context, attachment);
   network.bridge.connect({
-    hostName: hostLinkName(id, attachment), insideName: attachment.insideName, address: attachment.address, mac: attachment.mac, linkLocalAddresses: attachment.linkLocalAddresses ?? [], defaultRoute: wayOut(context, record) === attachment, pid,
+    hostName: hostLinkName(id, attachment), insideName: attachment.insideName, address: attachment.address, address6: attachment.address6 ?? '', mac: attachment.mac, linkLocalAddresses: attachment.linkLocalAddresses ?? [], defaultRoute: wayOut(context, record) === attachment, pid,
   });
   context.events.emit('network', 'connect', network.record.id, { container: id, name: network.record.name, type: 'bridge' });
 }
@@ -100,7 +120,7 @@ function connectOne(context: ContainerContext, { id, record }: Container, attach
 async function publish(context: ContainerContext, { id, record }: Container): Promise<void> {
   const out = wayOut(context, record);
   if (out === undefined) await context.networks.withdraw(id);
-  else await context.networks.publish(id, record.endpoint.ports, out.address);
+  else await context.networks.publish(id, record.endpoint.ports, out.address, out.address6 ?? '');
 }
 
 /** Whether names of other containers are resolved in it. */
@@ -115,7 +135,10 @@ export async function adoptAttachments(context: ContainerContext, container: Con
     const network = context.networks.byId(attachment.networkId);
     if (network === undefined || !network.bridge.adopt(attachment.address)) {
       context.system.reporter.log('warn', 'a running container has an address that is not free', { container: id, address: attachment.address });
-    } else container.leased.add(attachment.endpointId);
+    } else {
+      container.leased.add(attachment.endpointId);
+      if (attachment.address6 !== undefined) network.bridge.ipv6?.adopt(attachment.address6);
+    }
   }
   context.networks.adoptPorts(id, record.endpoint.ports);
   await publish(context, container);

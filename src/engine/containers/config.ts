@@ -113,7 +113,7 @@ export interface EndpointRequest {
   Aliases?: string[] | null;
   /** 'container:alias': names that this container alone resolves, while the other one runs. */
   Links?: string[] | null;
-  IPAMConfig?: { IPv4Address?: string; LinkLocalIPs?: string[] } | null;
+  IPAMConfig?: { IPv4Address?: string; IPv6Address?: string; LinkLocalIPs?: string[] } | null;
   MacAddress?: string;
   DriverOpts?: Record<string, string>;
 }

@@ -10,13 +10,17 @@ export function namesOf(record: ContainerRecord, attachment: Attachment): string
   return [...new Set(names.map((name) => name.toLowerCase()))];
 }
 
+function addressesOf({ address, address6 }: Attachment): string[] {
+  return address6 === undefined ? [address] : [address, address6];
+}
+
 /** Addresses of a container that one of the attachments links to under this name. */
 function linked({ collection }: ContainerContext, attachments: readonly Attachment[], name: string): string[] {
   return attachments.flatMap(({ links = [], networkId }) =>
     links.map(parseLinkText).filter(({ alias }) => alias.toLowerCase() === name).flatMap(({ container }) => {
       const target = collection.all().find(({ id, record }) => record.name === container || id.startsWith(container))?.record;
       if (target === undefined || !isLive(target.state)) return [];
-      return target.attachments.filter((theirs) => theirs.networkId === networkId && theirs.address !== '').map(({ address }) => address);
+      return target.attachments.filter((theirs) => theirs.networkId === networkId && theirs.address !== '').flatMap(addressesOf);
     }),
   );
 }
@@ -39,12 +43,12 @@ export function nameScope(context: ContainerContext, { record }: Container): Nam
       for (const { other, theirs, network } of members()) {
         const suffix = `.${network.toLowerCase()}`;
         const names = namesOf(other, theirs);
-        if (names.includes(name) || (name.endsWith(suffix) && names.includes(name.slice(0, -suffix.length)))) found.add(theirs.address);
+        if (names.includes(name) || (name.endsWith(suffix) && names.includes(name.slice(0, -suffix.length)))) for (const address of addressesOf(theirs)) found.add(address);
       }
       return [...found];
     },
     name(address) {
-      for (const { other, theirs, network } of members()) if (theirs.address === address) return `${other.name}.${network}`;
+      for (const { other, theirs, network } of members()) if (addressesOf(theirs).includes(address)) return `${other.name}.${network}`;
       return undefined;
     },
     servers() {

@@ -38,7 +38,7 @@ export function writeEtc(context: ContainerContext, { record }: Container): void
     if (entry === undefined) throw new EngineError('invalid', 'EXTRA_HOST', `bad format for add-host: ${JSON.stringify(text)}`);
     return entry;
   });
-  const own = record.attachments.filter(({ address }) => address !== '').map(({ address }) => ({ address, names }));
+  const own = record.attachments.filter(({ address }) => address !== '').flatMap(({ address, address6 }) => (address6 === undefined ? [address] : [address, address6]).map((own) => ({ address: own, names })));
   files.writeText(paths.hosts, hostNetwork && extra.length === 0 ? readOr(context, '/etc/hosts') : formatHosts([...extra, ...linkedHosts(context, record), ...own]));
   const wanted = {
     servers: hostConfig.Dns.length > 0 ? hostConfig.Dns : hostNetwork ? [] : context.dns.servers,

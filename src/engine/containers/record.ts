@@ -53,6 +53,8 @@ export interface Attachment {
   insideName: string;
   /** '' for any. */
   wantedAddress: string;
+  /** Kept, but without effect, on a network without IPv6. */
+  wantedAddress6?: string;
   wantedMac: string;
   aliases: string[];
   /** See EndpointRequest. */
@@ -63,6 +65,8 @@ export interface Attachment {
   linkLocalAddresses?: string[];
   /** What it has, or had when it last ran; '' before. */
   address: string;
+  /** Missing without IPv6. */
+  address6?: string;
   mac: string;
 }
 

@@ -1,14 +1,19 @@
 import { EngineError } from '../error.ts';
 import type { System } from '../ports/index.ts';
-import { createAddressPool } from './address-pool.ts';
+import { createAddressPool, createAddressPool6 } from './address-pool.ts';
 import type { AddressPlan } from './ipam.ts';
+import type { AddressPlan6 } from './ipam6.ts';
 import { contains, formatIpv4, formatSubnet, parseIpv4 } from './ipv4.ts';
+import { contains6, formatIpv6, formatSubnet6, parseIpv6 } from './ipv6.ts';
+import { createLeases, type Leases } from './leases.ts';
 import { connectEndpoint, ensureBridge, macFor, moveDefaultRoute, removeLink } from './links.ts';
 
 export interface BridgeOptions {
   /** Of the network interface. */
   name: string;
   addresses: AddressPlan;
+  /** Undefined: IPv4 alone. */
+  addresses6: AddressPlan6 | undefined;
   mtu: number | undefined;
   masquerade: boolean;
   /** No way out, and none in. */
@@ -23,6 +28,8 @@ export interface BridgeEndpoint {
   /** 'eth0' */
   insideName: string;
   address: string;
+  /** '' for none. */
+  address6: string;
   mac: string;
   /** More addresses of the interface, of 169.254.0.0/16. */
   linkLocalAddresses: readonly string[];
@@ -32,19 +39,13 @@ export interface BridgeEndpoint {
   pid: number;
 }
 
-export interface BridgeNetwork {
+/** Itself it lends IPv4 addresses. */
+export interface BridgeNetwork extends Leases {
   readonly options: BridgeOptions;
-  readonly gateway: string;
-  readonly subnet: string;
-  readonly prefixLength: number;
+  readonly ipv6: Leases | undefined;
   /** Makes or completes the bridge. */
   up(): void;
   down(): void;
-  /** An address for a container. `fixed`: that one or none; otherwise the one before, if it is free. Throws 'conflict'. */
-  lease(wanted: string, fixed: boolean): string;
-  /** Takes note of an address that is in use; false when it cannot be. */
-  adopt(address: string): boolean;
-  giveBack(address: string): void;
   connect(endpoint: BridgeEndpoint): void;
   /** Makes it the way out of a container that lost its own. */
   leadOut(insideName: string, pid: number): void;
@@ -54,15 +55,20 @@ export interface BridgeNetwork {
 
 export function createBridgeNetwork({ netlink, files }: System, options: BridgeOptions): BridgeNetwork {
   const { subnet, gateway, range, reserved } = options.addresses;
-  const pool = createAddressPool(subnet, gateway, range, reserved);
+  const six = options.addresses6;
   let lastIndex: number | undefined;
 
+  const tune = (path: string, value: string): void => {
+    if (files.exists(path)) files.writeText(path, value);
+  };
   /** Looks each time: a bridge that somebody took away is made again, and what hangs on it set again. */
   const up = (): number => {
-    const index = ensureBridge(netlink, options.name, gateway, subnet);
+    const index = ensureBridge(netlink, options.name, gateway, subnet, six === undefined ? undefined : { address: six.gateway, subnet: six.subnet });
     if (index !== lastIndex) {
       // Local clients reach published ports on 127.0.0.1 through the bridge; the raw chain keeps containers away from it.
       files.writeText(`/proc/sys/net/ipv4/conf/${options.name}/route_localnet`, '1');
+      // No container tells the host its routes.
+      tune(`/proc/sys/net/ipv6/conf/${options.name}/accept_ra`, '0');
       lastIndex = index;
     }
     return index;
@@ -72,38 +78,32 @@ export function createBridgeNetwork({ netlink, files }: System, options: BridgeO
     if (address === undefined) throw new EngineError('internal', 'ADDRESS_INVALID', `invalid address ${text}`);
     return address;
   };
+  const endpoint6 = (text: string, defaultRoute: boolean): Parameters<typeof connectEndpoint>[1]['six'] => {
+    const address = parseIpv6(text);
+    return six === undefined || address === undefined ? undefined : { address, subnet: six.subnet, gateway: defaultRoute ? six.gateway : undefined };
+  };
 
   return {
+    ...createLeases({
+      gateway, subnet: formatSubnet(subnet), prefixLength: subnet.prefixLength, pool: createAddressPool(subnet, gateway, range, reserved), contains: (address) => contains(subnet, address), parse: parseIpv4, format: formatIpv4,
+    }),
+    ipv6: six === undefined ? undefined : createLeases({
+      gateway: six.gateway, subnet: formatSubnet6(six.subnet), prefixLength: six.subnet.prefixLength, pool: createAddressPool6(six.subnet, six.gateway, six.range, six.reserved), contains: (address) => contains6(six.subnet, address),
+      parse: parseIpv6, format: formatIpv6,
+    }),
     options,
-    gateway: formatIpv4(gateway),
-    subnet: formatSubnet(subnet),
-    prefixLength: subnet.prefixLength,
     up() {
       lastIndex = undefined;
       up();
     },
     down: () => removeLink(netlink, options.name),
-    lease(wanted, fixed) {
-      const address = wanted === '' ? undefined : parseIpv4(wanted);
-      if (!fixed) return formatIpv4(pool.lend(address));
-      if (address === undefined || !contains(subnet, address)) throw new EngineError('invalid', 'ADDRESS_OUTSIDE', `invalid address ${wanted}: It does not belong to any of this network's subnets`);
-      if (!pool.claim(address)) throw new EngineError('forbidden', 'ADDRESS_TAKEN', 'Address already in use');
-      return wanted;
-    },
-    adopt(address) {
-      const value = parseIpv4(address);
-      return value !== undefined && pool.claim(value);
-    },
-    giveBack(address) {
-      const value = parseIpv4(address);
-      if (value !== undefined) pool.giveBack(value);
-    },
-    connect({ hostName, insideName, address, mac, linkLocalAddresses, defaultRoute, pid }) {
+    connect({ hostName, insideName, address, address6, mac, linkLocalAddresses, defaultRoute, pid }) {
       connectEndpoint(netlink, {
-        hostName, insideName, bridgeIndex: up(), mtu: options.mtu, address: numeric(address), mac, linkLocalAddresses: linkLocalAddresses.map(numeric), subnet, gateway: defaultRoute ? gateway : undefined, isolated: !options.icc, pid,
+        hostName, insideName, bridgeIndex: up(), mtu: options.mtu, address: numeric(address), mac, linkLocalAddresses: linkLocalAddresses.map(numeric), subnet, gateway: defaultRoute ? gateway : undefined, six: endpoint6(address6, defaultRoute),
+        isolated: !options.icc, pid,
       });
     },
-    leadOut: (insideName, pid) => moveDefaultRoute(netlink, insideName, gateway, pid),
+    leadOut: (insideName, pid) => moveDefaultRoute(netlink, insideName, gateway, six?.gateway, pid),
     disconnect: (hostName) => removeLink(netlink, hostName),
     macFor: (address) => macFor(numeric(address)),
   };

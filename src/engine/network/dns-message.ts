@@ -1,5 +1,6 @@
 import { concat, cString, encode } from 'host:bytes';
 import { formatIpv4, parseIpv4 } from './ipv4.ts';
+import { formatIpv6, ipv6Bytes, parseIpv6 } from './ipv6.ts';
 
 /** The first question of a DNS message (RFC 1035). */
 export interface DnsQuestion {
@@ -12,7 +13,7 @@ export interface DnsQuestion {
   end: number;
 }
 
-export type DnsRecord = { type: 'A'; address: string } | { type: 'PTR'; name: string };
+export type DnsRecord = { type: 'A' | 'AAAA'; address: string } | { type: 'PTR'; name: string };
 
 export const TYPE_A = 1;
 export const TYPE_PTR = 12;
@@ -21,6 +22,7 @@ export const RCODE = { ok: 0, serverFailure: 2, nameError: 3, refused: 5 };
 
 const HEADER_BYTES = 12;
 const CLASS_IN = 1;
+const RECORD_TYPE = { A: TYPE_A, AAAA: TYPE_AAAA, PTR: TYPE_PTR };
 const POINTER_TO_QUESTION = 0xc00c;
 const LONGEST_NAME = 255;
 
@@ -57,11 +59,11 @@ export function formatAnswer(query: Uint8Array, question: DnsQuestion, rcode: nu
 }
 
 function formatRecord(record: DnsRecord, ttlS: number): Uint8Array {
-  const data = record.type === 'A' ? addressBytes(record.address) : nameBytes(record.name);
+  const data = record.type === 'PTR' ? nameBytes(record.name) : addressBytes(record.address);
   const head = new Uint8Array(12);
   const view = new DataView(head.buffer);
   view.setUint16(0, POINTER_TO_QUESTION);
-  view.setUint16(2, record.type === 'A' ? TYPE_A : TYPE_PTR);
+  view.setUint16(2, RECORD_TYPE[record.type]);
   view.setUint16(4, CLASS_IN);
   view.setUint32(6, ttlS);
   view.setUint16(10, data.length);
@@ -69,6 +71,8 @@ function formatRecord(record: DnsRecord, ttlS: number): Uint8Array {
 }
 
 function addressBytes(text: string): Uint8Array {
+  const six = parseIpv6(text);
+  if (six !== undefined) return ipv6Bytes(six);
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, parseIpv4(text) ?? 0);
   return bytes;
@@ -78,8 +82,10 @@ function nameBytes(name: string): Uint8Array {
   return concat([...name.split('.').flatMap((label) => [Uint8Array.of(encode(label).length), encode(label)]), Uint8Array.of(0)]);
 }
 
-/** '4.3.2.1.in-addr.arpa' → '1.2.3.4'. Undefined for any other name. */
+/** '4.3.2.1.in-addr.arpa' → '1.2.3.4', and the 32 digits of ip6.arpa likewise. Undefined for any other name. */
 export function reverseAddress(name: string): string | undefined {
+  const nibbles = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name);
+  if (nibbles?.[1] !== undefined) return formatIpv6(BigInt(`0x${nibbles[1].split('.').toReversed().join('')}`));
   const match = /^(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})\.in-addr\.arpa$/.exec(name);
   const address = parseIpv4((match?.[1] ?? '').split('.').toReversed().join('.'));
   return address === undefined ? undefined : formatIpv4(address);

@@ -1,6 +1,6 @@
 import { messageOf, systemErrorCode } from '../error.ts';
 import type { System } from '../ports/index.ts';
-import { getTable } from './table-message.ts';
+import { hasTable } from './firewall.ts';
 
 /** Changes come in bursts; whoever flushes usually loads rules of their own right behind. */
 const SETTLE_MS = 300;
@@ -9,19 +9,10 @@ const SETTLE_MS = 300;
  * Puts our table back when somebody takes it away while the daemon runs ('nft flush ruleset', a restart of nftables.service): the kernel
  * tells of every change of the ruleset, so nothing is polled.
  */
-export function guardFirewall({ netlink, clock, reporter }: System, table: string, restore: () => Promise<void>): void {
-  const present = (): boolean => {
-    try {
-      netlink.netfilter(getTable(1, table));
-      return true;
-    } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return false;
-      throw error;
-    }
-  };
+export function guardFirewall({ netlink, clock, reporter }: System, table: string, ipv6: () => boolean, restore: () => Promise<void>): void {
   const check = async (): Promise<void> => {
     try {
-      if (present()) return;
+      if (hasTable(netlink, 'ip', table) && (!ipv6() || hasTable(netlink, 'ip6', table))) return;
       reporter.log('warn', 'somebody removed the firewall rules of the networks; they are put back', { table });
       await restore();
     } catch (error) {

@@ -1,7 +1,8 @@
 import { concat, text } from 'host:bytes';
-import { EngineError } from '../error.ts';
-import type { Processes } from '../ports/index.ts';
+import { EngineError, systemErrorCode } from '../error.ts';
+import type { Netlink, Processes, System } from '../ports/index.ts';
 import { formatRuleset, type FirewallBridge, type PublishedPort } from './nft-ruleset.ts';
+import { getTable, type NFPROTO } from './table-message.ts';
 
 export interface Firewall {
   /** Resolves when rules with these ports are in force. */
@@ -12,12 +13,17 @@ export interface Firewall {
 }
 
 /** Keeps the table in step with networks and published ports; changes that come while nft runs go together in its next run. */
-export function createFirewall(processes: Processes, nft: string, table: string, bridges: () => readonly FirewallBridge[]): Firewall {
+export function createFirewall({ processes, netlink }: Pick<System, 'processes' | 'netlink'>, nft: string, table: string, bridges: () => readonly FirewallBridge[]): Firewall {
   const owners = new Map<string, readonly PublishedPort[]>();
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
-  const write = (): Promise<void> => runNft(processes, nft, formatRuleset({ table, bridges: bridges(), published: [...owners.values()].flat() }));
+  const write = (): Promise<void> => {
+    const present = bridges();
+    // Without IPv6 there may be no such tables in the kernel: one is named only to fill it, or to take away what was there.
+    const ipv6 = present.some(({ subnet6 }) => subnet6 !== undefined) || hasTable(netlink, 'ip6', table);
+    return runNft(processes, nft, formatRuleset({ table, bridges: present, published: [...owners.values()].flat(), ipv6 }));
+  };
   const restore = (): Promise<void> => {
     if (running === undefined) {
       running = write().finally(() => {
@@ -45,6 +51,17 @@ export function createFirewall(processes: Processes, nft: string, table: string,
       return owners.delete(owner) ? restore() : Promise.resolve();
     },
   };
+}
+
+export function hasTable(netlink: Netlink, family: keyof typeof NFPROTO, table: string): boolean {
+  try {
+    netlink.netfilter(getTable(1, family, table));
+    return true;
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === 'ENOENT' || (family === 'ip6' && code !== 'EPERM')) return false;
+    throw error;
+  }
 }
 
 /** Runs a script, in the network namespace of a process if one is named. */

@@ -40,7 +40,7 @@ export function planAddresses(config: IpamConfig, taken: readonly Subnet[], ours
 /** 'a.b.c.d/n', bits behind the prefix ignored. */
 export function parseSubnet(text: string): Subnet {
   const [host = '', length = ''] = text.split('/');
-  if (host.includes(':')) throw new EngineError('not-implemented', 'NETWORK_IPV6', `IPv6 subnets (${text}) are not supported yet`);
+  if (host.includes(':')) throw invalid(`invalid subnet ${JSON.stringify(text)}: an IPv4 one is wanted here, not IPv6`);
   const address = parseIpv4(host);
   const prefixLength = /^\d{1,2}$/.test(length) ? Number(length) : 99;
   if (address === undefined || prefixLength < 1 || prefixLength > 30) throw invalid(`invalid subnet ${JSON.stringify(text)}: write it like 172.30.0.0/16, with a prefix of at most 30`);

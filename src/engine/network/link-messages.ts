@@ -1,4 +1,5 @@
 import type { Ipv4 } from './ipv4.ts';
+import { ipv6Bytes, type Ipv6 } from './ipv6.ts';
 import {
   attributeText, be32, decodeAttributes, decodeMessage, encodeMessage, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, u32, zeroTerminated,
   type Attribute,
@@ -29,11 +30,13 @@ const RTA_GATEWAY = 5;
 const RTA_OIF = 4;
 
 const AF_INET = 2;
+const AF_INET6 = 10;
 const AF_BRIDGE = 7;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
 const RTN_UNICAST = 1;
+const IFA_F_NODAD = 2;
 const IFINFO_BYTES = 16;
 
 const CREATE = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
@@ -148,6 +151,26 @@ export function addDefaultRoute(sequence: number, index: number, gateway: Ipv4):
   header.set([AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, 0, RTN_UNICAST]);
   return encodeMessage(RTM_NEWROUTE, CREATE, sequence, header, [
     { type: RTA_GATEWAY, value: be32(gateway) },
+    { type: RTA_OIF, value: u32(index) },
+  ]);
+}
+
+/** Of use at once: whoever lends the addresses knows that nobody else has it. */
+export function addAddress6(sequence: number, index: number, address: Ipv6, prefixLength: number): Uint8Array {
+  const header = new Uint8Array(8);
+  header.set([AF_INET6, prefixLength, IFA_F_NODAD]);
+  new DataView(header.buffer).setUint32(4, index, true);
+  return encodeMessage(RTM_NEWADDR, CREATE, sequence, header, [
+    { type: IFA_LOCAL, value: ipv6Bytes(address) },
+    { type: IFA_ADDRESS, value: ipv6Bytes(address) },
+  ]);
+}
+
+export function addDefaultRoute6(sequence: number, index: number, gateway: Ipv6): Uint8Array {
+  const header = new Uint8Array(12);
+  header.set([AF_INET6, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, 0, RTN_UNICAST]);
+  return encodeMessage(RTM_NEWROUTE, CREATE, sequence, header, [
+    { type: RTA_GATEWAY, value: ipv6Bytes(gateway) },
     { type: RTA_OIF, value: u32(index) },
   ]);
 }

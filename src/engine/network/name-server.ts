@@ -7,7 +7,7 @@ import { formatNameServerRules } from './nft-ruleset.ts';
 
 /** What one container may learn. Asked anew for every query. */
 export interface NameScope {
-  /** Addresses of a name on the container's networks. */
+  /** Addresses of a name on the container's networks, of both families. */
   addresses(name: string): string[];
   /** The name behind an address of them. */
   name(address: string): string | undefined;
@@ -126,13 +126,14 @@ export function ownAnswer(query: Uint8Array, question: DnsQuestion, scope: Pick<
     return found === undefined ? undefined : formatAnswer(query, question, RCODE.ok, [{ type: 'PTR', name: found }], TTL_S);
   }
   if (type !== TYPE_A && type !== TYPE_AAAA) return undefined;
-  const addresses = scope.addresses(name);
-  if (addresses.length === 0) return undefined;
-  // The name is ours: that it has no IPv6 address is the answer.
-  if (type === TYPE_AAAA) return formatAnswer(query, question, RCODE.ok, [], TTL_S);
+  const known = scope.addresses(name);
+  if (known.length === 0) return undefined;
+  // The name is ours: that it has no address of a family is the answer.
+  const addresses = known.filter((address) => address.includes(':') === (type === TYPE_AAAA));
+  if (addresses.length === 0) return formatAnswer(query, question, RCODE.ok, [], TTL_S);
   const first = turn(addresses.length);
   const rotated = [...addresses.slice(first), ...addresses.slice(0, first)];
-  return formatAnswer(query, question, RCODE.ok, rotated.map((address) => ({ type: 'A', address })), TTL_S);
+  return formatAnswer(query, question, RCODE.ok, rotated.map((address) => ({ type: type === TYPE_AAAA ? 'AAAA' : 'A', address })), TTL_S);
 }
 
 async function askDatagram({ sockets, clock }: System, query: Uint8Array, id: number, server: string): Promise<Uint8Array | undefined> {

@@ -1,11 +1,13 @@
 import { EngineError } from '../error.ts';
-import type { System } from '../ports/index.ts';
+import type { Files, System } from '../ports/index.ts';
 import { createQueue, readDocument, writeDocument, type OnDamage } from '../store/index.ts';
 import { createBridgeNetwork, type BridgeNetwork } from './bridge-network.ts';
 import { createFirewall } from './firewall.ts';
 import { guardFirewall } from './firewall-guard.ts';
 import { parseRoutes, planAddresses, type IpamConfig } from './ipam.ts';
+import { planAddresses6 } from './ipam6.ts';
 import { formatIpv4, formatSubnet, parseInterfaceAddress, type Subnet } from './ipv4.ts';
+import { formatIpv6, formatSubnet6, type Subnet6 } from './ipv6.ts';
 import { findLink, removeLink } from './links.ts';
 import { createPortBook, type PortLease, type PortRequest } from './port-bindings.ts';
 
@@ -20,13 +22,16 @@ export interface NetworkRecord {
   labels: Record<string, string>;
   options: Record<string, string>;
   ipam: { Driver: string; Options: Record<string, string> | null; Config: IpamConfig[] };
+  /** It has IPv6 addresses too: those of the subnet with colons. */
+  ipv6?: boolean;
   /** The user chose the subnet, and so may choose addresses in it. */
   ownSubnet: boolean;
+  ownSubnet6?: boolean;
   /** The bridge was there before the network, and stays when it goes. */
   foundBridge?: boolean;
 }
 
-export type NetworkRequest = Omit<NetworkRecord, 'id' | 'created' | 'ownSubnet' | 'foundBridge'>;
+export type NetworkRequest = Omit<NetworkRecord, 'id' | 'created' | 'ownSubnet' | 'ownSubnet6' | 'foundBridge'>;
 
 export interface Network {
   record: NetworkRecord;
@@ -61,7 +66,7 @@ export interface Networks {
   leasePorts(owner: string, requests: readonly PortRequest[]): PortLease[];
   adoptPorts(owner: string, ports: readonly PortLease[]): void;
   /** Leads its ports to this address. */
-  publish(owner: string, ports: readonly PortLease[], address: string): Promise<void>;
+  publish(owner: string, ports: readonly PortLease[], address: string, address6: string): Promise<void>;
   withdraw(owner: string): Promise<void>;
   releasePorts(owner: string): Promise<void>;
 }
@@ -82,29 +87,38 @@ export function openNetworks(system: System, options: NetworksOptions, onDamage:
   const queue = createQueue();
   const document = (id: string): string => `${options.folder}/${id}.json`;
   const portBook = createPortBook((address, port) => sockets.reserve(address, port));
-  const firewall = createFirewall(system.processes, options.nft, options.table, () =>
-    [...networks.values()].map(({ bridge }) => ({ name: bridge.options.name, subnet: bridge.subnet, masquerade: bridge.options.masquerade, internal: bridge.options.internal })),
+  const firewall = createFirewall(system, options.nft, options.table, () =>
+    [...networks.values()].map(({ bridge }) => ({ name: bridge.options.name, subnet: bridge.subnet, subnet6: bridge.ipv6?.subnet, masquerade: bridge.options.masquerade, internal: bridge.options.internal })),
   );
 
-  const enter = (record: NetworkRecord, subnets: readonly Subnet[]): Network => {
-    const addresses = planAddresses(record.ipam.Config[0] ?? {}, [], subnets);
+  const enter = (record: NetworkRecord, subnets: readonly Subnet[], subnets6: readonly Subnet6[]): Network => {
+    const { four, six } = poolsOf(record.ipam.Config);
+    const addresses = planAddresses(four, [], subnets);
+    const addresses6 = record.ipv6 === true ? planAddresses6(six, record.id, subnets6) : undefined;
     const network: Network = {
       record,
       builtIn: false,
       bridge: createBridgeNetwork(system, {
-        name: bridgeName(record), addresses, internal: record.internal, icc: record.options[OPTION.icc] !== 'false', masquerade: record.options[OPTION.masquerade] !== 'false',
+        name: bridgeName(record), addresses, addresses6, internal: record.internal, icc: record.options[OPTION.icc] !== 'false', masquerade: record.options[OPTION.masquerade] !== 'false',
         mtu: record.options[OPTION.mtu] === undefined ? options.mtu : Number(record.options[OPTION.mtu]),
       }),
     };
     networks.set(record.id, network);
     return network;
   };
+  const hasIpv6 = (): boolean => [...networks.values()].some(({ bridge }) => bridge.ipv6 !== undefined);
   let guarded = false;
   const guard = (): void => {
-    if (!guarded) guardFirewall(system, options.table, firewall.restore);
+    if (!guarded) guardFirewall(system, options.table, hasIpv6, firewall.restore);
     guarded = true;
   };
   const subnets = (): Subnet[] => [...networks.values()].map(({ bridge }) => bridge.options.addresses.subnet);
+  const subnets6 = (): Subnet6[] => [...networks.values()].flatMap(({ bridge }) => bridge.options.addresses6?.subnet ?? []);
+  const forward = (): void => {
+    if (!options.forward) return;
+    files.writeText('/proc/sys/net/ipv4/ip_forward', '1');
+    if (hasIpv6()) forwardIpv6(files);
+  };
 
   if (options.defaultBridge !== undefined) {
     const network = defaultNetwork(system, options.defaultBridge, options);
@@ -113,7 +127,7 @@ export function openNetworks(system: System, options: NetworksOptions, onDamage:
   for (const { name } of files.readdir(options.folder)) {
     if (!name.endsWith('.json')) continue;
     try {
-      enter(readDocument<NetworkRecord>(files, `${options.folder}/${name}`), []);
+      enter(readDocument<NetworkRecord>(files, `${options.folder}/${name}`), [], []);
     } catch (error) {
       onDamage(`${options.folder}/${name}`, error);
     }
@@ -132,11 +146,14 @@ export function openNetworks(system: System, options: NetworksOptions, onDamage:
     create: (request, created) =>
       queue(async () => {
         if ([...networks.values()].some(({ record }) => record.name === request.name)) throw new EngineError('conflict', 'NETWORK_EXISTS', `network with name ${request.name} already exists`);
-        const wanted = request.ipam.Config[0] ?? {};
+        const { four: wanted, six: wanted6 } = poolsOf(request.ipam.Config);
         const plan = planAddresses(wanted, parseRoutes(files.readText('/proc/net/route')), subnets());
         const config = { ...wanted, Subnet: formatSubnet(plan.subnet), Gateway: formatIpv4(plan.gateway) };
+        const id = system.machine.randomHex(32);
+        const plan6 = request.ipv6 === true ? planAddresses6(wanted6, id, subnets6()) : undefined;
+        const config6 = plan6 === undefined ? request.ipam.Config.filter((pool) => pool === wanted6) : [{ ...wanted6, Subnet: formatSubnet6(plan6.subnet), Gateway: formatIpv6(plan6.gateway) }];
         const record: NetworkRecord = {
-          ...request, id: system.machine.randomHex(32), created, ownSubnet: (wanted.Subnet ?? '') !== '', ipam: { ...request.ipam, Config: [config] },
+          ...request, id, created, ...(plan6 !== undefined && (wanted6.Subnet ?? '') !== '' ? { ownSubnet6: true } : {}), ownSubnet: (wanted.Subnet ?? '') !== '', ipam: { ...request.ipam, Config: [config, ...config6] },
         };
         const name = bridgeName(record);
         if (!BRIDGE_NAME.test(name)) throw new EngineError('invalid', 'BRIDGE_NAME', `invalid bridge name ${JSON.stringify(name)}: it has more than 15 characters, or blanks, colons or slashes`);
@@ -144,11 +161,12 @@ export function openNetworks(system: System, options: NetworksOptions, onDamage:
         const link = findLink(system.netlink, name);
         if (link !== undefined && link.kind !== 'bridge') throw new EngineError('invalid', 'BRIDGE_NAME', `the interface ${name} is there already and is no bridge`);
         if (link !== undefined) record.foundBridge = true;
-        const network = enter(record, subnets());
+        const network = enter(record, subnets(), subnets6());
         try {
           // Kept first: a bridge that a crash leaves behind always belongs to a network.
           await writeDocument(files, document(record.id), record);
           network.bridge.up();
+          forward();
           await firewall.restore();
           guard();
         } catch (error) {
@@ -193,7 +211,7 @@ export function openNetworks(system: System, options: NetworksOptions, onDamage:
           reporter.log('error', 'a network could not be put up', { network: record.name, error: String(error) });
         }
       }
-      if (options.forward) files.writeText('/proc/sys/net/ipv4/ip_forward', '1');
+      forward();
       await firewall.restore();
       guard();
     },
@@ -208,13 +226,29 @@ export function openNetworks(system: System, options: NetworksOptions, onDamage:
         }
       }
     },
-    publish: (owner, ports, address) => firewall.publish(owner, ports.map((port) => ({ ...port, containerAddress: address }))),
+    publish: (owner, ports, address, address6) => firewall.publish(owner, ports.map((port) => ({ ...port, containerAddress: address, containerAddress6: address6 }))),
     withdraw: (owner) => firewall.withdraw(owner),
     async releasePorts(owner) {
       portBook.release(owner);
       await firewall.withdraw(owner);
     },
   };
+}
+
+function poolsOf(configs: readonly IpamConfig[]): { four: IpamConfig; six: IpamConfig } {
+  const isSix = ({ Subnet = '' }: IpamConfig): boolean => Subnet.includes(':');
+  return { four: configs.find((config) => !isSix(config)) ?? {}, six: configs.find(isSix) ?? {} };
+}
+
+/** An interface that has its routes from a router's advertisements would lose them as soon as the host forwards, unless it is told otherwise. */
+function forwardIpv6(files: Files): void {
+  const folder = '/proc/sys/net/ipv6/conf';
+  if (files.readText(`${folder}/all/forwarding`).trim() === '1') return;
+  for (const { name } of files.readdir(folder)) {
+    const path = `${folder}/${name}/accept_ra`;
+    if (files.readText(path).trim() === '1') files.writeText(path, '2');
+  }
+  files.writeText(`${folder}/all/forwarding`, '1');
 }
 
 function bridgeName({ id, options }: NetworkRecord): string {
@@ -225,7 +259,7 @@ function defaultNetwork(system: System, bridge: { name: string; address: string;
   const { address, subnet } = parseInterfaceAddress(bridge.address);
   return {
     builtIn: true,
-    bridge: createBridgeNetwork(system, { name: bridge.name, addresses: { subnet, gateway: address, range: subnet, reserved: [] }, mtu, masquerade: bridge.masquerade, internal: false, icc: true }),
+    bridge: createBridgeNetwork(system, { name: bridge.name, addresses: { subnet, gateway: address, range: subnet, reserved: [] }, addresses6: undefined, mtu, masquerade: bridge.masquerade, internal: false, icc: true }),
     record: {
       id: DEFAULT_BRIDGE_ID, name: 'bridge', created, internal: false, attachable: false, labels: {}, ownSubnet: false,
       ipam: { Driver: 'default', Options: null, Config: [{ Subnet: formatSubnet(subnet), Gateway: formatIpv4(address) }] },

@@ -1,5 +1,6 @@
 import { EngineError, systemErrorCode } from '../error.ts';
 import { parseIpv4 } from './ipv4.ts';
+import { formatIpv6, parseIpv6 } from './ipv6.ts';
 
 /** Docker's map: '80/tcp' → where it is published. */
 export type PortMap = Record<string, { HostIp?: string; HostPort?: string }[] | null>;
@@ -7,6 +8,7 @@ export type PortMap = Record<string, { HostIp?: string; HostPort?: string }[] | 
 export interface PortRequest {
   protocol: 'tcp' | 'udp';
   containerPort: number;
+  /** '' for every address of the host; '::' for every IPv6 one. */
   hostAddress: string;
   /** Candidates, in order; one is wanted. First and last equal for a fixed port, 0 and 0 for any. */
   firstHostPort: number;
@@ -39,13 +41,11 @@ export function planPorts(bindings: PortMap, exposed: readonly string[], publish
   for (const [name, places] of Object.entries(bindings)) {
     const { port, protocol } = parseContainerPort(name);
     for (const { HostIp = '', HostPort = '' } of places ?? []) {
-      if (HostIp.includes(':')) throw new EngineError('not-implemented', 'PORT_IPV6', `publishing on the IPv6 address ${HostIp} is not supported yet`);
-      if (HostIp !== '' && parseIpv4(HostIp) === undefined) throw new EngineError('invalid', 'PORT_INVALID', `invalid IP address: ${HostIp}`);
       const range = /^(?:(\d{1,5})(?:-(\d{1,5}))?)?$/.exec(HostPort);
       const first = Number(range?.[1] ?? 0);
       const last = Number(range?.[2] ?? first);
       if (range === null || first > 65535 || last > 65535 || last < first) throw new EngineError('invalid', 'PORT_INVALID', `invalid port specification: ${JSON.stringify(HostPort)}`);
-      requests.push({ protocol, containerPort: port, hostAddress: HostIp, firstHostPort: first, lastHostPort: last });
+      requests.push({ protocol, containerPort: port, hostAddress: parseHostAddress(HostIp), firstHostPort: first, lastHostPort: last });
     }
   }
   if (publishAll) {
@@ -58,6 +58,20 @@ export function planPorts(bindings: PortMap, exposed: readonly string[], publish
   return requests;
 }
 
+function parseHostAddress(text: string): string {
+  const six = parseIpv6(text);
+  if (text !== '' && six === undefined && parseIpv4(text) === undefined) throw new EngineError('invalid', 'PORT_INVALID', `invalid IP address: ${text}`);
+  if (six === 1n) throw new EngineError('invalid', 'PORT_LOOPBACK6', 'ports cannot be published on ::1', { hint: 'publish on 127.0.0.1: the kernel leads nothing from ::1 to another interface' });
+  return six === undefined ? text : formatIpv6(six);
+}
+
+/** Whether two host addresses have one in common. */
+function meet(a: string, b: string): boolean {
+  if (a === b || a === '' || b === '') return true;
+  if (a.includes(':') !== b.includes(':')) return false;
+  return [a, b].some((address) => address === '0.0.0.0' || address === '::');
+}
+
 /** Host ports that our containers have, and the sockets that keep other programs off them. */
 export interface PortBook {
   /** All or none of them. */
@@ -68,19 +82,15 @@ export interface PortBook {
 type Reserve = (address: string, port: number) => { close(): void };
 
 export function createPortBook(reserve: Reserve): PortBook {
-  const held = new Map<string, { owner: string; socket: { close(): void } | undefined }>();
+  const held = new Set<{ owner: string; protocol: string; address: string; port: number; socket: { close(): void } | undefined }>();
   let cursor = DYNAMIC_FIRST;
 
-  const key = (protocol: string, address: string, port: number): string => `${protocol} ${address === '' ? '0.0.0.0' : address} ${port}`;
-  const taken = (protocol: string, address: string, port: number): boolean => {
-    const everywhere = address === '' || address === '0.0.0.0';
-    if (held.has(key(protocol, address, port)) || held.has(key(protocol, '', port))) return true;
-    return everywhere && [...held.keys()].some((name) => name.startsWith(`${protocol} `) && name.endsWith(` ${port}`));
-  };
+  const taken = (protocol: string, address: string, port: number): boolean => [...held].some((other) => other.port === port && other.protocol === protocol && meet(other.address, address));
   const take = (owner: string, request: PortRequest, port: number): boolean => {
     if (taken(request.protocol, request.hostAddress, port)) return false;
     let socket: { close(): void } | undefined;
-    if (request.protocol === 'tcp') {
+    // Of all IPv6 addresses none is held: a socket there would keep clients of ::1 waiting, who else try 127.0.0.1.
+    if (request.protocol === 'tcp' && request.hostAddress !== '::') {
       try {
         socket = reserve(request.hostAddress === '' ? '0.0.0.0' : request.hostAddress, port);
       } catch (error) {
@@ -91,7 +101,7 @@ export function createPortBook(reserve: Reserve): PortBook {
         throw error;
       }
     }
-    held.set(key(request.protocol, request.hostAddress, port), { owner, socket });
+    held.add({ owner, protocol: request.protocol, address: request.hostAddress, port, socket });
     return true;
   };
   const find = (owner: string, request: PortRequest): number => {
@@ -107,10 +117,10 @@ export function createPortBook(reserve: Reserve): PortBook {
     throw new EngineError('internal', 'PORT_IN_USE', dynamic ? 'no free host port is left' : `Bind for ${where} failed: port is already allocated`);
   };
   const release = (owner: string): void => {
-    for (const [name, entry] of held) {
+    for (const entry of held) {
       if (entry.owner !== owner) continue;
       entry.socket?.close();
-      held.delete(name);
+      held.delete(entry);
     }
   };
 

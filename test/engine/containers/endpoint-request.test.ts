@@ -14,7 +14,7 @@ describe('what a client asks of a place on a network', () => {
 
   it.each([
     [{ Aliases: 'web' }, 'EndpointConfig.Aliases'], [{ IPAMConfig: [] }, 'EndpointConfig.IPAMConfig'], [{ IPAMConfig: { IPv4Address: 7 } }, 'IPv4Address'], [{ MacAddress: {} }, 'MacAddress'],
-    [{ IPAMConfig: { IPv6Address: 'fd00::2' } }, 'not supported'], [{ Links: ['a:b:c'] }, 'bad format for links'],
+    [{ IPAMConfig: { IPv6Address: 'fd00:::2' } }, 'invalid IPv6 address'], [{ Links: ['a:b:c'] }, 'bad format for links'],
   ])('is refused: %j', (body, reason) => {
     expect(() => parse(body)).toThrow(reason);
   });

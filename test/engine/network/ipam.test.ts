@@ -49,10 +49,10 @@ describe('addresses of a new network', () => {
 });
 
 describe('the firewall of several networks', () => {
-  const bridge = (name: string, internal = false) => ({ name, subnet: '10.0.0.0/24', masquerade: true, internal });
+  const bridge = (name: string, internal = false) => ({ name, subnet: '10.0.0.0/24', subnet6: undefined, masquerade: true, internal });
 
   it('lets nothing in or out of an internal one, and only answers between the others', () => {
-    const rules = formatRuleset({ table: 't', bridges: [bridge('a'), bridge('b', true)], published: [] });
+    const rules = formatRuleset({ table: 't', bridges: [bridge('a'), bridge('b', true)], published: [], ipv6: false });
     const forward = rules.slice(rules.indexOf('chain forward'));
     expect(forward).toMatch(/iifname "b" oifname != "b" drop[^]*oifname "b" iifname != "b" drop[^]*oifname != { "a", "b" } accept[^]*iifname "a" oifname "a" accept[^]*established,related accept[^]*dnat accept[^]*drop/);
     expect(rules).toContain('ip saddr 10.0.0.0/24 oifname != "a" masquerade');
@@ -60,7 +60,7 @@ describe('the firewall of several networks', () => {
   });
 
   it('is a table without rules when there is no network', () => {
-    expect(formatRuleset({ table: 't', bridges: [], published: [] })).not.toContain('{  }');
+    expect(formatRuleset({ table: 't', bridges: [], published: [], ipv6: false })).not.toContain('{  }');
   });
 
   it('leads name queries to the port of the server', () => {

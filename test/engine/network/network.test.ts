@@ -63,15 +63,16 @@ describe('published ports', () => {
 describe('the firewall', () => {
   it('writes one table that replaces itself', () => {
     const rules = formatRuleset({
-      table: 'minke', bridges: [{ name: 'minke0', subnet: '10.114.101.0/24', masquerade: true, internal: false }],
+      table: 'minke', bridges: [{ name: 'minke0', subnet: '10.114.101.0/24', subnet6: undefined, masquerade: true, internal: false }],
       published: [
-        { protocol: 'tcp', hostAddress: '', hostPort: 8080, containerAddress: '10.114.101.2', containerPort: 80 },
-        { protocol: 'udp', hostAddress: '192.0.2.1', hostPort: 53, containerAddress: '10.114.101.3', containerPort: 5353 },
+        { protocol: 'tcp', hostAddress: '', hostPort: 8080, containerAddress: '10.114.101.2', containerAddress6: '', containerPort: 80 },
+        { protocol: 'udp', hostAddress: '192.0.2.1', hostPort: 53, containerAddress: '10.114.101.3', containerAddress6: '', containerPort: 5353 },
       ],
+      ipv6: false,
     });
     expect(rules.startsWith('add table ip minke\ndelete table ip minke\ntable ip minke {\n')).toBe(true);
     expect(rules).toContain('    tcp dport 8080 dnat to 10.114.101.2:80\n    ip daddr 192.0.2.1 udp dport 53 dnat to 10.114.101.3:5353\n');
-    expect(formatRuleset({ table: 't', bridges: [{ name: 'b', subnet: '10.0.0.0/8', masquerade: false, internal: false }], published: [] })).not.toContain('oifname != "b" masquerade');
+    expect(formatRuleset({ table: 't', bridges: [{ name: 'b', subnet: '10.0.0.0/8', subnet6: undefined, masquerade: false, internal: false }], published: [], ipv6: false })).not.toContain('oifname != "b" masquerade');
   });
 });
 
