@@ -267,6 +267,16 @@ wrong:
   return throw_errno(ctx, EINVAL, "fromBase64", NULL);
 }
 
+static HOST_FN(xor_mask) {
+  (void)self;
+  uint8_t *p, *mask;
+  size_t size, mask_size;
+  if (arg_bytes(ctx, ARG(0), &p, &size) || arg_bytes(ctx, ARG(1), &mask, &mask_size)) return JS_EXCEPTION;
+  if (!mask_size) return JS_ThrowRangeError(ctx, "a mask has bytes");
+  for (size_t i = 0; i < size; i++) p[i] ^= mask[i % mask_size];
+  return JS_UNDEFINED;
+}
+
 static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("text", 3, text),
     JS_CFUNC_DEF("pathText", 3, path_text),
@@ -285,6 +295,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("fromHex", 1, from_hex),
     JS_CFUNC_DEF("base64", 2, base64),
     JS_CFUNC_DEF("fromBase64", 1, from_base64),
+    JS_CFUNC_DEF("xorMask", 2, xor_mask),
 };
 
 static int init(JSContext *ctx, JSModuleDef *m) { return JS_SetModuleExportList(ctx, m, functions, COUNT(functions)); }

@@ -1,5 +1,6 @@
 // host:crypto
 #include <fcntl.h>
+#include <mbedtls/sha1.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
@@ -110,6 +111,16 @@ static HOST_FN(sha256) {
   sha256_update(&s, d.p, d.size);
   sha256_final(&s, hash, NULL);
   return hex_of(ctx, hash, 32);
+}
+
+// For protocols that want it; it proves nothing.
+static HOST_FN(sha1) {
+  (void)self;
+  CLEANUP_DATA Data d = {0};
+  uint8_t hash[20];
+  if (arg_data(ctx, ARG(0), &d)) return JS_EXCEPTION;
+  if (mbedtls_sha1(d.p, d.size, hash)) return throw_errno(ctx, EIO, "sha1", NULL);
+  return hex_of(ctx, hash, sizeof hash);
 }
 
 static HOST_FN(sha256_with) {
@@ -240,6 +251,7 @@ static HOST_FN(random_hex) {
 
 static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("sha256", 1, sha256),
+    JS_CFUNC_DEF("sha1", 1, sha1),
     JS_CFUNC_DEF("sha256With", 2, sha256_with),
     JS_CFUNC_DEF("sha256Implementations", 0, implementations),
     JS_CFUNC_DEF("sha256File", 1, sha256_file),

@@ -1,4 +1,4 @@
-// TLS as a client, by mbedTLS, for stream.c.
+// TLS by mbedTLS, for stream.c.
 #include <arpa/inet.h>
 #include <mbedtls/error.h>
 #include <mbedtls/ssl.h>
@@ -208,29 +208,32 @@ static int certificate_error(JSContext *ctx, const char *what, int r) {
 }
 
 static int configure(JSContext *ctx, Tls *t, JSValueConst options) {
-  bool insecure;
+  bool insecure, server;
   CLEANUP_FREE char *name = NULL, *certificate = NULL, *key = NULL;
   if (option_path(ctx, options, "serverName", &name) || option_path(ctx, options, "certificate", &certificate) ||
-      option_path(ctx, options, "key", &key) || option_bool(ctx, options, "insecure", &insecure) || option_list(ctx, options, "alpn", &t->alpn))
+      option_path(ctx, options, "key", &key) || option_bool(ctx, options, "insecure", &insecure) || option_bool(ctx, options, "server", &server) || option_list(ctx, options, "alpn", &t->alpn))
     return -1;
-  if (option(ctx, options, "trust", &t->trust) < 0) return -1;
-  mbedtls_x509_crt *trusted = JS_GetOpaque2(ctx, t->trust, trust_id);
-  if (!trusted || !name) return JS_HasException(ctx) ? -1 : (JS_ThrowTypeError(ctx, "startTls wants serverName and trust"), -1);
-  int r = mbedtls_ssl_config_defaults(&t->config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+  int given = option(ctx, options, "trust", &t->trust);
+  if (given < 0) return -1;
+  mbedtls_x509_crt *trusted = given ? JS_GetOpaque2(ctx, t->trust, trust_id) : NULL;
+  if (given && !trusted) return -1;
+  if (server ? !certificate || !key : !trusted || !name) return JS_ThrowTypeError(ctx, server ? "a server wants certificate and key" : "startTls wants serverName and trust"), -1;
+  if (server && !trusted) insecure = true; // every client may come
+  int r = mbedtls_ssl_config_defaults(&t->config, server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
   if (r) return certificate_error(ctx, "configuration", r);
   mbedtls_ssl_conf_rng(&t->config, random_fill, NULL);
   mbedtls_ssl_conf_authmode(&t->config, insecure ? MBEDTLS_SSL_VERIFY_NONE : MBEDTLS_SSL_VERIFY_REQUIRED);
-  mbedtls_ssl_conf_ca_chain(&t->config, trusted, NULL);
+  if (trusted) mbedtls_ssl_conf_ca_chain(&t->config, trusted, NULL);
   if (t->alpn && (r = mbedtls_ssl_conf_alpn_protocols(&t->config, (const char **)t->alpn))) return certificate_error(ctx, "alpn", r);
   if (certificate) {
     r = mbedtls_x509_crt_parse(&t->own, (unsigned char *)certificate, strlen(certificate) + 1);
-    if (r) return certificate_error(ctx, "client certificate", r);
+    if (r) return certificate_error(ctx, "certificate", r);
     r = key ? mbedtls_pk_parse_key(&t->key, (unsigned char *)key, strlen(key) + 1, NULL, 0, random_fill, NULL) : MBEDTLS_ERR_PK_KEY_INVALID_FORMAT;
     if (!r) r = mbedtls_ssl_conf_own_cert(&t->config, &t->own, &t->key);
-    if (r) return certificate_error(ctx, "client key", r);
+    if (r) return certificate_error(ctx, "key", r);
   }
   r = mbedtls_ssl_setup(&t->ssl, &t->config);
-  if (!r) r = mbedtls_ssl_set_hostname(&t->ssl, name);
+  if (!r && !server) r = mbedtls_ssl_set_hostname(&t->ssl, name);
   if (r) return certificate_error(ctx, "set up", r);
   mbedtls_ssl_set_bio(&t->ssl, t, send_bytes, receive_bytes, NULL);
   return 0;

@@ -69,7 +69,7 @@ describe.skipIf(!hasJq)(`config.json on the device${hasJq ? '' : ' (this host ha
   });
 
   test('development without keys takes an empty password and offers the engine; production never does', () => {
-    expect(apply('{}')).toMatchObject({ dropbear: 'DROPBEAR_OPTIONS=-B', engine: 'MINKE_DEVELOPMENT_OPTIONS=--host=tcp://0.0.0.0:2375' });
+    expect(apply('{}')).toMatchObject({ dropbear: 'DROPBEAR_OPTIONS=-B', engine: 'MINKE_DEVELOPMENT_OPTIONS=--host=tcp://0.0.0.0:2375 --tls=false' });
     const production = apply('{"developmentMode": true}', { development: false });
     expect(production).toMatchObject({ development: false, dropbear: 'DROPBEAR_OPTIONS=-s', engine: 'MINKE_DEVELOPMENT_OPTIONS=' });
     expect(apply('{"developmentMode": false}')).toMatchObject({ development: false, dropbear: 'DROPBEAR_OPTIONS=-s' });

@@ -52,6 +52,7 @@ export const ROUTES: readonly Route<ApiContext>[] = [
   ['DELETE', '/containers/{id*}', containers.remove],
   ['POST', '/containers/{id}/wait', streams.wait],
   ['POST', '/containers/{id}/attach', streams.attach],
+  ['GET', '/containers/{id}/attach/ws', streams.attachWebSocket],
   ['POST', '/containers/{id}/resize', streams.resize],
   ['GET', '/containers/{id}/logs', streams.logs],
 

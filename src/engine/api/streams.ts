@@ -2,7 +2,7 @@ import {
   bundleFolder, connectAttach, DEFAULT_DETACH_KEYS, emit, isLive, logBound, parseDetachKeys, pumpAttach, waitContainer, writeLogs, type WaitCondition,
 } from '../containers/index.ts';
 import { EngineError } from '../error.ts';
-import { collect } from '../http/index.ts';
+import { acceptWebSocket, collect, type Hijacked } from '../http/index.ts';
 import { sleep } from '../ports/index.ts';
 import { terminalSize } from './containers.ts';
 import type { ApiContext } from './context.ts';
@@ -33,27 +33,38 @@ export async function wait({ containers }: ApiContext, request: ApiRequest): Pro
   await stream.end();
 }
 
-export async function attach({ containers }: ApiContext, request: ApiRequest): Promise<void> {
-  const { exchange, query } = request;
+export async function attach(context: ApiContext, request: ApiRequest): Promise<void> {
   // dockerode sends its options as a body too; they are no input for the program.
-  await collect(exchange.body, BODY_LIMIT_BYTES);
+  await collect(request.exchange.body, BODY_LIMIT_BYTES);
+  await attachTo(context, request, false, (tty) => request.exchange.hijack(streamType(request, tty)));
+}
+
+/** The same for browsers: output without frames of Docker's own. */
+export async function attachWebSocket(context: ApiContext, request: ApiRequest): Promise<void> {
+  const { exchange } = request;
+  const fields = acceptWebSocket(exchange.head);
+  await attachTo(context, request, true, () => exchange.hijackWebSocket(fields, atLeast(request, 28)));
+}
+
+async function attachTo({ containers }: ApiContext, request: ApiRequest, plain: boolean, open: (tty: boolean) => Promise<Hijacked>): Promise<void> {
+  const { exchange, query } = request;
   const container = containers.collection.find(param(request, 'id'));
   const { config, state } = container.record;
   if (state.status === 'paused') throw new EngineError('conflict', 'PAUSED', `container ${container.id} is paused, unpause the container before attach`);
   if (state.status === 'restarting') throw new EngineError('conflict', 'RESTARTING', `container ${container.id} is restarting, wait until the container is running`);
   const keys = parseDetachKeys(query.get('detachKeys') || DEFAULT_DETACH_KEYS);
   const stream = query.flag('stream');
-  const streams = { stdin: query.flag('stdin') && config.OpenStdin && stream, stdout: query.flag('stdout'), stderr: query.flag('stderr'), raw: config.Tty, detachKeys: config.Tty ? keys : new Uint8Array(0) };
+  const streams = { stdin: query.flag('stdin') && config.OpenStdin && stream, stdout: query.flag('stdout') || config.Tty, stderr: query.flag('stderr'), raw: plain || config.Tty, detachKeys: config.Tty ? keys : new Uint8Array(0) };
   // Asked for before the head goes out, as for wait.
   const connecting = stream && (isLive(state) || state.status === 'created' || state.status === 'exited') ? connectAttach(containers, container, exchange.gone) : undefined;
   connecting?.catch(() => undefined);
   emit(containers, container, 'attach');
-  const client = await exchange.hijack(streamType(request, config.Tty));
+  const client = await open(config.Tty);
   try {
     if (query.flag('logs')) {
       // Some clients read the head through a buffer and lose what arrives along with it.
       await sleep(containers.system.clock, HEAD_PAUSE_MS);
-      const all = { stdout: streams.stdout, stderr: streams.stderr, timestamps: false, since: '', until: '', raw: config.Tty, follow: false, tail: undefined };
+      const all = { stdout: streams.stdout, stderr: streams.stderr, timestamps: false, since: '', until: '', raw: plain || config.Tty, follow: false, tail: undefined };
       await writeLogs(containers, container, all, client, exchange.gone);
     }
     const process = await connecting;

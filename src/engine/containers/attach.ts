@@ -85,8 +85,8 @@ async function forwardOutput(process: Connection, client: AttachClient, streams:
     const kind = record[0] === CONMON_STDERR ? STDERR : record[0] === CONMON_STDOUT ? STDOUT : undefined;
     const data = record.subarray(1);
     if (kind === undefined || data.length === 0) continue;
-    if (streams.raw) await client.write(data);
-    else if (kind === STDOUT ? streams.stdout : streams.stderr) await client.write([frameHeader(kind, data.length), data]);
+    if (kind === STDOUT ? !streams.stdout : !streams.stderr) continue;
+    await client.write(streams.raw ? data : [frameHeader(kind, data.length), data]);
   }
 }
 

@@ -24,6 +24,8 @@ export interface ContainerContext {
   execs: Map<string, ExecSession>;
   dns: DnsSettings;
   cgroupVersion: 1 | 2;
+  /** Whether the kernel can limit swap space. */
+  swapLimits: boolean;
   /** Whether the kernel can filter system calls. */
   seccomp: boolean;
   /** Bounding set of the daemon itself. */

@@ -2,7 +2,7 @@ import { EngineError } from '../error.ts';
 import type { ImageRunConfig } from '../images/index.ts';
 import { DEFAULT_BRIDGE_ID, planPorts, type Network } from '../network/index.ts';
 import { endpointExtras, freeInsideName, planAttachment } from './attachments.ts';
-import type { CreateRequest, EndpointRequest } from './config.ts';
+import type { CreateRequest, EndpointRequest, HostConfig } from './config.ts';
 import type { Container } from './collection.ts';
 import { containerCapabilities } from './capabilities.ts';
 import { emit, nowIso, type ContainerContext } from './context.ts';
@@ -33,12 +33,17 @@ function findBase({ images }: ContainerContext, name: string): ContainerBase {
   return { id: image.id, diffIds: image.diffIds, config: images.config(image.id).config ?? {} };
 }
 
+/** Docker's rule: with a limit for memory and none for swap space, as much of that again. */
+export function withSwapLimit(host: HostConfig, supported: boolean): HostConfig {
+  return supported && host.Memory > 0 && host.MemorySwap === 0 ? { ...host, MemorySwap: 2 * host.Memory } : host;
+}
+
 /** Makes a container: checks everything that can be checked before it starts, then its folder, volumes and record. `base` in place of the image that the request names. */
 export async function createContainer(context: ContainerContext, wantedName: string, request: CreateRequest, base?: ContainerBase): Promise<CreatedContainer> {
   const { system, collection, rootfs } = context;
   const image = base ?? findBase(context, request.config.Image);
   const config = mergeImage(request.config, image.config);
-  const { hostConfig } = request;
+  const hostConfig = withSwapLimit(request.hostConfig, context.swapLimits);
   const argv = commandLine(config);
   if (config.StopSignal !== undefined) parseSignal(config.StopSignal);
   containerCapabilities(hostConfig.Privileged, hostConfig.CapAdd ?? [], hostConfig.CapDrop ?? [], context.capabilities);

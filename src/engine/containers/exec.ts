@@ -81,7 +81,7 @@ export async function startExec(context: ContainerContext, id: string, gone: Can
       async () => {
         if (openClient === undefined) return;
         const connection = await context.runtime.attach(folder);
-        const streams: AttachStreams = { stdin: config.stdin, stdout: config.stdout, stderr: config.stderr, raw, detachKeys: config.tty ? detachKeys : new Uint8Array(0) };
+        const streams: AttachStreams = { stdin: config.stdin, stdout: config.stdout || raw, stderr: config.stderr || raw, raw, detachKeys: config.tty ? detachKeys : new Uint8Array(0) };
         pumped = pumpAttach(connection, await openClient(), streams, gone, settled);
       },
     );

@@ -66,6 +66,7 @@ export async function composeEngine(given: System, settings: DaemonSettings): Pr
     execs: new Map(),
     dns: { servers: settings.dns, search: settings.dnsSearch, options: settings.dnsOptions },
     cgroupVersion: files.exists('/sys/fs/cgroup/cgroup.controllers') ? 2 : 1,
+    swapLimits: files.exists(files.exists('/sys/fs/cgroup/cgroup.controllers') ? '/proc/swaps' : '/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
     seccomp: files.exists('/proc/sys/kernel/seccomp/actions_avail'),
     capabilities: parseBoundingSet(files.readText('/proc/self/status')),
     life: containerLife(() => containers),

@@ -39,7 +39,7 @@ export async function openListeners(
   files: Files,
   addresses: readonly ListenAddress[],
   clearStale: (path: string) => Promise<void>,
-  onConnection: (connection: Connection) => void,
+  serve: (address: ListenAddress) => (connection: Connection) => void,
 ): Promise<Listener[]> {
   const listeners: Listener[] = [];
   try {
@@ -49,7 +49,7 @@ export async function openListeners(
         if (folder !== '') files.mkdirs(folder, 0o755);
         await clearStale(address.path);
       }
-      listeners.push(sockets.listen(address, onConnection));
+      listeners.push(sockets.listen(address, serve(address)));
     }
     return listeners;
   } catch (error) {

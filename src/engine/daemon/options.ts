@@ -22,6 +22,11 @@ const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal'];
 /** Every option under Docker's name. */
 export const OPTIONS: readonly Option[] = [
   { flag: 'host', short: 'H', key: 'hosts', kind: 'list', help: 'Socket to listen on: unix://PATH, tcp://ADDRESS:PORT, fd://', apply: (s, value) => void s.hosts.push(checkHost(value)) },
+  { flag: 'tls', kind: 'flag', help: 'TLS on TCP sockets; false: none, and everyone who reaches them is root here', apply: (s, value) => void (s.tls.on = value === 'true') },
+  { flag: 'tlsverify', kind: 'flag', help: 'TLS on TCP sockets, for clients with a certificate of --tlscacert alone', apply: (s, value) => void (s.tls.verify = value === 'true') },
+  { flag: 'tlscacert', kind: 'text', help: 'Authority that signed the certificates of clients', apply: (s, value) => void (s.tls.authority = absolute('tlscacert', value)) },
+  { flag: 'tlscert', kind: 'text', help: "The daemon's certificate", apply: (s, value) => void (s.tls.certificate = absolute('tlscert', value)) },
+  { flag: 'tlskey', kind: 'text', help: 'Key of that certificate', apply: (s, value) => void (s.tls.key = absolute('tlskey', value)) },
   { flag: 'group', short: 'G', kind: 'text', help: 'Group of the unix socket', apply: (s, value) => void (s.group = value) },
   { flag: 'data-root', kind: 'text', help: 'Root of what is kept', apply: (s, value) => void (s.dataRoot = absolute('data-root', value)) },
   { flag: 'exec-root', kind: 'text', help: 'Root of run-time state', apply: (s, value) => void (s.execRoot = absolute('exec-root', value)) },

@@ -10,6 +10,7 @@ import { composeEngine, type Engine } from './compose.ts';
 import { findGroup, openListeners, planListeners, socketPath } from './listeners.ts';
 import { flagText, helpText, parseArguments, parseConfigFile, resolveSettings } from './options.ts';
 import { DEFAULT_HOST, DEFAULTS, type DaemonSettings } from './settings.ts';
+import { behindTls, readIdentity } from './tls.ts';
 import { startWatchdog } from './watchdog.ts';
 
 const SIGTERM = 15;
@@ -73,6 +74,7 @@ async function serve(system: System, settings: DaemonSettings): Promise<number> 
   const activated = activationFds().map(({ fd }) => fd);
   const hosts = settings.hosts.length > 0 ? settings.hosts : [activated.length > 0 ? 'fd://' : DEFAULT_HOST];
   const addresses = planListeners(hosts, activated, findGroup(files, settings.group));
+  const identity = readIdentity(system, settings, addresses);
   const engine = await composeEngine(system, settings);
   const connections = new Set<Connection>();
   const answer = {
@@ -86,10 +88,13 @@ async function serve(system: System, settings: DaemonSettings): Promise<number> 
     connections.add(connection);
     void serveConnection(connection, answer).finally(() => connections.delete(connection));
   };
-  const listeners = await openListeners(sockets, files, addresses, clearStaleSocket, onConnection);
+  const listeners = await openListeners(sockets, files, addresses, clearStaleSocket, (address) => {
+    const tcp = address.kind === 'tcp' || (address.kind === 'fd' && socketPath(files, address.fd) === undefined);
+    return tcp && identity !== undefined ? behindTls(system, identity, onConnection) : onConnection;
+  });
   if (settings.pidFile !== '') files.writeText(settings.pidFile, String(pid));
   for (const address of addresses) {
-    if (address.kind === 'tcp' && address.address !== '127.0.0.1') reporter.log('warn', 'everyone who reaches this address is root on this machine: it has no TLS', { address: `${address.address}:${address.port}` });
+    if (address.kind === 'tcp' && identity?.clients === undefined) reporter.log('warn', 'everyone who reaches this address is root on this machine: clients need no certificate', { address: `${address.address}:${address.port}` });
   }
   tell(reporter, 'READY=1');
   reporter.log('info', 'the engine answers', { version: ENGINE_VERSION, hosts: hosts.join(' '), containers: engine.containers.collection.all().length });

@@ -3,6 +3,8 @@ import type { LogLevel } from '../ports/index.ts';
 /** Everything that flags and daemon.json can say, with every default filled in. */
 export interface DaemonSettings {
   hosts: string[];
+  /** Of TCP sockets: files of PEM, '' when not given. Neither on nor verify said: TCP sockets are refused. */
+  tls: { on?: boolean; verify?: boolean; authority: string; certificate: string; key: string };
   group: string;
   dataRoot: string;
   execRoot: string;
@@ -34,6 +36,7 @@ export interface DaemonSettings {
 
 export const DEFAULTS: Omit<DaemonSettings, 'startedAt'> = {
   hosts: [],
+  tls: { authority: '', certificate: '', key: '' },
   group: 'docker',
   dataRoot: '/var/lib/minke',
   execRoot: '/run/minke',

@@ -3,6 +3,7 @@ import type { ByteSink, ByteSource, Cancellation, CancellationSource, Chunk, Con
 import type { Body } from './body.ts';
 import type { Input } from './input.ts';
 import { formatResponseHead, hasNoBody, type Headers } from './response-head.ts';
+import { webSocketStream } from './websocket.ts';
 import { headerHas, type RequestHead } from './request-head.ts';
 
 export interface ResponseStream extends ByteSink {
@@ -29,6 +30,8 @@ export interface Exchange {
   /** Sends the head at once and the rest as it comes. */
   stream(status: number, headers: Headers): Promise<ResponseStream>;
   hijack(contentType: string): Promise<Hijacked>;
+  /** The same for a WebSocket, whose answer has these fields; its bytes go in frames of type binary or text. */
+  hijackWebSocket(fields: Headers, binary: boolean): Promise<Hijacked>;
 }
 
 export interface ExchangeState {
@@ -104,6 +107,11 @@ export function createExchange(
         shutdown: () => connection.shutdown(),
         close: () => connection.close(),
       };
+    },
+    async hijackWebSocket(fields, binary) {
+      claim('hijacked');
+      await connection.write(formatResponseHead(101, { ...fields, ...common }));
+      return webSocketStream(input, connection, binary);
     },
   };
   return { exchange, outcome: () => outcome };

@@ -9,4 +9,5 @@ export { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
 export { decode, parseQuery, type Query } from './query.ts';
 export { bodyFraming, headerHas, parseRequestHead, type RequestHead } from './request-head.ts';
 export type { Headers } from './response-head.ts';
+export { acceptWebSocket } from './websocket.ts';
 export { serveConnection, type HttpServerOptions } from './server.ts';

@@ -26,6 +26,17 @@ export interface TlsRequest {
   timeoutMs: number;
 }
 
+/** What a server shows to its clients, and asks of them. */
+export interface TlsIdentity {
+  /** PEM texts. */
+  certificate: string;
+  key: string;
+  /** Who has to have signed a client's certificate; undefined: clients need none. */
+  clients: TrustStore | undefined;
+  /** For the handshake. */
+  timeoutMs: number;
+}
+
 export interface DialRequest {
   /** Name or numeric address, without brackets. */
   host: string;
@@ -54,6 +65,8 @@ export interface Sockets {
   dial(request: DialRequest): Promise<Connection>;
   /** Makes TLS of a connection that `dial` gave; it is closed when that fails ('TLS_VERIFY', 'TLS_PROTOCOL'). */
   secure(connection: Connection, request: TlsRequest): Promise<void>;
+  /** The same of a connection that was accepted. */
+  secureServer(connection: Connection, identity: TlsIdentity): Promise<void>;
   /** Numeric addresses of a host. */
   resolve(host: string): Promise<string[]>;
   /** From PEM files; missing ones are skipped. */

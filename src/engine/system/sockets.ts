@@ -20,6 +20,9 @@ export const hostSockets: Sockets = {
     const stream = connection as Stream;
     await startTls(stream, { serverName, trust, insecure, alpn: ['http/1.1'], timeoutMs, ...(client === undefined ? {} : client) });
   },
+  async secureServer(connection, { certificate, key, clients, timeoutMs }) {
+    await startTls(connection as Stream, { server: true, certificate, key, timeoutMs, ...(clients === undefined ? {} : { trust: clients }) });
+  },
   resolve: async (host) => (await resolve(host)).map(({ address }) => address),
   trust: (files) => trustStore({ paths: files }),
   datagrams(address, port, namespaceOfPid) {

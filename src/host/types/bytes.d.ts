@@ -31,6 +31,8 @@ declare module 'host:bytes' {
   export function putTarNumber(bytes: Uint8Array, from: number, to: number, value: number): void;
   /** Writes text (see encode) at `from` without going beyond `to`; returns the number of bytes it has, also when cut. */
   export function putText(bytes: Uint8Array, from: number, to: number, text: string): number;
+  /** Changes the bytes in place by a mask that repeats (WebSocket's frames). */
+  export function xorMask(bytes: Uint8Array, mask: Uint8Array): void;
   export function hex(bytes: Uint8Array): string;
   /** Throws HostError 'EINVAL' when it is not an even number of hexadecimal digits. */
   export function fromHex(text: string): Uint8Array<ArrayBuffer>;

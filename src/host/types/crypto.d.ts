@@ -15,6 +15,8 @@ declare module 'host:crypto' {
   }
   /** Hash of bytes or text at hand, in hexadecimal. */
   export function sha256(data: Uint8Array | string): string;
+  /** In hexadecimal, for protocols that want it (WebSocket): it proves nothing. */
+  export function sha1(data: Uint8Array | string): string;
   /** Hash of a file's content from its beginning, read on the pool with bounded memory; the fd's position does not change. */
   export function sha256File(file: string | number): Promise<{ hex: string; sizeBytes: number }>;
   /** From the kernel's generator; waits for nothing once the system has been up for a moment. At most 65536. */

@@ -94,17 +94,27 @@ declare module 'host:net' {
     /** For the handshake, default 30000. */
     timeoutMs?: number;
   }
+  export interface TlsServerOptions {
+    server: true;
+    /** Certificate chain and its key, PEM texts. */
+    certificate: string;
+    key: string;
+    /** Who has to have signed the client's certificate; without it no client needs one. */
+    trust?: TrustStore;
+    /** For the handshake, default 30000. */
+    timeoutMs?: number;
+  }
   export interface TlsInfo {
     version: string;
     cipher: string;
     alpn: string | null;
   }
   /**
-   * Makes TLS (1.2 or 1.3) of a connected stream, as client, in place: also behind a proxy's CONNECT. Rejects with 'TLS_VERIFY' (the message
+   * Makes TLS (1.2 or 1.3) of a connected stream, in place: as client, also behind a proxy's CONNECT, or as server. Rejects with 'TLS_VERIFY' (the message
    * says why: expired, other host, not trusted …) or 'TLS_PROTOCOL' and closes the stream. A connection that ends
    * without close_notify rejects the read with 'TRUNCATED' in place of null.
    */
-  export function startTls(stream: Stream, options: TlsOptions): Promise<TlsInfo>;
+  export function startTls(stream: Stream, options: TlsOptions | TlsServerOptions): Promise<TlsInfo>;
 
   /** A UDP socket. */
   export interface Datagram {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { expect, it } from 'vitest';
 import { describeLab } from '../support/describe-lab.ts';
-import { IMAGE, labFile, leftovers } from '../support/lab.ts';
+import { IMAGE, labFile, leftovers, waitFor } from '../support/lab.ts';
 
 describeLab('details that clients rely on', (lab) => {
   it('reports what a container added, changed and removed, and nothing else', () => {
@@ -79,5 +81,32 @@ describeLab('details that clients rely on', (lab) => {
     expect(lab.docker('swarm', 'init').stderr).toContain('swarm mode is not supported');
     expect(lab.docker('swarm', 'leave').stderr).toContain('This node is not part of a swarm');
     expect(lab.ok('plugin', 'ls', '-q')).toBe('');
+  });
+
+  it('attaches browsers by WebSocket, in both directions', async () => {
+    const id = lab.ok('run', '-di', IMAGE, 'sh', '-c', 'echo ready; echo aside >&2; read line; echo "got $line"');
+    const socket = await new Promise<Duplex>((resolve, reject) => {
+      const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' };
+      const call = request({ socketPath: lab.socket, path: `/v1.47/containers/${id}/attach/ws?logs=1&stream=1&stdin=1&stdout=1`, headers });
+      call.on('upgrade', (response, stream, first) => {
+        stream.unshift(first);
+        if (response.headers['sec-websocket-accept'] === 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=') resolve(stream);
+        else reject(new Error('another answer'));
+      });
+      call.on('response', (response) => reject(new Error(`status ${response.statusCode}`))).on('error', reject).end();
+    });
+    let received = Buffer.alloc(0);
+    socket.on('data', (data: Buffer) => (received = Buffer.concat([received, data])));
+    await waitFor(() => received.includes('ready\n'));
+    // "line\n", masked with zeros.
+    socket.write(Buffer.concat([Buffer.from([0x81, 0x85, 0, 0, 0, 0]), Buffer.from('line\n')]));
+    await waitFor(() => received.includes(Buffer.from([0x88, 0x02, 0x03, 0xe8])));
+    expect(received.toString('latin1')).toMatch(/^\x82\x06ready\n\x82\x09got line\n\x88\x02/);
+    socket.destroy();
+    lab.ok('rm', '-f', id);
+    const status = await new Promise((resolve, reject) => {
+      request({ socketPath: lab.socket, path: '/containers/x/attach/ws' }, (response) => resolve(response.resume().statusCode)).on('error', reject).end();
+    });
+    expect(status).toBe(400);
   });
 });

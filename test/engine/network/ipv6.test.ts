@@ -72,11 +72,11 @@ describe('IPv6 subnets of a network', () => {
 describe('rtnetlink messages for IPv6', () => {
   // Written by hand from linux/rtnetlink.h and linux/if_addr.h.
   it('add an address that can be used at once', () => {
-    expect(hex(addAddress6(2, 5, address('fd00::2'), 64))).toBe(`4000000014000506020000000000000${'0'}0a40020005000000${'14000200'}fd000000000000000000000000000002${'14000100'}fd000000000000000000000000000002`);
+    expect(hex(addAddress6(2, 5, address('fd00::2'), 64))).toBe(['40000000140005060200000000000000', '0a40020005000000', '14000200', 'fd000000000000000000000000000002', '14000100', 'fd000000000000000000000000000002'].join(''));
   });
 
   it('add a default route', () => {
-    expect(hex(addDefaultRoute6(4, 5, address('fd00::1')))).toBe('38000000180005060400000000000000' + '0a000000fe03000100000000' + '14000500fd000000000000000000000000000001' + '0800040005000000');
+    expect(hex(addDefaultRoute6(4, 5, address('fd00::1')))).toBe(['38000000180005060400000000000000', '0a000000fe03000100000000', '14000500', 'fd000000000000000000000000000001', '0800040005000000'].join(''));
   });
 });
 

@@ -12,6 +12,7 @@ export function nodeSockets(): Sockets & { secured: string[] } {
     secured,
     listen: unused, connectUnix: unused, connectRecords: unused, reserve: unused, datagrams: unused, listenInside: unused,
     dial: ({ host, port }) => open(host, port),
+    secureServer: unused,
     secure: async (_, { serverName }) => void secured.push(serverName),
     resolve: async (host) => [(await lookup(host)).address],
     trust: () => ({ certificateCount: 0 }),

@@ -36,6 +36,12 @@ export async function bytesProgram(): Promise<void> {
     equal(bytes.text(some, 3, 99), '');
     equal(bytes.text(some.subarray(1), 0, 1), '\u0002', 'a view begins at its own offset');
   });
+  await check('xorMask repeats its mask', () => {
+    const data = raw(1, 2, 3, 4, 5);
+    bytes.xorMask(data.subarray(1), raw(0xff, 0));
+    equal(bytes.hex(data), '01fd03fb05');
+    bytes.xorMask(raw(), raw(1));
+  });
   await check('find', () => {
     const haystack = bytes.encode('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
     equal(bytes.find(haystack, '\r\n'), 14);

@@ -1,5 +1,5 @@
 import { concat, hex } from 'host:bytes';
-import { randomBytes, randomHex, Sha256, sha256, sha256File, sha256Implementation, sha256Implementations, sha256With } from 'host:crypto';
+import { randomBytes, randomHex, sha1, Sha256, sha256, sha256File, sha256Implementation, sha256Implementations, sha256With } from 'host:crypto';
 import * as fs from 'host:fs';
 import { check, equal, fails, noise, ok, rejects } from './check.ts';
 
@@ -12,6 +12,7 @@ export async function cryptoProgram([folder = '/tmp']: string[]): Promise<void> 
     for (let i = 0; i < 1000; i++) million.update('a'.repeat(1000));
     equal(million.hex(), 'cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0');
   });
+  await check('SHA-1 of the vector of FIPS 180-4', () => equal(sha1('abc'), 'a9993e364706816aba3e25717850c26c9cd0d89d'));
   await check('all implementations agree at every length around the block size', () => {
     const names = sha256Implementations();
     ok(names.includes('portable') && names.includes(sha256Implementation), `${names.join(' ')} with ${sha256Implementation} in use`);

@@ -72,3 +72,7 @@ export function hex(bytes: Uint8Array): string {
 export function fromHex(value: string): Uint8Array {
   return new Uint8Array(Buffer.from(value, 'hex'));
 }
+
+export function xorMask(bytes: Uint8Array, mask: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = (bytes[at] ?? 0) ^ (mask[at % mask.length] ?? 0);
+}
