@@ -1,4 +1,4 @@
-import { kernelOrigin, type Machine, type ManifestPackage, type PackageManifest } from '../model/index.ts';
+import { kernelOrigin, type ManifestPackage, type PackageManifest, type StepArgs } from '../model/index.ts';
 import type { DiskReport } from './disk.ts';
 import type { InitrdReport } from './initrd.ts';
 
@@ -54,7 +54,7 @@ export function imageManifest(options: {
 }
 
 /** image.json: what a flashing tool or a fleet needs to know about the device type, without opening the image. */
-export function deviceTypeContract(options: { machineName: string; machine: Pick<Machine, 'description' | 'aliases' | 'arch' | 'kernel' | 'boot' | 'disk'>; manifest: ImageManifest }): Record<string, unknown> {
+export function deviceTypeContract(options: { machineName: string; machine: StepArgs['image/describe']['machine']; manifest: ImageManifest }): Record<string, unknown> {
   const { machineName, machine, manifest } = options;
   const boot = manifest.partitions.find(({ name }) => name === 'boot');
   const medium = machine.boot.method === 'systemd-boot' ? 'the USB stick or internal disk' : 'the SD card or other medium';
@@ -72,7 +72,7 @@ export function deviceTypeContract(options: { machineName: string; machine: Pick
     blockMap: manifest.image.file.replace(/\.img\.zst$/, '.bmap'),
     partitions: manifest.partitions.map(({ name, number, startBytes, sizeBytes, filesystem }) => ({ name, number, startBytes, sizeBytes, filesystem })),
     configuration: { partition: 'boot', number: boot?.number ?? 1, startBytes: boot?.startBytes ?? 0, filesystem: 'vfat', path: '/config.json' },
-    instructions: [
+    instructions: machine.instructions?.map((line) => line.replaceAll('{image}', manifest.image.file)) ?? [
       `Write ${manifest.image.file} to ${medium}: \`bmaptool copy ${manifest.image.file} <device>\`, or decompress it with zstd and copy it with dd.`,
       'Optional: edit config.json on the partition labelled MINKE-BOOT (hostname, SSH keys).',
       `Start the ${machine.description} from it. The data partition grows to fill the medium on the first start.`,

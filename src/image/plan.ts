@@ -188,9 +188,9 @@ export function bootParts(machine: Machine): Pick<Machine, 'kernel' | 'boot' | '
   return { kernel: { ...(debian === undefined ? {} : { debian }), ...(source === undefined ? {} : { source }), ...(deviceTrees === undefined ? {} : { deviceTrees }) }, boot, disk };
 }
 
-function describedParts(machine: Machine): Pick<Machine, 'description' | 'aliases' | 'arch' | 'kernel' | 'boot' | 'disk'> {
-  const { description, aliases, arch } = machine;
-  return { description, arch, ...bootParts(machine), ...(aliases === undefined ? {} : { aliases }) };
+function describedParts(machine: Machine): Task<'image/describe'>['args']['machine'] {
+  const { description, aliases, arch, instructions } = machine;
+  return { description, arch, ...bootParts(machine), ...(aliases === undefined ? {} : { aliases }), ...(instructions === undefined ? {} : { instructions }) };
 }
 
 export const fromTask = (ref: OutputRef): Input => ({ from: 'task', task: ref.task, output: ref.output });

@@ -57,7 +57,7 @@ export interface ImageSteps {
    */
   'image/describe': {
     name: string;
-    machine: Pick<Machine, 'description' | 'aliases' | 'arch' | 'kernel' | 'boot' | 'disk'>;
+    machine: Pick<Machine, 'description' | 'aliases' | 'arch' | 'kernel' | 'boot' | 'disk' | 'instructions'>;
     os: { name: string; id: string; version: string };
     mode: string;
     imageName: string;

@@ -80,7 +80,10 @@ describe('the papers of an image', () => {
       kernel: { version: '6.12.1' },
       configuration: { partition: 'boot', path: '/config.json', startBytes: 4 * 1024 ** 2 },
       blockMap: 'minke-board-1.0.bmap',
+      instructions: [expect.stringMatching(/^Write minke-board-1\.0\.img\.zst to the USB stick/), expect.any(String), expect.any(String)],
     });
+    // A board that is written over a cable says itself how.
+    expect(deviceTypeContract({ machineName: 'board', machine: { ...machine, instructions: ['Send {image} by cable.', 'Wait.'] }, manifest })['instructions']).toEqual(['Send minke-board-1.0.img.zst by cable.', 'Wait.']);
   });
 
   test('sizes: largest first, with shares and sections', () => {

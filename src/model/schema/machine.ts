@@ -293,6 +293,12 @@ export interface Machine {
     disks: [string, ...string[]];
   };
   /**
+   * How an image gets onto this board, for image.json, where it is not written to a medium that the board starts from. {image} stands for the name of the image.
+   *
+   * @minItems 1
+   */
+  instructions?: [string, ...string[]];
+  /**
    * How the yocto provider builds this machine. Without it only the debian provider does.
    */
   yocto?: {
