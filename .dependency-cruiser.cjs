@@ -7,6 +7,7 @@ module.exports = {
     only('model-imports-nothing', 'The nouns stand alone.', { path: '^src/model/' }, { pathNot: '^src/model/' }),
     only('graph-imports-model-alone', 'Planning is pure: no I/O, no clock, no node:*.', { path: '^src/graph/' }, { pathNot: '^src/(graph|model)/' }),
     only('cache-below-runner', 'The store knows no tasks.', { path: '^src/cache/' }, { path: '^src/', pathNot: '^src/(cache|graph|http|model)/' }),
+    only('downloads-know-no-images', 'A digest is all that a download needs.', { path: '^src/downloads/' }, { path: '^src/', pathNot: '^src/(downloads|http|model)/' }),
     only('http-stands-alone', 'Transport knows nothing of what it carries.', { path: '^src/http/' }, { path: '^src/', pathNot: '^src/http/' }),
     only('exec-knows-no-tasks', 'Running programs is below everything that builds.', { path: '^src/exec/' }, { path: '^src/', pathNot: '^src/(exec|model)/' }),
     only('config-is-data', 'Reading projects needs no builder.', { path: '^src/config/' }, { path: '^src/', pathNot: '^src/(config|model)/' }),

@@ -20,7 +20,7 @@ const kib = (bytes) => (bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${bytes} b
 
 function loader({ boot }) {
   if (boot.method === 'systemd-boot') return `UEFI, ${code(boot.package.package)}`;
-  const before = boot.firmware ? `${code(boot.firmware.package.package)} → ` : '';
+  const before = boot.firmware ? `${boot.firmware.package ? code(boot.firmware.package.package) : 'firmware on the board'} → ` : '';
   if (boot.source) return `${before}U-Boot ${code(boot.source.base)} built from ${code(boot.source.package)}`;
   return `${before}U-Boot ${code(boot.file.split('/').at(-2))} of ${code(boot.package.package)}`;
 }

@@ -93,7 +93,8 @@ function violation(error: ErrorObject, data: unknown): Violation[] {
 }
 
 /** What a machine needs one of, which its schema cannot say with a message that helps. */
-function machineViolations({ kernel, boot }: Machine): Violation[] {
+function machineViolations(machine: Machine): Violation[] {
+  const { kernel, boot } = machine;
   const one = (part: string, origins: Record<string, unknown>): Violation[] => {
     const names = Object.keys(origins);
     const given = names.filter((name) => origins[name] !== undefined);
@@ -101,7 +102,28 @@ function machineViolations({ kernel, boot }: Machine): Violation[] {
     const message = given.length === 0 ? `one of the keys ${names.join(' and ')} is needed` : `only one of the keys ${given.join(' and ')} can be there`;
     return [{ path: [part], atKey: false, message, hint: `${names[0] ?? ''}: a binary package of Debian; source: built from Debian's sources` }];
   };
-  return [...one('kernel', { debian: kernel.debian, source: kernel.source }), ...(boot.method === 'u-boot' ? one('boot', { package: boot.package, source: boot.source }) : [])];
+  return [...machineFiles(machine), ...one('kernel', { debian: kernel.debian, source: kernel.source }), ...(boot.method === 'u-boot' ? one('boot', { package: boot.package, source: boot.source }) : [])];
+}
+
+/** Files by address: names that mean one file each, areas that mean a file that is there, and none that nobody wants. */
+function machineFiles({ files: given, boot }: Machine): Violation[] {
+  const files = given ?? [];
+  const areas = boot.method === 'u-boot' ? (boot.areas ?? []) : [];
+  const names = files.map(({ name }) => name);
+  const at = (path: Violation['path'], message: string, hint: string): Violation => ({ path, atKey: false, message, hint });
+  return [
+    ...files.flatMap(({ name, target }, index) => [
+      ...(names.indexOf(name) < index ? [at(['files', index, 'name'], `"${name}" is the name of another file already`, 'names tell files apart')] : []),
+      ...(target === undefined && !areas.some(({ download }) => download === name) ? [at(['files', index], `${name} is used nowhere`, 'target puts it on the boot partition, download of boot.areas outside of partitions')] : []),
+    ]),
+    ...areas.flatMap(({ file, download }, index) => {
+      if (download === undefined) return [];
+      if (file !== undefined) return [at(['boot', 'areas', index], 'only one of the keys file and download can be there', 'file: a program of the boot loader; download: one of files')];
+      if (names.includes(download)) return [];
+      const near = nearest(download, names);
+      return [at(['boot', 'areas', index, 'download'], `there is no file called "${download}"`, near ? `did you mean "${near}"?` : `files has: ${names.join(', ') || 'nothing'}`)];
+    }),
+  ];
 }
 
 const typeNames: Record<string, string> = { string: 'text', integer: 'a whole number', number: 'a number', boolean: 'true or false', array: 'a list', object: 'a set of keys' };

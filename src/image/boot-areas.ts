@@ -1,5 +1,5 @@
 import { OsbuildError } from '../model/index.ts';
-import { bootLoaderOrigin, type DiskAreas, type Machine } from '../model/index.ts';
+import { bootLoaderOrigin, filesPackage, type DiskAreas, type Machine } from '../model/index.ts';
 import { formatByteSize } from './byte-size.ts';
 import { osipImage } from './osip.ts';
 import { sectorBytes, type DiskLayout } from './partition-table.ts';
@@ -11,12 +11,14 @@ export interface BootArea {
   file: string | null;
   offsetBytes: number;
   sizeBytes: number;
+  /** What the program is of, where that is not the boot loader's package. */
+  package?: string;
 }
 
 /** Areas of a machine in the order of the disk. */
 export function bootAreas(boot: Machine['boot']): BootArea[] {
   const areas = boot.method === 'u-boot' ? (boot.areas ?? []) : [];
-  return areas.map(({ name, file = null, offsetBytes, sizeBytes }) => ({ name, file, offsetBytes, sizeBytes })).toSorted((a, b) => a.offsetBytes - b.offsetBytes);
+  return areas.map(({ name, file, download, offsetBytes, sizeBytes }) => ({ name, file: file ?? download ?? null, offsetBytes, sizeBytes, ...(download === undefined ? {} : { package: filesPackage }) })).toSorted((a, b) => a.offsetBytes - b.offsetBytes);
 }
 
 /**

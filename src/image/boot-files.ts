@@ -1,4 +1,4 @@
-import { bootLoaderOrigin, kernelOrigin, OsbuildError, type DeviceConfig, type Machine } from '../model/index.ts';
+import { bootLoaderOrigin, filesPackage, kernelOrigin, OsbuildError, type DeviceConfig, type Machine } from '../model/index.ts';
 import { entryName, loaderConf, loaderEntry } from './systemd-boot.ts';
 import { packUbootScript, ubootScript, type BootCommand } from './uboot-script.ts';
 
@@ -21,7 +21,7 @@ export interface BootSources {
 }
 
 export interface BootOptions {
-  machine: Pick<Machine, 'kernel' | 'boot'>;
+  machine: Pick<Machine, 'kernel' | 'boot' | 'files'>;
   config: DeviceConfig;
   /** Kernel parameters of every machine and of this one. */
   commandLine: readonly string[];
@@ -43,7 +43,10 @@ export function bootFiles(options: BootOptions, sources: BootSources): BootFile[
     { path: 'config.json', content: Buffer.from(`${JSON.stringify(config, null, 2)}\n`) },
     ...deviceTrees(sources, 'A/dtb/'),
     ...(machine.boot.method === 'systemd-boot' ? systemdBoot(options, machine.boot, sources) : uboot(options, machine.boot, sources)),
+    ...(machine.files ?? []).flatMap(({ name, target }): BootFile[] => (target === undefined ? [] : [{ path: target, content: { from: 'bootLoader', member: packaged(sources.bootLoader, filesPackage, name) } }])),
   ];
+  const twice = files.find(({ path }, index) => files.findIndex((other) => other.path.toLowerCase() === path.toLowerCase()) !== index);
+  if (twice !== undefined) throw new OsbuildError('OSB_CONFIG_INVALID', `Two files of the boot partition are called ${twice.path}.`, { hint: 'Another target in the machine file tells them apart.' });
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
@@ -79,6 +82,7 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
   const { machine, commandLine, epoch } = options;
   const script = ubootScript({
     addresses: boot.addresses ?? {},
+    prologue: boot.script ?? [],
     commandLine,
     bootCommand: bootCommand(kernelOrigin(machine.kernel).architecture),
     deviceTrees: sources.deviceTrees.length > 0,
@@ -104,8 +108,9 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
   const { firmware } = boot;
   if (firmware === undefined) return files;
   files.push({ path: 'config.txt', content: Buffer.from(firmware.config) });
-  for (const name of firmware.files) {
-    files.push({ path: name, content: { from: 'bootLoader', member: packaged(sources.bootLoader, firmware.package.package, [firmware.folder, name].filter(Boolean).join('/')) } });
+  const { package: packaging, folder, files: names = [] } = firmware;
+  if (packaging !== undefined) {
+    for (const name of names) files.push({ path: name, content: { from: 'bootLoader', member: packaged(sources.bootLoader, packaging.package, [folder, name].filter(Boolean).join('/')) } });
   }
   // The board's firmware adjusts a tree (memory, MAC addresses, display) and hands it to U-Boot, which carries that over
   // to the slot's. It looks for it by file name at the top.

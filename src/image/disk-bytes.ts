@@ -24,7 +24,7 @@ export function readAreas(context: Pick<StepContext<'image/disk' | 'image/flashe
   try {
     const members = [...loader.entries.keys()];
     return areas.areas.map((area) => {
-      const program = area.file === null ? null : loader.read(packaged(members, areas.package, area.file));
+      const program = area.file === null ? null : loader.read(packaged(members, area.package ?? areas.package, area.file));
       return { area, bytes: fillBootArea(area, program, `machines/${name}.yaml`), usedBytes: program?.length ?? 0 };
     });
   } finally {

@@ -12,8 +12,8 @@ type Addresses = NonNullable<Extract<Machine['boot'], { method: 'u-boot' }>['add
  * the other slot when files of the first cannot be read. `extra_os_cmdline` of the owner's extra_uEnv.txt (the names that
  * balenaOS has for it) adds kernel parameters; no other variable is taken from that file. U-Boot's bootstd sets devtype, devnum and distro_bootpart.
  */
-export function ubootScript(options: { addresses: Addresses; commandLine: readonly string[]; bootCommand: BootCommand; deviceTrees: boolean }): string {
-  const { addresses, commandLine, bootCommand, deviceTrees } = options;
+export function ubootScript(options: { addresses: Addresses; prologue?: readonly string[]; commandLine: readonly string[]; bootCommand: BootCommand; deviceTrees: boolean }): string {
+  const { addresses, prologue = [], commandLine, bootCommand, deviceTrees } = options;
   const set = Object.entries({ kernel_addr_r: addresses.kernel, fdt_addr_r: addresses.deviceTree, ramdisk_addr_r: addresses.initrd, kernel_comp_addr_r: addresses.decompressed });
   const from = '${devtype} ${devnum}:${distro_bootpart}';
   const load = bootCommand === 'zboot' ? loadAndZboot(from) : loadAndBoot(from, bootCommand, deviceTrees);
@@ -21,6 +21,7 @@ export function ubootScript(options: { addresses: Addresses; commandLine: readon
   return [
     '# Written by osbuild.',
     ...set.flatMap(([name, value]) => (value === undefined ? [] : [`setenv ${name} ${value}`])),
+    ...prologue,
     'setenv slot A',
     `if load ${from} \${ramdisk_addr_r} minke/slot.env; then env import -t \${ramdisk_addr_r} \${filesize} slot; fi`,
     `if load ${from} \${ramdisk_addr_r} extra_uEnv.txt; then env import -t \${ramdisk_addr_r} \${filesize} extra_os_cmdline; fi`,

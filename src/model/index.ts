@@ -12,6 +12,7 @@ export * from './schema/index.ts';
 export * from './steps.ts';
 export type { DebianSteps } from './steps-debian.ts';
 export type { DeviceSteps } from './steps-device.ts';
+export type { DownloadSteps, FileByUrl } from './steps-download.ts';
 export type { EngineSteps } from './steps-engine.ts';
 export type { DiskAreas, ImageSteps } from './steps-image.ts';
 export type { SourceSteps } from './steps-source.ts';

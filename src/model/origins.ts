@@ -14,6 +14,9 @@ export function kernelOrigin(kernel: Pick<Machine['kernel'], 'debian' | 'source'
   return origin;
 }
 
+/** What stands for the package of a machine's files by address; no package has such a name. */
+export const filesPackage = '_files';
+
 /** Where a machine's boot loader comes from. */
 export function bootLoaderOrigin(boot: Machine['boot']): Origin {
   const origin = boot.method === 'u-boot' ? (boot.package ?? boot.source) : boot.package;

@@ -1,5 +1,6 @@
 import type { DebianArchitecture, LockedPackage, LockedSource } from './debian.ts';
 import type { Recipe } from './schema/index.ts';
+import type { FileByUrl } from './steps-download.ts';
 
 /** The Debian provider and the tools trees (src/providers/debian). */
 export interface DebianSteps {
@@ -26,10 +27,10 @@ export interface DebianSteps {
     deviceTrees: string[];
   };
   /**
-   * Inputs: `debs` (task-files), and for a boot loader that was built `built` (boot-loader.tar of source/u-boot) and `copyright`.
-   * Outputs: boot-loader.tar (`<package>/<path>`), packages.json.
+   * Inputs: `debs` (task-files), for a boot loader that was built `built` (boot-loader.tar of source/u-boot) and `copyright`, and
+   * for files by address `files` (task-files). Outputs: boot-loader.tar (`<package>/<path>`, `_files/<name>`), packages.json.
    */
-  'debian/boot-loader': { packages: LockedPackage[]; built?: { source: LockedSource; architecture: DebianArchitecture } };
+  'debian/boot-loader': { packages: LockedPackage[]; built?: { source: LockedSource; architecture: DebianArchitecture }; files?: FileByUrl[] };
   /** Inputs: `files` (tar), `tools` (tree), recipes' sources that matter. Outputs: databases.tar (hwdb.bin, ld.so.cache). */
   'debian/databases': { architecture: DebianArchitecture };
   /**

@@ -4,7 +4,7 @@ import type { DeviceConfig, Machine } from './schema/index.ts';
 /** Boot areas with the package of their programs, and the table in the first sector by which some firmware finds one of them. Bytes. */
 export interface DiskAreas {
   package: string;
-  areas: Array<{ name: string; file: string | null; offsetBytes: number; sizeBytes: number }>;
+  areas: Array<{ name: string; file: string | null; offsetBytes: number; sizeBytes: number; package?: string }>;
   osip?: { startBytes: number; sizeBytes: number; loadAddress: number; entryAddress: number };
 }
 
@@ -21,7 +21,7 @@ export interface ImageSteps {
   /** Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd`, `tools`. Outputs: boot.vfat, the whole boot partition. */
   'image/boot': {
     name: string;
-    machine: Pick<Machine, 'kernel' | 'boot' | 'disk'>;
+    machine: Pick<Machine, 'kernel' | 'boot' | 'disk' | 'files'>;
     config: DeviceConfig;
     commandLine: string[];
     title: string;
@@ -39,7 +39,7 @@ export interface ImageSteps {
    */
   'image/flasher': {
     name: string;
-    machine: Pick<Machine, 'kernel' | 'boot' | 'disk'>;
+    machine: Pick<Machine, 'kernel' | 'boot' | 'disk' | 'files'>;
     /** Patterns of the disks that may be written, for flasher.json. */
     disks: string[];
     config: DeviceConfig;

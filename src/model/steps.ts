@@ -2,6 +2,7 @@ import type { Arch } from './arch.ts';
 import type { DebianArchitecture, LockedPackage } from './debian.ts';
 import type { DebianSteps } from './steps-debian.ts';
 import type { DeviceSteps } from './steps-device.ts';
+import type { DownloadSteps } from './steps-download.ts';
 import type { EngineSteps } from './steps-engine.ts';
 import type { ImageSteps } from './steps-image.ts';
 import type { SourceSteps } from './steps-source.ts';
@@ -11,7 +12,7 @@ import type { YoctoSteps } from './steps-yocto.ts';
  * Arguments of every kind of step: plain JSON, all of it part of the task's key. The executors' table in
  * src/cli/build/executors.ts is exhaustive over this map.
  */
-export type StepArgs = DebianSteps & EngineSteps & ImageSteps & SourceSteps & DeviceSteps & YoctoSteps;
+export type StepArgs = DebianSteps & DownloadSteps & EngineSteps & ImageSteps & SourceSteps & DeviceSteps & YoctoSteps;
 
 export type StepKind = keyof StepArgs;
 export type { Arch, DebianArchitecture, LockedPackage };

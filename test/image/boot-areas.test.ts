@@ -29,6 +29,10 @@ const gpt = planPartitions('board', { table: 'gpt' });
  *
  * Allwinner H3: Debian's u-boot-sunxi, README.Debian and U-Boot's doc/board/allwinner/sunxi.rst: the boot ROM looks for the
  * first stage at sector 16 of an SD card or eMMC; one file holds SPL and U-Boot.
+ *
+ * Exynos 5422: U-Boot's doc/README.odroid, 4: the blocks 1, 31, 63 and 2111 of an SD card for bl1, bl2, U-Boot and tzsw, as
+ * sd_fuse/hardkernel_1mb_uboot/sd_fusing.1M.sh of Hardkernel's U-Boot writes them. The environment: CONFIG_ENV_OFFSET=0x310000 of
+ * odroid-xu3_defconfig, which is params.bin at block 0x1880 of include/configs/odroid_xu3.h.
  */
 const sector = 512;
 const am335x = [
@@ -45,6 +49,13 @@ const documented: Record<string, unknown[][]> = {
     ['environment', null, 0xfe000],
   ],
   'orangepi-pc-plus': [['u-boot', 'usr/lib/u-boot/orangepi_pc_plus/u-boot-sunxi-with-spl.bin', 16 * sector]],
+  'odroid-xu4': [
+    ['bl1', 'bl1.bin.hardkernel', 1 * sector],
+    ['bl2', 'bl2.bin.hardkernel.1mb_uboot', 31 * sector],
+    ['u-boot', 'u-boot-dtb.bin', 63 * sector],
+    ['tzsw', 'tzsw.bin.hardkernel', 2111 * sector],
+    ['environment', null, 0x310000],
+  ],
   nitrogen6x: [['u-boot', 'usr/lib/u-boot/nitrogen6q/u-boot-dtb.imx', 1 * KiB]],
 };
 

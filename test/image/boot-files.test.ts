@@ -105,6 +105,15 @@ describe('the boot partition', () => {
     expect(script).not.toMatch(/fdt|\btree\b/);
   });
 
+  test('holds files by address under their targets; a target that something else has is refused', () => {
+    const files = [{ name: 'a.dtbo', url: 'https://example.org/a.dtbo', sha256: 'a'.repeat(64), target: 'overlays/a.dtbo' }, { name: 'bl1.bin', url: 'https://example.org/bl1.bin', sha256: 'b'.repeat(64) }];
+    const sources = { ...piSources, bootLoader: [...piSources.bootLoader, '_files/a.dtbo', '_files/bl1.bin'] };
+    const of = (target: string): BootFile[] => bootFiles({ ...common, machine: { ...pi, files: [{ ...files[0], target }, files[1]] as NonNullable<BootOptions['machine']['files']> } }, sources);
+    expect(of('overlays/a.dtbo').find(({ path }) => path === 'overlays/a.dtbo')?.content).toEqual({ from: 'bootLoader', member: '_files/a.dtbo' });
+    expect(of('overlays/a.dtbo').some(({ path }) => path.includes('bl1'))).toBe(false);
+    expect(() => of('CONFIG.TXT')).toThrow(expect.objectContaining({ code: 'OSB_CONFIG_INVALID', message: expect.stringContaining('CONFIG.TXT') }));
+  });
+
   test('has the message of a file that a package lacks, with what is there', () => {
     expect(() => bootFiles({ ...common, machine: pc }, { deviceTrees: [], bootLoader: ['systemd-boot-efi/usr/lib/systemd/boot/efi/systemd-bootaa64.efi'] })).toThrow(
       expect.objectContaining({ code: 'OSB_PACKAGE_MISSING', hint: expect.stringContaining('systemd-bootaa64.efi') }),

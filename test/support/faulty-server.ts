@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 /** How the server treats the next request for a path; the usual answer when there is none left. */
 export type Fault =
   | { kind: 'status'; status: number }
+  | { kind: 'redirect'; location: string }
   /** Sends so many bytes, then cuts the connection. */
   | { kind: 'drop'; afterBytes: number }
   /** Sends so many bytes, then nothing more. */
@@ -47,6 +48,7 @@ export async function startFaultyServer(): Promise<FaultyServer> {
       });
       return;
     }
+    if (fault?.kind === 'redirect') return void response.writeHead(302, { Location: fault.location }).end();
     const whole = state.files.get(path);
     if (fault?.kind === 'status' || whole === undefined) {
       response.writeHead(fault?.kind === 'status' ? fault.status : 404).end();

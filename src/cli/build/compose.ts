@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 import { resolveRecipes, scanSources, type Project } from '../../config/index.ts';
+import { planFiles } from '../../downloads/index.ts';
 import { planEngineBinary, type EngineSources } from '../../engine-binary/index.ts';
 import { planFlasher, planImage } from '../../image/index.ts';
 import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef, type ProvidedRoot, type RecipeSource } from '../../model/index.ts';
@@ -97,8 +98,9 @@ async function planDebian(invocation: Invocation, project: Project, request: Ima
   const wish = { title: `machine ${machine.name}`, request: packages, askedBy, suite: debian.suite, components: debian.components, file: machineLockFile(project, machine.name), locked, update: false };
   const lock = await lockFor(wish, world);
   const sources = await planSources(request, lock, invocation, world, locked);
-  const root = planRoot(request, lock, { tools: given.tools, engine: engine.binary, built: sources.built });
-  return { ...root, tasks: [...engine.tasks, ...sources.tasks, ...root.tasks] };
+  const files = planFiles(`download/${machine.name}/files`, `files of ${machine.name} by their addresses`, machine.machine.files ?? []);
+  const root = planRoot(request, lock, { tools: given.tools, engine: engine.binary, built: sources.built, ...(files === null ? {} : { files: files.id }) });
+  return { ...root, tasks: [...engine.tasks, ...sources.tasks, ...(files === null ? [] : [files]), ...root.tasks] };
 }
 
 /** The engine for one architecture with the toolchain that compiles it. */

@@ -1,4 +1,5 @@
 import { deviceExecutors } from '../../device/index.ts';
+import { createDownloadExecutors, fileFetchDefaults, type FileFetchSettings } from '../../downloads/index.ts';
 import { engineExecutors } from '../../engine-binary/index.ts';
 import { imageExecutors } from '../../image/index.ts';
 import type { Executors } from '../../model/index.ts';
@@ -7,6 +8,6 @@ import { sourceExecutors } from '../../source-build/index.ts';
 import { createYoctoExecutors, type YoctoPorts } from '../../providers/yocto/index.ts';
 
 /** The exhaustive table of what carries out each kind of step. */
-export function makeExecutors(apt: () => Promise<HostApt>, yocto: YoctoPorts): Executors {
-  return { ...createDebianExecutors({ apt }), ...createYoctoExecutors(yocto), ...engineExecutors, ...sourceExecutors, ...imageExecutors, ...deviceExecutors };
+export function makeExecutors(apt: () => Promise<HostApt>, yocto: YoctoPorts, files: Pick<FileFetchSettings, 'mirrors' | 'proxies'>): Executors {
+  return { ...createDebianExecutors({ apt }), ...createYoctoExecutors(yocto), ...createDownloadExecutors({ ...fileFetchDefaults, ...files }), ...engineExecutors, ...sourceExecutors, ...imageExecutors, ...deviceExecutors };
 }

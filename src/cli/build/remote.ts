@@ -103,6 +103,8 @@ export async function projectTree(project: Project, home: string, provider: stri
     if (isAbsolute(path)) throw new OsbuildError('OSB_CONFIG_INVALID', `yocto.layers.${name}: the folder ${path} is of this machine alone`, { hint: 'for builds on another host name it relative to the project, or a repository and its commit' });
     parts.push(join(project.folder, path));
   }
+  // An absolute one is of this machine alone: the other asks the next place.
+  for (const mirror of project.build.files?.mirrors ?? []) if (!/^https?:/.test(mirror) && !isAbsolute(mirror)) parts.push(join(project.folder, mirror));
   const root = commonFolder([project.folder, ...parts.map(dirname)]);
   const trees = await Promise.all(parts.map((part) => scanTree(root, relative(root, part), (inside) => /(^|\/)(\.git|__pycache__)$/.test(inside))));
   return { ...joinTrees(trees), root, folder: relative(root, project.folder) || '.' };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 
 import { BlobStore, remoteServer, ResultStore, sharedResults, type SharedResults, type TaskResult } from '../../cache/index.ts';
 import type { Project } from '../../config/index.ts';
@@ -48,7 +49,10 @@ export class Session {
     this.results = new ResultStore(invocation.layout, this.blobs);
     this.shared = shareResults(invocation, project, this.blobs, this.results);
     this.world = debianWorld(invocation, project, this.blobs);
-    this.executors = makeExecutors(this.world.apt, yoctoPorts(invocation));
+    this.executors = makeExecutors(this.world.apt, yoctoPorts(invocation), {
+      mirrors: (project.build.files?.mirrors ?? []).map((mirror) => (/^https?:/.test(mirror) ? mirror : resolve(project.folder, mirror))),
+      proxies: (host) => environmentProxies(invocation.hostEnvironment, host),
+    });
   }
 
   async key(plan: Plan): Promise<KeyedPlan> {

@@ -7,6 +7,7 @@ import type { Executors, StepKind } from '../../model/index.ts';
 /** What carries out steps, and how every step's programs are run. */
 const sourcesOf: Record<string, readonly string[]> = {
   debian: ['src/providers/debian', 'src/exec'],
+  download: ['src/downloads'],
   engine: ['src/engine-binary', 'src/exec'],
   image: ['src/image', 'src/exec'],
   source: ['src/source-build', 'src/exec'],
@@ -14,8 +15,8 @@ const sourcesOf: Record<string, readonly string[]> = {
   device: ['src/device', 'src/exec'],
 };
 
-/** A package is what its SHA-256 in the arguments says, whatever code brought it here. */
-const provenByArguments: readonly string[] = ['debian/fetch'];
+/** A file is what its SHA-256 in the arguments says, whatever code brought it here. */
+const provenByArguments: readonly string[] = ['debian/fetch', 'download/files'];
 
 /** Data beside the code that enters keys by itself. */
 const isData = (path: string): boolean => path === 'locks';

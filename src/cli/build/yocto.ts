@@ -30,6 +30,7 @@ export function yoctoProject(project: Project, machine: MachineSource): YoctoPro
 /** The tasks of a root that bitbake makes. */
 export async function planYocto(invocation: Invocation, project: Project, request: ImageRequest, engine: EngineSources): Promise<ProvidedRoot> {
   const resolved = yoctoProject(project, request.machine);
+  if (request.machine.machine.files !== undefined) throw new OsbuildError('OSB_CONFIG_INVALID', `${request.machine.file}: files: the yocto provider takes such files from recipes of its layers`, { hint: 'build with --provider debian, or let a recipe deploy them' });
   for (const warning of sharedStateWarnings(resolved.sstate ?? {}, { bucketCredentials: Object.keys(invocation.bucketCredentials).length > 0 })) invocation.emit({ type: 'notice', level: 'warning', ...warning });
   const { tasks, ...parts } = bundledEngine(engine);
   const root = planYoctoRoot(request, resolved, { engine: parts, sources: await layerSources(invocation, resolved) });

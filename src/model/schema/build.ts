@@ -173,6 +173,15 @@ export interface BuildConfig {
   };
   config?: DeviceConfig;
   /**
+   * The files that machines name by address.
+   */
+  files?: {
+    /**
+     * Where such files lie under their SHA-256, folders or URLs, asked in this order before a file's own address: for work without a network, and for makers that vanish.
+     */
+    mirrors: string[];
+  };
+  /**
    * A server that shares results between machines (HTTP protocol of bazel-remote; any web server that takes PUT will do). OSBUILD_REMOTE_CACHE, OSBUILD_REMOTE_CACHE_PUSH and OSBUILD_REMOTE_CACHE_TOKEN of the environment override it; credentials belong there, not here.
    */
   remoteCache?: {

@@ -154,10 +154,10 @@ export interface Machine {
          */
         target?: string;
         /**
-         * Files that the board's boot ROM needs on the boot partition.
+         * Files that the board's boot ROM needs on the boot partition. Without package and files: its own configuration alone, for firmware that is on the board.
          */
         firmware?: {
-          package: DebianPackage;
+          package?: DebianPackage;
           /**
            * Where they stand inside the package.
            */
@@ -165,12 +165,18 @@ export interface Machine {
           /**
            * Globs below that folder.
            */
-          files: string[];
+          files?: string[];
           /**
            * Text of config.txt.
            */
           config: string;
         };
+        /**
+         * Commands of U-Boot that boot.scr runs before it chooses a slot, for what it has to find out about the board. One that fails stops nothing.
+         *
+         * @minItems 1
+         */
+        script?: [string, ...string[]];
         /**
          * Load addresses where U-Boot's own defaults do not serve.
          */
@@ -197,6 +203,10 @@ export interface Machine {
              */
             file?: string;
             /**
+             * Instead of file: one of `files`, by its name.
+             */
+            download?: string;
+            /**
              * From the start of the disk; a multiple of 512.
              */
             offsetBytes: number;
@@ -211,6 +221,10 @@ export interface Machine {
              * Program inside boot.package. Without one the area is written with zeros, such as where U-Boot keeps its environment.
              */
             file?: string;
+            /**
+             * Instead of file: one of `files`, by its name.
+             */
+            download?: string;
             /**
              * From the start of the disk; a multiple of 512.
              */
@@ -277,6 +291,57 @@ export interface Machine {
     data?: string;
     sectorAlignment?: string;
   };
+  /**
+   * Files that no archive packages, such as first stages that the chip's maker signed. Each is put on the boot partition, or into one of boot.areas.
+   *
+   * @minItems 1
+   */
+  files?: [
+    {
+      /**
+       * A file name, by which boot.areas and messages call it.
+       */
+      name: string;
+      /**
+       * An address (http:// or https://, without credentials), best of an exact commit or version.
+       */
+      url: string;
+      /**
+       * SHA-256 of the file, 64 lower-case digits. It is verified before anything is done with the file.
+       */
+      sha256: string;
+      /**
+       * SPDX identifier, or LicenseRef-… where there is none; for the bill of materials.
+       */
+      license?: string;
+      /**
+       * Path on the boot partition.
+       */
+      target?: string;
+    },
+    ...{
+      /**
+       * A file name, by which boot.areas and messages call it.
+       */
+      name: string;
+      /**
+       * An address (http:// or https://, without credentials), best of an exact commit or version.
+       */
+      url: string;
+      /**
+       * SHA-256 of the file, 64 lower-case digits. It is verified before anything is done with the file.
+       */
+      sha256: string;
+      /**
+       * SPDX identifier, or LicenseRef-… where there is none; for the bill of materials.
+       */
+      license?: string;
+      /**
+       * Path on the boot partition.
+       */
+      target?: string;
+    }[]
+  ];
   /**
    * Recipes that this board needs beside the build's own list, such as Wi-Fi firmware.
    */

@@ -8,6 +8,8 @@ export interface ImagePlanOptions {
   engine: OutputRef | null;
   /** What is made from source instead of unpacked, by tasks of others; null where the machine asks for none. */
   built?: BuiltParts;
+  /** Task of the step download/files that brings what the machine names by address. */
+  files?: string;
 }
 
 /** Outputs of source builds. */
@@ -39,7 +41,7 @@ export function planTree({ id, title, lock }: { id: string; title: string; lock:
 }
 
 /** Tasks that make the root filesystem and boot files of an image. Pure. */
-export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engine, built }: ImagePlanOptions): ProvidedRoot {
+export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engine, built, files }: ImagePlanOptions): ProvidedRoot {
   const { machine, recipes, mode } = request;
   const id = (part: string): string => `debian/${machine.name}/${part}`;
   const set = (name: string): LockedPackage[] => plain(packagesOfSet(lock, name));
@@ -74,7 +76,7 @@ export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engin
       inputs: { ...debs('kernel'), ...toolsInput, ...refInput('built', built?.kernel) },
       result: 'files',
     },
-    { id: id('boot-loader'), kind: 'debian/boot-loader', title: `Unpack boot loader of ${machine.name}`, args: { packages: set('bootLoader'), ...(loader ? { built: { source: loader.source, architecture: loader.architecture } } : {}) }, inputs: { ...debs('boot-loader'), ...refInput('built', loader?.tar), ...refInput('copyright', loader?.copyright) }, result: 'files' },
+    { id: id('boot-loader'), kind: 'debian/boot-loader', title: `Unpack boot loader of ${machine.name}`, args: { packages: set('bootLoader'), ...(loader ? { built: { source: loader.source, architecture: loader.architecture } } : {}), ...(files === undefined ? {} : { files: (machine.machine.files ?? []).map(({ target: _target, ...file }) => file) }) }, inputs: { ...debs('boot-loader'), ...(files === undefined ? {} : { files: { from: 'task-files' as const, task: files } }), ...refInput('built', loader?.tar), ...refInput('copyright', loader?.copyright) }, result: 'files' },
     {
       id: id('databases'),
       kind: 'debian/databases',

@@ -22,7 +22,7 @@ export function machineRequest(source: MachineSource, recipes: RecipeSource[]): 
   const packages = recipes.flatMap(({ recipe, name: by }) => asked(recipe.packages?.debian ?? [], `recipe ${by}`));
   const uboot = machine.boot.method === 'u-boot' ? machine.boot : null;
   // What is built counts for nothing here but its sources.
-  const boot = [...(uboot?.source === undefined ? [bootLoaderOrigin(machine.boot)] : []), ...(uboot?.firmware === undefined ? [] : [uboot.firmware.package])];
+  const boot = [...(uboot?.source === undefined ? [bootLoaderOrigin(machine.boot)] : []), ...(uboot?.firmware?.package === undefined ? [] : [uboot.firmware.package])];
   const sources = uboot?.source === undefined ? [] : asked([uboot.source.package], `machine ${name}`);
   const built = machine.kernel.source;
   const kernel = built === undefined ? kernelOrigin(machine.kernel) : { package: built.package, architecture: 'all' as const };

@@ -12,7 +12,7 @@ const supported = [...project.machines.values()].filter(({ machine }) => machine
 function bootFiles({ boot }: Machine): string[] {
   const of = (path: string): string => `${bootLoaderOrigin(boot).package}/${path}`;
   if (boot.method === 'systemd-boot') return [of(`usr/lib/systemd/boot/efi/systemd-${boot.efiName.toLowerCase()}`)];
-  const firmware = boot.firmware?.files.filter((file) => !/[*?{[]/.test(file)).map((file) => [boot.firmware?.package.package, boot.firmware?.folder, file].filter(Boolean).join('/')) ?? [];
+  const firmware = boot.firmware?.files?.filter((file) => !/[*?{[]/.test(file)).map((file) => [boot.firmware?.package?.package, boot.firmware?.folder, file].filter(Boolean).join('/')) ?? [];
   return [of(boot.file), ...(boot.areas ?? []).flatMap(({ file }) => (file === undefined ? [] : [of(file)])), ...firmware];
 }
 

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { DebianLock, LockedPackage } from '../../../model/index.ts';
 import type { LockPorts } from '../lock/ensure.ts';
-import { download } from '../fetch/download.ts';
-import { fetchDefaults, packageUrl } from '../fetch/fetch.ts';
+import { download } from '../../../downloads/index.ts';
+import { fetchDefaults, mirrorWords, packageUrl } from '../fetch/fetch.ts';
 import { createHttpClient } from '../../../http/index.ts';
 import { changedPackages, changedScripts, type PackageChange, type ScriptChange } from './lock-diff.ts';
 
@@ -29,7 +29,7 @@ export async function diffLocks(before: DebianLock, after: DebianLock, ports: Lo
       const stored = await ports.blob(locked.sha256);
       const deb = stored ?? path.join(scratch, `${locked.sha256}.deb`);
       if (stored === null) {
-        await download({ name: locked.name, url: packageUrl(apt.archives, locked), sizeBytes: locked.sizeBytes, sha256: locked.sha256 }, deb, { client, signal: ports.signal, retryDelaysMs: fetchDefaults.retryDelaysMs, received: () => {} });
+        await download({ name: locked.name, url: packageUrl(apt.archives, locked), sizeBytes: locked.sizeBytes, sha256: locked.sha256, words: mirrorWords }, deb, { client, signal: ports.signal, retryDelaysMs: fetchDefaults.retryDelaysMs, received: () => {} });
       }
       const scripts = await scriptsOf(deb, ports);
       if (stored === null) await rm(deb);

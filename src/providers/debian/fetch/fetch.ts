@@ -1,7 +1,7 @@
 import { OsbuildError, type Executor, type LockedPackage, type StepContext } from '../../../model/index.ts';
 import type { HostApt } from '../apt/host.ts';
 import type { Archives } from '../apt/sources.ts';
-import { download, GoneError } from './download.ts';
+import { download, GoneError, type Words } from '../../../downloads/index.ts';
 import { createHttpClient, type HttpClient } from '../../../http/index.ts';
 
 export interface FetchSettings {
@@ -14,6 +14,13 @@ export interface FetchSettings {
 }
 
 export const fetchDefaults: Omit<FetchSettings, 'apt'> = { connections: 8, stallTimeoutMs: 30_000, retryDelaysMs: [500, 1500, 4000, 10_000, 20_000] };
+
+export const mirrorWords: Words = {
+  server: 'the mirror',
+  promise: 'the signed index',
+  damagedHint: 'The mirror (or a proxy before it) serves a damaged file: try again later or name another with debian.mirror.',
+  failedHint: 'Check the network and the proxy, or name another mirror with debian.mirror; what has arrived is kept, the next run goes on from there.',
+};
 
 /** Makes the executor of `debian/fetch`. What the store has already is taken from there, without any network. */
 export function createFetch(settings: FetchSettings): Executor<'debian/fetch'> {
@@ -80,7 +87,7 @@ async function fetchOne(
       received(locked.sizeBytes);
       return;
     }
-    await download({ name: `${locked.name} ${locked.version}`, url, sizeBytes: locked.sizeBytes, sha256: locked.sha256 }, partial.path, { client, signal, retryDelaysMs: settings.retryDelaysMs, received });
+    await download({ name: `${locked.name} ${locked.version}`, url, sizeBytes: locked.sizeBytes, sha256: locked.sha256, words: mirrorWords }, partial.path, { client, signal, retryDelaysMs: settings.retryDelaysMs, received });
     await context.deliver(`${locked.sha256}.deb`, partial.path, locked.sha256);
     context.log(`${locked.name} ${locked.version} ${locked.architecture} ${locked.sizeBytes} bytes`);
   } finally {

@@ -1,5 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import type { Executor, ManifestPackage, PackageManifest, StepArgs } from '../../../model/index.ts';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { filesPackage, type Executor, type ManifestPackage, type PackageManifest, type StepArgs } from '../../../model/index.ts';
 import { addTar, deliverTree, newEntry, type RootTree } from '../tar/index.ts';
 import { readLicences } from '../unpack/licences.ts';
 import { unpackPackages } from '../unpack/unpack.ts';
@@ -25,6 +25,19 @@ export const bootLoader: Executor<'debian/boot-loader'> = async (context) => {
     for (const [key, node] of own) all.set(key, node);
     manifest.packages.push(builtPackage(built, await readFile(context.input('copyright'), 'utf8'), own));
   }
+  const { files } = context.args;
+  if (files !== undefined) {
+    const fetched = context.inputs('files');
+    all.set(filesPackage, { entry: newEntry(filesPackage, 'folder'), content: null });
+    for (const file of files) {
+      const path = fetched.get(file.sha256);
+      if (path === undefined) throw new Error(`input files lacks ${file.name}`);
+      const { size: sizeBytes } = await stat(path);
+      const place = `${filesPackage}/${file.name}`;
+      all.set(place, { entry: { ...newEntry(place, 'file'), sizeBytes }, content: { file: path, offset: 0 } });
+      manifest.packages.push(fileByUrl(file, sizeBytes));
+    }
+  }
   await deliverTree(context, 'boot-loader.tar', all);
   await writeFile(context.output('packages.json'), `${JSON.stringify(manifest, null, 1)}\n`);
 };
@@ -46,6 +59,26 @@ function builtPackage({ source, architecture }: NonNullable<StepArgs['debian/boo
     downloadBytes: source.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     sha256: original?.sha256 ?? '',
     files: files.length,
+  };
+}
+
+/** A file by its address as the manifest has packages; its digest is its version. */
+function fileByUrl({ name, url, sha256, license }: NonNullable<StepArgs['debian/boot-loader']['files']>[number], sizeBytes: number): ManifestPackage {
+  const version = `sha256-${sha256.slice(0, 12)}`;
+  return {
+    name,
+    version,
+    architecture: 'all',
+    source: name,
+    sourceVersion: version,
+    section: 'admin',
+    licences: license === undefined ? [] : [license],
+    homepage: null,
+    installedBytes: sizeBytes,
+    downloadBytes: sizeBytes,
+    sha256,
+    downloadUrl: url,
+    files: 1,
   };
 }
 

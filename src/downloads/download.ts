@@ -2,17 +2,32 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OsbuildError } from '../../../model/index.ts';
-import type { HttpClient } from '../../../http/index.ts';
+import { OsbuildError } from '../model/index.ts';
+import type { HttpClient } from '../http/index.ts';
 
-/** One file to be had, known by size and digest. */
+/** One file to be had, known by its digest. */
 export interface Wanted {
   /** For messages. */
   name: string;
   url: string;
-  sizeBytes: number;
+  /** Null where nobody has said it: then the server's word counts until the digest is known. */
+  sizeBytes: number | null;
   sha256: string;
+  words: Words;
 }
+
+/** How messages speak of where a file comes from, and what there is to do about it. */
+export interface Words {
+  /** `the mirror` */
+  server: string;
+  /** Who promised the digest: `the signed index`. */
+  promise: string;
+  damagedHint: string;
+  failedHint: string;
+}
+
+/** Nothing larger is taken from a server that was not told a size. */
+const sizeLimitBytes = 4 * 1024 ** 3;
 
 export interface DownloadSettings {
   client: HttpClient;
@@ -23,7 +38,7 @@ export interface DownloadSettings {
   received(bytes: number): void;
 }
 
-/** The mirror does not have the file (any more). */
+/** The server does not have the file (any more). */
 export class GoneError extends Error {}
 
 /** A failure that the next attempt may not meet. */
@@ -40,15 +55,15 @@ export async function download(wanted: Wanted, file: string, settings: DownloadS
     try {
       const digest = await attempt(wanted, file, settings);
       if (digest === wanted.sha256) return;
+      settings.received(-(await sizeOf(file)));
       await rm(file, { force: true });
-      settings.received(-wanted.sizeBytes);
       // What an earlier run left may be damaged: once more from the beginning, then the mirror is to blame.
       if (resumed) {
         resumed = false;
         continue;
       }
-      throw new OsbuildError('OSB_HASH_MISMATCH', `${wanted.name} from the mirror is not what the signed index says.`, {
-        hint: 'The mirror (or a proxy before it) serves a damaged file: try again later or name another with debian.mirror.',
+      throw new OsbuildError('OSB_HASH_MISMATCH', `${wanted.name} from ${wanted.words.server} is not what ${wanted.words.promise} says.`, {
+        hint: wanted.words.damagedHint,
         details: { url: wanted.url, expected: wanted.sha256, actual: digest },
       });
     } catch (error) {
@@ -66,8 +81,10 @@ export async function download(wanted: Wanted, file: string, settings: DownloadS
 
 /** One request; returns the SHA-256 of the whole file when its size is right. */
 async function attempt(wanted: Wanted, file: string, { client, signal, received }: DownloadSettings): Promise<string> {
+  const { words } = wanted;
+  const limitBytes = wanted.sizeBytes ?? sizeLimitBytes;
   let present = await sizeOf(file);
-  if (present > wanted.sizeBytes) {
+  if (present > limitBytes) {
     await rm(file, { force: true });
     present = 0;
   }
@@ -75,7 +92,7 @@ async function attempt(wanted: Wanted, file: string, { client, signal, received 
   received(present);
   let counted = present;
   try {
-    if (present < wanted.sizeBytes) {
+    if (present < limitBytes) {
       const response = await client.request(wanted.url, { headers: present > 0 ? { Range: `bytes=${present}-` } : {}, signal });
       const status = response.statusCode ?? 0;
       const resuming = status === 206 && (response.headers['content-range'] ?? '').startsWith(`bytes ${present}-`);
@@ -83,7 +100,7 @@ async function attempt(wanted: Wanted, file: string, { client, signal, received 
         response.destroy();
         if (status === 404 || status === 410) throw new GoneError(`${wanted.url}: ${status}`);
         if (status === 416 || status === 206) await rm(file, { force: true });
-        const message = `the mirror answers ${status} ${response.statusMessage ?? ''}`.trim();
+        const message = `${words.server} answers ${status} ${response.statusMessage ?? ''}`.trim();
         throw status >= 500 || [206, 408, 416, 425, 429].includes(status) ? new PassingError(message) : new Error(message);
       }
       if (!resuming && present > 0) {
@@ -95,14 +112,14 @@ async function attempt(wanted: Wanted, file: string, { client, signal, received 
       try {
         let position = counted;
         for await (const piece of response as AsyncIterable<Buffer>) {
-          if (position + piece.length > wanted.sizeBytes) throw new PassingError('the mirror sends more than the index says');
+          if (position + piece.length > limitBytes) throw wanted.sizeBytes === null ? new Error(`${words.server} sends more than ${limitBytes} bytes`) : new PassingError(`${words.server} sends more than ${words.promise} says`);
           hash.update(piece);
           for (let done = 0; done < piece.length; ) done += (await handle.write(piece, done, piece.length - done, position + done)).bytesWritten;
           position += piece.length;
           counted += piece.length;
           received(piece.length);
         }
-        if (position < wanted.sizeBytes) throw new PassingError('the connection was closed early');
+        if (wanted.sizeBytes !== null && position < wanted.sizeBytes) throw new PassingError('the connection was closed early');
       } finally {
         await handle.close();
       }
@@ -123,7 +140,7 @@ function isPassing(error: unknown): boolean {
 function failed(wanted: Wanted, cause: unknown): OsbuildError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new OsbuildError('OSB_DOWNLOAD_FAILED', `Cannot download ${wanted.name}: ${reason}`, {
-    hint: 'Check the network and the proxy, or name another mirror with debian.mirror; what has arrived is kept, the next run goes on from there.',
+    hint: wanted.words.failedHint,
     details: { url: wanted.url },
     cause,
   });
