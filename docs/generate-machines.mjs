@@ -26,11 +26,11 @@ function loader({ boot }) {
 }
 
 function kernelOf({ kernel: { debian, source } }) {
-  return source ? `built from ${code(source.package)} (${source.architecture})` : `${code(debian.package)} (${debian.architecture})`;
+  return source ? `built from ${code(source.package)} (${source.architecture})` : `${code(debian.package)} (${debian.architecture}${debian.suite ? `, ${debian.suite}` : ''})`;
 }
 
 const osip = ({ name, boot }) => (boot.osip ? [[name, 'osip', '0 KiB', '440 bytes', `where ${code(boot.osip.area)} stands`]] : []);
-const areas = machines.flatMap(({ name, boot }) => [...osip({ name, boot }), ...(boot.areas ?? []).map((area) => [name, area.name, kib(area.offsetBytes), kib(area.sizeBytes), area.file ? code(area.file.split('/').slice(-2).join('/')) : 'zeros'])]);
+const areas = machines.flatMap(({ name, boot }) => [...osip({ name, boot }), ...(boot.areas ?? []).map((area) => [name, area.name, kib(area.offsetBytes), kib(area.sizeBytes), area.file ? code(area.file.split('/').slice(-2).join('/')) : area.download ? `${code(area.download)}, by its address` : 'zeros'])]);
 const text = `# Machines
 
 Generated from machines/ by \`npm run generate\`. \`osbuild machines\` prints the same in short; [porting.md](porting.md) says how a board is added.
@@ -76,6 +76,16 @@ Written outside of all partitions, for boot ROMs. Sources of the offsets stand i
 holds each against them. Every image is refused whose areas reach into the partition table, a partition or each other.
 
 ${table(['machine', 'area', 'offset', 'size', 'content'], areas)}
+
+## Files by address
+
+What no archive packages, fetched by \`files\` of the machine file and held against its SHA-256 ([decision 306](decisions/0306-files-by-address.md)). Whether an
+image may be handed on with them is between you and their makers.
+
+${table(
+  ['machine', 'file', 'licence', 'address'],
+  machines.flatMap(({ name, files }) => (files ?? []).map((file) => [code(name), code(file.name), file.license ?? '–', `<${file.url}>`])),
+)}
 
 ## Not possible yet
 

@@ -38,11 +38,11 @@ function setUboot(document: Document, { package: packageName, file }: { package:
   const before = document.getIn(['boot', 'file']);
   document.setIn(['boot', 'file'], file);
   const samePackage = packageName === null || document.getIn(['boot', 'package', 'package']) === packageName;
-  if (packageName !== null) document.setIn(['boot', 'package', 'package'], packageName);
+  if (packageName !== null) setPackage(document, packageName);
   const areas = document.getIn(['boot', 'areas']);
   if (!(areas instanceof YAMLSeq) || typeof before !== 'string') return;
   // Of another package, and so of another chip: those offsets are not this board's.
-  if (!samePackage) for (const key of ['areas', 'osip']) document.deleteIn(['boot', key]);
+  if (!samePackage) for (const path of [['boot', 'areas'], ['boot', 'osip'], ['files']]) document.deleteIn(path);
   const [from, to] = [folderOf(before), folderOf(file)];
   for (const item of areas.items) {
     if (!(item instanceof YAMLMap)) continue;
@@ -50,6 +50,15 @@ function setUboot(document: Document, { package: packageName, file }: { package:
     if (program === before) item.set('file', file);
     else if (typeof program === 'string' && program.startsWith(from)) item.set('file', `${to}${program.slice(from.length)}`);
   }
+}
+
+/** A neighbour's U-Boot may be built from source: then its architecture stays. */
+function setPackage(document: Document, name: string): void {
+  const architecture = document.getIn(['boot', 'source', 'architecture']);
+  if (architecture !== undefined) {
+    document.deleteIn(['boot', 'source']);
+    document.setIn(['boot', 'package'], document.createNode({ package: name, architecture }, { flow: true }));
+  } else document.setIn(['boot', 'package', 'package'], name);
 }
 
 const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/') + 1);

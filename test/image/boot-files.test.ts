@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { readYaml } from '../../src/config/yaml.ts';
 import { bootFiles, type BootFile, type BootOptions } from '../../src/image/boot-files.ts';
 import { bootRoom } from '../../src/image/boot-room.ts';
 import { ubootEnvironment } from '../../src/image/uboot-environment.ts';
@@ -112,6 +113,37 @@ describe('the boot partition', () => {
     expect(of('overlays/a.dtbo').find(({ path }) => path === 'overlays/a.dtbo')?.content).toEqual({ from: 'bootLoader', member: '_files/a.dtbo' });
     expect(of('overlays/a.dtbo').some(({ path }) => path.includes('bl1'))).toBe(false);
     expect(() => of('CONFIG.TXT')).toThrow(expect.objectContaining({ code: 'OSB_CONFIG_INVALID', message: expect.stringContaining('CONFIG.TXT') }));
+  });
+
+  /**
+   * What the firmware in a Raspberry Pi 5's EEPROM looks for on the first FAT partition: config.txt, the file that kernel= names, and
+   * the device tree of the board by its upstream name; no start*.elf, for that is in the EEPROM (Raspberry Pi documentation, config.txt:
+   * kernel, os_check, upstream_kernel; boot EEPROM). U-Boot then asks for fdtfile, broadcom/bcm2712-rpi-5-b.dtb in
+   * board/raspberrypi/rpi/rpi.c of U-Boot 2025.01, and keeps its environment in uboot.env (CONFIG_ENV_FAT_FILE of rpi_arm64).
+   */
+  test('of the Raspberry Pi 5, as its machine file says', async () => {
+    const machine = await readYaml('machine', new URL('../../machines/raspberrypi5.yaml', import.meta.url).pathname);
+    const sources = { deviceTrees: ['broadcom/bcm2712-d-rpi-5-b.dtb', 'broadcom/bcm2712-rpi-5-b.dtb'], bootLoader: ['u-boot-rpi/usr/lib/u-boot/rpi_arm64/u-boot.bin'] };
+    const files = bootFiles({ ...common, machine }, sources);
+    expect(files.map(({ path }) => path)).toEqual([
+      'A/dtb/broadcom/bcm2712-d-rpi-5-b.dtb',
+      'A/dtb/broadcom/bcm2712-rpi-5-b.dtb',
+      'A/initrd',
+      'A/kernel',
+      'bcm2712-d-rpi-5-b.dtb',
+      'bcm2712-rpi-5-b.dtb',
+      'boot.scr',
+      'config.json',
+      'config.txt',
+      'minke/slot.env',
+      'u-boot.bin',
+      'uboot.env',
+    ]);
+    expect(text(files, 'config.txt').split('\n')).toEqual(expect.arrayContaining(['arm_64bit=1', 'enable_uart=1', 'os_check=0', 'kernel=u-boot.bin']));
+    const script = text(files, 'boot.scr').slice(72);
+    // The stepping is known before a slot's tree is loaded, and both slots profit.
+    expect(script.indexOf('setenv fdtfile broadcom/bcm2712-d-rpi-5-b.dtb')).toBeGreaterThan(0);
+    expect(script.indexOf('setenv fdtfile broadcom/bcm2712-d-rpi-5-b.dtb')).toBeLessThan(script.indexOf('setenv minke_start'));
   });
 
   test('has the message of a file that a package lacks, with what is there', () => {
