@@ -72,7 +72,7 @@ export function diskSize(shippedBytes: number, machine: Machine): number {
   const room = 256 * 1024 * 1024;
   let size = 512 * 1024 * 1024;
   while (size < shippedBytes + room) size *= 2;
-  return machine.qemu?.disk === 'sd' || size > shippedBytes ? size : size * 2;
+  return machine.qemu?.disk?.startsWith('sd') === true || size > shippedBytes ? size : size * 2;
 }
 
 /** Puts settings into config.json on the boot partition, keeping what it says otherwise. */

@@ -106,6 +106,8 @@ function diskWords(qemu: Qemu, disk: string): string[] {
   switch (qemu.disk ?? 'virtio') {
     case 'sd':
       return drive('if=sd');
+    case 'sd-card':
+      return [...drive('if=none,id=disk'), '-device', 'sd-card,drive=disk'];
     case 'virtio':
       return [...drive('if=none,id=disk,discard=unmap'), '-device', 'virtio-blk-pci,drive=disk,bootindex=1'];
     case 'nvme':

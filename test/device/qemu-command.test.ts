@@ -53,11 +53,11 @@ describe('the QEMU command of a machine', () => {
   });
 
   test('a board whose kernel QEMU starts itself, with the network adapter that it has on itself', () => {
-    const lane: Machine = { ...pi, qemu: { system: 'arm', machine: 'sabrelite', memoryMiB: 1024, boot: 'kernel', console: 1, disk: 'sd', network: 'board', extraCommandLine: ['quiet'] } };
+    const lane: Machine = { ...pi, qemu: { system: 'arm', machine: 'sabrelite', memoryMiB: 1024, boot: 'kernel', console: 1, disk: 'sd-card', network: 'board', extraCommandLine: ['quiet'] } };
     const words = qemuCommand(lane, { disk: 'd', kernel: 'k', initrd: 'i', deviceTree: 't' }, { ...options, commandLine: ['console=ttymxc1', 'minke.slot=A'] });
     expect(words.slice(words.indexOf('-kernel'))).toEqual([
       '-kernel', 'k', '-initrd', 'i', '-dtb', 't', '-append', 'console=ttymxc1 minke.slot=A quiet',
-      '-drive', 'if=sd,format=raw,file=d',
+      '-drive', 'if=none,id=disk,format=raw,file=d', '-device', 'sd-card,drive=disk',
       '-netdev', 'user,id=net,hostfwd=tcp:127.0.0.1:40022-:22222', '-net', 'nic,netdev=net',
     ]);
   });

@@ -439,7 +439,10 @@ export interface Machine {
      * Given to QEMU with boot: kernel, and with boot: u-boot where the firmware of the board would give one.
      */
     deviceTree?: string;
-    disk?: 'virtio' | 'sd' | 'nvme' | 'sata';
+    /**
+     * sd: the card of a board that has a slot for it in QEMU; sd-card: a card put into the last slot of its chip, for boards whose slots QEMU leaves empty.
+     */
+    disk?: 'virtio' | 'sd' | 'sd-card' | 'nvme' | 'sata';
     /**
      * board: the adapter that the emulated board has on itself; usb-late: the adapter is plugged in when U-Boot starts the kernel, for emulated controllers that do not come back after U-Boot has used them.
      */
