@@ -26,6 +26,14 @@ export const imageTools: TreeSpec = {
 
 export const emulation: TreeSpec = { name: 'tools-emulation', title: 'emulators', packages: [...emulationPackages], foreign: [] };
 
+/** What tests of the engine bring up: clients as Debian has them, and applications that real projects are made of. */
+export const testApplications: TreeSpec = {
+  name: 'test-applications',
+  title: 'applications for tests of the engine',
+  packages: ['busybox-static', 'coreutils', 'dash', 'docker-cli', 'docker-compose', 'nginx', 'postgresql-17', 'redis-server'],
+  foreign: [],
+};
+
 /** What the container of the boot test is made of. */
 export function busybox(arch: Arch): TreeSpec {
   const { architecture, packages } = busyboxPackages(arch);

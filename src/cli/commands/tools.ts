@@ -1,7 +1,7 @@
 import { nearest } from '../../config/index.ts';
 import { archs, debianArchitectures, OsbuildError } from '../../model/index.ts';
 import { Session } from '../build/session.ts';
-import { busybox, emulation, imageTools, planToolsTree, sourceTools, toolchain, toolchainSpec, type TreeSpec } from '../build/trees.ts';
+import { busybox, emulation, imageTools, planToolsTree, sourceTools, testApplications, toolchain, toolchainSpec, type TreeSpec } from '../build/trees.ts';
 import type { Command } from '../command.ts';
 import { openProject } from '../project.ts';
 
@@ -9,6 +9,7 @@ import { openProject } from '../project.ts';
 export const treeSpecs: TreeSpec[] = byName([
   imageTools,
   emulation,
+  testApplications,
   ...archs.map(toolchain),
   ...archs.map(busybox),
   ...archs.map((arch) => sourceTools(debianArchitectures[arch])),
