@@ -35,6 +35,12 @@ describe('a machine file made of a neighbour’s', () => {
     });
   });
 
+  test('of a board whose U-Boot is built and has files by address: a package instead of both', () => {
+    const { machine } = derive('odroid-xu4', { deviceTrees: ['exynos5250-arndale.dtb'], uboot: { package: 'u-boot-exynos', file: 'usr/lib/u-boot/arndale/u-boot.bin' } });
+    expect(machine.boot).toEqual({ method: 'u-boot', package: { package: 'u-boot-exynos', architecture: 'armhf' }, file: 'usr/lib/u-boot/arndale/u-boot.bin' });
+    expect(machine).not.toHaveProperty('files');
+  });
+
   test('has no boot areas of another chip', () => {
     const { machine } = derive('hummingboard', { deviceTrees: ['x.dtb'], uboot: { package: 'u-boot-sunxi', file: 'usr/lib/u-boot/Cubieboard2/u-boot-sunxi-with-spl.bin' } });
     expect(machine.boot).toMatchObject({ package: { package: 'u-boot-sunxi', architecture: 'armhf' } });
