@@ -13,6 +13,9 @@ IMAGE_NAME_SUFFIX = ""
 # The boot loader's kernel is handed on by itself.
 PACKAGE_EXCLUDE = "kernel-image-*"
 
+# What is writable is said by the recipes' state, and bound by the initrd.
+BAD_RECOMMENDATIONS += "volatile-binds"
+
 # Written by osbuild; not there where the layer is used by itself.
 include conf/minke-project.inc
 
