@@ -57,6 +57,13 @@ minke_mode() {
 \tif [ -n "$2" ]; then chmod "$2" "\${IMAGE_ROOTFS}$1"; fi
 }
 
+minke_unit() {
+\tfor folder in /etc/systemd/system /usr/lib/systemd/system; do
+\t\tif [ -e "\${IMAGE_ROOTFS}$folder/$1" ] || [ -h "\${IMAGE_ROOTFS}$folder/$1" ]; then return 0; fi
+\tdone
+\tbbfatal "the recipes enable $1, which is not in the image"
+}
+
 minke_state() {
 \t[ -e "\${IMAGE_ROOTFS}$1" ] || install -d "\${IMAGE_ROOTFS}$1"
 \tminke_mode "$1" "$2" "$3" state
@@ -95,7 +102,7 @@ function files({ recipes, mode }: Request): string[] {
   return put;
 }
 
-/** Presets rather than links: bitbake applies them to the whole root after this. What no recipe enables is off. */
+/** Presets rather than links: bitbake applies them to the whole root after this. What no recipe enables is off; a unit that is not there would be left out without a word. */
 function units({ recipes, mode, os, machine, epoch }: Request): string[] {
   const of = (what: 'enable' | 'disable' | 'mask'): string[] => unique(recipes.flatMap(({ recipe }) => [...(recipe.units?.[what] ?? []), ...(recipe[mode]?.units?.[what] ?? [])]));
   const preset = [...of('disable').map((unit) => `disable ${unit}`), ...of('enable').map((unit) => `enable ${unit}`), 'disable *'];
@@ -114,6 +121,7 @@ function units({ recipes, mode, os, machine, epoch }: Request): string[] {
   return [
     'install -d "${IMAGE_ROOTFS}/usr/lib/systemd/system-preset" "${IMAGE_ROOTFS}/etc/systemd/system"',
     lines('/usr/lib/systemd/system-preset/00-minke.preset', preset),
+    ...of('enable').map((unit) => `minke_unit ${word(unit.replace(/@[^.]+/, '@'))}`),
     ...of('mask').map((unit) => `ln -sfn /dev/null "\${IMAGE_ROOTFS}/etc/systemd/system/"${word(unit)}`),
     lines('/usr/lib/os-release', Object.entries(release).map(([key, value]) => `${key}="${value.replaceAll(/["\\$`]/g, (character) => `\\${character}`)}"`)),
     'rm -f "${IMAGE_ROOTFS}/etc/machine-id" && : > "${IMAGE_ROOTFS}/etc/machine-id" && chmod 0444 "${IMAGE_ROOTFS}/etc/machine-id"',
