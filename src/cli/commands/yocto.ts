@@ -59,7 +59,7 @@ function inspectionText({ name, machine, parsed, planned, kernel, bootLoader, re
     [
       ['recipes read', `${parsed.recipes}${parsed.masked === 0 ? '' : `, ${parsed.masked} left out by BBMASK`}; ${parsed.skipped} are not for this build; ${warnings} warnings`],
       ['planned', `${planned.target} recipes for the machine, ${planned.native} for the build host, ${planned.tasks} tasks`],
-      ['kernel', chosen(kernel)],
+      ['kernel', `${chosen(kernel)}${kernel === null || kernel.fragments.length === 0 ? '' : `, with ${kernel.fragments.filter((name) => name.startsWith('minke')).join(', ') || 'no fragments of ours'}`}`],
       ['boot loader', chosen(bootLoader)],
       ...['glibc', 'systemd', 'minke-engine', 'crun', 'networkmanager'].flatMap(version),
     ],

@@ -22,7 +22,7 @@ export function createYoctoExecutors(ports: YoctoPorts): Pick<Executors, keyof Y
     'yocto/layer': { version: 1, run: createLayerFetch(ports) },
     'yocto/image': { version: 1, run: (context) => inBuildFolder(context, ports, false, (build) => collect(context, build)) },
     'yocto/inspect': {
-      version: 1,
+      version: 2,
       run: (context) =>
         inBuildFolder(context, ports, true, async (_, seen, durationMs) => writeFile(context.output('plan.json'), `${JSON.stringify(inspection(context.args, seen, durationMs), null, 1)}\n`)),
     },

@@ -16,7 +16,7 @@ export interface YoctoInspection {
   parsed: { recipes: number; masked: number; skipped: number };
   /** Of the plan: recipes for the machine, for the build host and its tools, and tasks of all. */
   planned: { target: number; native: number; tasks: number };
-  kernel: ChosenRecipe | null;
+  kernel: (ChosenRecipe & { fragments: readonly string[] }) | null;
   bootLoader: ChosenRecipe | null;
   /** All recipes of the plan. */
   recipes: Record<string, string>;
@@ -35,6 +35,7 @@ export function inspection({ name, machine, targets }: Pick<YoctoImageArgs, 'nam
     const version = recipe === undefined ? undefined : plan.recipes[recipe];
     return recipe === undefined || version === undefined ? null : { recipe, version };
   };
+  const kernel = chosen(plan.providers['virtual/kernel']);
   const names = Object.keys(plan.recipes).toSorted();
   const forHost = names.filter((recipe) => native.test(recipe)).length;
   return {
@@ -43,7 +44,7 @@ export function inspection({ name, machine, targets }: Pick<YoctoImageArgs, 'nam
     targets: [...targets],
     parsed: parsed ?? { recipes: 0, masked: 0, skipped: 0 },
     planned: { target: names.length - forHost, native: forHost, tasks: plan.tasks },
-    kernel: chosen(plan.providers['virtual/kernel']),
+    kernel: kernel === null ? null : { ...kernel, fragments: plan.kernelFragments },
     bootLoader: chosen(targets.includes('virtual/bootloader') ? plan.providers['virtual/bootloader'] : 'systemd-boot'),
     recipes: Object.fromEntries(names.map((recipe) => [recipe, plan.recipes[recipe] ?? ''])),
     warnings,

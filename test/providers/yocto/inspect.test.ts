@@ -12,11 +12,11 @@ const plan = {
 } as const;
 
 test('what bitbake told of a plan: recipes of the machine and of the host apart, kernel and the boot loader that the machine starts', () => {
-  const state = [parsed, plan].reduce(advance, initialState);
+  const state = [parsed, plan, { event: 'kernel', fragments: ['minke.cfg'] } as const].reduce(advance, initialState);
   expect(inspection({ name: 'board', machine: 'm', targets: ['minke-image', 'virtual/kernel', 'virtual/bootloader'] }, state, 5)).toMatchObject({
     parsed: { recipes: 900, masked: 1800, skipped: 12 },
     planned: { target: 4, native: 2, tasks: 4711 },
-    kernel: { recipe: 'linux-yocto', version: '6.6.100+git-r0' },
+    kernel: { recipe: 'linux-yocto', version: '6.6.100+git-r0', fragments: ['minke.cfg'] },
     bootLoader: { recipe: 'u-boot', version: '2024.01-r0' },
     durationMs: 5,
   });

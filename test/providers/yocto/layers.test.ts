@@ -19,6 +19,7 @@ test.each(machines)('%s: recipes are read, and every package of the image is fou
   expect(exitCode, stderr).toBe(0);
   const seen = JSON.parse(stdout) as YoctoInspection;
   expect(seen.kernel?.recipe).toMatch(/^linux-/);
+  expect(seen.kernel?.fragments).toContain('minke.cfg');
   expect(seen.bootLoader?.recipe).toMatch(/^(u-boot|systemd-boot)/);
   expect(Object.keys(seen.recipes)).toEqual(expect.arrayContaining(['minke-image', 'minke-initrd-packages', 'minke-engine', 'quickjs-native', 'networkmanager', 'crun', 'systemd', 'busybox']));
   // Mozilla's JavaScript would take longer to build than everything else.

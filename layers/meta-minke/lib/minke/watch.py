@@ -64,6 +64,7 @@ class Watch:
         self.tinfoil = tinfoil
         self.out = out
         self.failures = 0
+        self.kernel = None
         self.leash_gone = threading.Event()
         threading.Thread(target=self.hold_leash, daemon=True).start()
 
@@ -126,6 +127,8 @@ class Watch:
         elif isinstance(event, bb.event.DiskFull):
             self.say("disk-full", text=str(getattr(event, "_free", "")))
         elif isinstance(event, bb.command.CommandCompleted):
+            if self.kernel is not None:
+                self.tell_kernel()
             # A build whose tasks failed completes as well.
             self.say("end", ok=self.failures == 0)
             return 1 if self.failures else 0
@@ -152,6 +155,15 @@ class Watch:
             tasks=len(graph["tdepends"]),
             providers={name: recipe for name, (recipe, _) in graph["providermap"].items() if name.startswith("virtual/")},
         )
+
+        recipe = graph["pn"].get(graph["providermap"].get("virtual/kernel", ("",))[0])
+        self.kernel = recipe and recipe["filename"]
+
+    def tell_kernel(self):
+        """The configuration fragments that the kernel's recipe has among its sources, its append files included."""
+        kernel = self.tinfoil.parse_recipe_file(self.kernel)
+        sources = [source.split(";")[0] for source in kernel.getVar("SRC_URI").split()]
+        self.say("kernel", fragments=[os.path.basename(source) for source in sources if source.startswith("file:") and source.endswith(".cfg")])
 
     def tell_queue(self, event):
         stats = event.stats

@@ -2,7 +2,8 @@
 export type WatchEvent =
   | { event: 'parse'; done: number; total: number }
   | { event: 'parsed'; recipes: number; cached: number; masked: number; skipped: number; errors: number }
-  | ({ event: 'plan' } & BuildPlan)
+  | ({ event: 'plan' } & Omit<BuildPlan, 'kernelFragments'>)
+  | { event: 'kernel'; fragments: readonly string[] }
   | { event: 'tasks'; total: number; done: number; failed: number; shared_total: number; shared: number; not_shared: number }
   | { event: 'task-start'; pid: number; recipe: string; task: string; log: string | null }
   | { event: 'task-end'; pid: number; recipe: string; task: string; ok: boolean; log?: string | null }
@@ -19,6 +20,8 @@ export interface BuildPlan {
   tasks: number;
   /** `virtual/…` → recipe. */
   providers: Record<string, string>;
+  /** Configuration fragments (.cfg) of the kernel's recipe, by their names; empty where no kernel is planned. */
+  kernelFragments: readonly string[];
 }
 
 /** What is known of a build from its events so far. */
@@ -52,7 +55,9 @@ export function advance(state: BuildState, event: WatchEvent): BuildState {
     case 'parsed':
       return { ...state, phase: 'building', done: 0, total: null, parsed: { recipes: event.recipes, masked: event.masked, skipped: event.skipped } };
     case 'plan':
-      return { ...state, plan: { recipes: event.recipes, tasks: event.tasks, providers: event.providers } };
+      return { ...state, plan: { recipes: event.recipes, tasks: event.tasks, providers: event.providers, kernelFragments: [] } };
+    case 'kernel':
+      return state.plan === null ? state : { ...state, plan: { ...state.plan, kernelFragments: event.fragments } };
     case 'tasks':
       return { ...state, phase: 'building', done: event.done, total: event.total, shared: event.shared, sharedTotal: event.shared_total };
     case 'task-start':
