@@ -97,7 +97,11 @@ export async function removeAbandonedWork(layout: CacheLayout): Promise<void> {
     const folder = join(layout.work(), name);
     const owner = await readFile(join(folder, 'owner'), 'utf8').catch(() => null);
     if (owner !== null && (await isAlive(owner))) continue;
-    if (owner === null && Date.now() - (await stat(folder)).mtimeMs < 60_000) continue;
+    if (owner === null) {
+      // Null: it was there when the folder was listed, and its owner has removed it since.
+      const info = await stat(folder).catch(() => null);
+      if (info === null || Date.now() - info.mtimeMs < 60_000) continue;
+    }
     await rm(folder, { recursive: true, force: true });
   }
 }

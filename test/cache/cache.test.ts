@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -37,6 +37,13 @@ test('scratch folders of killed builds go, those of running ones stay', async ()
   }
   await removeAbandonedWork(layout);
   expect(await readdir(layout.work())).toEqual(['alive']);
+});
+
+test('a scratch folder that its owner removes while it is looked at is nobody\'s error', async () => {
+  await mkdir(layout.work(), { recursive: true });
+  // Listed, and not there any more when it is asked for its owner and its age.
+  await symlink('nowhere', join(layout.work(), 'gone'));
+  await expect(removeAbandonedWork(layout)).resolves.toBeUndefined();
 });
 
 test('a lock is waited for, and taken over from a dead owner', async () => {
