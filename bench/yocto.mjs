@@ -2,22 +2,26 @@
 // Has real bitbake read all recipes and plan the image of each machine that the Yocto provider knows, over checkouts of the
 // layers, and prints what came of it: a Markdown table (that of docs/yocto.md), or with --json one line a machine.
 //
-//   node bench/yocto.mjs --layers <folder> [--machine qemuarm64]... [--all-recipes] [--json]
+//   node bench/yocto.mjs --layers <folder> [--machine qemuarm64]... [--all-recipes | --planned <file> | --board-only] [--json]
 //
 // The folder holds a checkout of each layer under its name in build.config.yaml, bitbake among them. Without --all-recipes
-// BBMASK leaves out recipes of general layers that no image of ours is made of: reading them takes most of the time.
+// BBMASK leaves out recipes of general layers that no image of ours is made of: reading them takes most of the time. With --planned,
+// a file of lines that --json has printed, it leaves out all of them that no image was made of then; with --board-only all of them,
+// and what a board's layers, kernel, boot loader and the image ask of them is taken as there.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { parse, stringify } from 'yaml';
 
+import { boardOnly, folderMasks, plannedMasks, sdkParts } from './yocto-masks.mjs';
+
 const home = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({
-  options: { layers: { type: 'string' }, machine: { type: 'string', multiple: true }, 'all-recipes': { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+  options: { layers: { type: 'string' }, machine: { type: 'string', multiple: true }, planned: { type: 'string' }, 'board-only': { type: 'boolean', default: false }, 'all-recipes': { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
 });
 if (values.layers === undefined) {
   console.error('--layers: a folder with checkouts of bitbake and of the layers that build.config.yaml names');
@@ -29,22 +33,8 @@ const known = readdirSync(join(home, 'machines')).filter((file) => file.endsWith
 const supported = known.filter((machine) => machine.yocto !== undefined).toSorted((a, b) => a.name.localeCompare(b.name, 'en'));
 const wanted = values.machine ?? supported.map(({ name }) => name);
 
-/** What our images take of layers that hold much more: folders of recipes. */
-const kept = {
-  'meta-oe': ['c-ares', 'duktape', 'jansson', 'jq', 'libmbim', 'libndp', 'libqmi', 'libqrtr-glib', 'modemmanager', 'onig', 'pkcs11-helper', 'polkit', 'pps-tools', 'usb-modeswitch', 'yajl'],
-  'meta-networking': ['chrony', 'dnsmasq', 'libnftnl', 'mbedtls', 'networkmanager', 'nftables', 'openvpn'],
-  'meta-python': [],
-  'meta-filesystems': [],
-  'meta-virtualization': ['conmon', 'crun', 'go', 'linux'],
-};
-const masks = [
-  ...Object.entries(kept).map(([layer, names]) => `/${layer}/(dynamic-layers/[^/]+/)?recipes-[^/]+/${names.length === 0 ? '' : `(?!(${names.join('|')})/)`}[^/]+/[^/]+[.]bb$`),
-  '/meta-oe/dynamic-layers/',
-  '/meta/recipes-(sato|rt)/',
-  '/meta/recipes-graphics/(xorg-app|xorg-driver|xorg-font|wayland)/',
-  '/meta/recipes-multimedia/gstreamer/',
-];
-
+/** Plans that bitbake has made already: lines of --json. */
+const planned = values.planned === undefined ? null : readFileSync(values.planned, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line)).filter(({ type }) => type === 'inspection');
 const git = (path, ...words) => spawnSync('git', ['-C', path, ...words], { encoding: 'utf8' }).stdout.trim();
 const used = new Set(['bitbake', 'openembedded-core', ...yocto.use, ...supported.filter(({ name }) => wanted.includes(name)).flatMap((machine) => machine.yocto.layers ?? [])]);
 for (const name of used) {
@@ -58,8 +48,18 @@ for (const name of used) {
 
 const project = mkdtempSync(join(tmpdir(), 'osbuild-yocto-'));
 const layers = Object.fromEntries(Object.entries(yocto.layers).filter(([name]) => used.has(name)).map(([name, { folders }]) => [name, { path: join(folder, name), ...(folders ? { folders } : {}) }]));
+const bitbakeFiles = (path) => readdirSync(path, { recursive: true }).filter((file) => file.endsWith('.bb')).map((file) => join(path, file));
+function left() {
+  if (values['all-recipes']) return { masks: [], provided: [] };
+  if (planned !== null) return { masks: plannedMasks(planned), provided: sdkParts };
+  if (!values['board-only']) return { masks: folderMasks, provided: [] };
+  const boards = [...used].filter((name) => !['bitbake', 'openembedded-core', ...yocto.use].includes(name));
+  const own = bitbakeFiles(join(home, 'layers/meta-minke')).map((file) => basename(file, '.bb').split('_')[0]);
+  return boardOnly(boards.flatMap((name) => (yocto.layers[name].folders ?? ['.']).flatMap((inside) => bitbakeFiles(join(folder, name, inside)))), own);
+}
+const { masks, provided } = left();
 // BBMASK decides which recipes are read, and nothing of any: with another one what was read stays valid.
-const settings = { BB_NO_NETWORK: '1', CONNECTIVITY_CHECK_URIS: '', 'BB_HASHCONFIG_IGNORE_VARS:append': ' BBMASK', BB_DANGLINGAPPENDS_WARNONLY: '1', ...(values['all-recipes'] ? {} : { BBMASK: masks.join(' ') }) };
+const settings = { BB_NO_NETWORK: '1', CONNECTIVITY_CHECK_URIS: '', 'BB_HASHCONFIG_IGNORE_VARS:append': ' BBMASK ASSUME_PROVIDED', BB_DANGLINGAPPENDS_WARNONLY: '1', ...(masks.length === 0 ? {} : { BBMASK: masks.join(' ') }), ...(provided.length === 0 ? {} : { 'ASSUME_PROVIDED:append': ` ${provided.join(' ')}` }) };
 writeFileSync(join(project, 'build.config.yaml'), stringify({ base: 'osbuild', yocto: { layers, settings } }, { lineWidth: 0 }));
 
 function inspect(name) {
