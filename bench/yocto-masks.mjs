@@ -41,8 +41,8 @@ export function hostOnly(plans) {
   return [...names].filter((name) => name.endsWith('-native')).map((name) => name.replace(/-native$/, '')).filter((name) => !names.has(name)).toSorted();
 }
 
-/** What every board may take of openembedded-core as kernel and boot loader. */
-const boots = ['linux-yocto', 'systemd-boot', 'u-boot'];
+/** What every board may take of openembedded-core as kernel and boot loader, with the tools for its images. */
+const boots = ['linux-yocto', 'systemd-boot', 'u-boot', 'u-boot-tools'];
 
 /**
  * For a plan of what is the board's own: recipes of its layers (files of them), kernel and boot loader are read and planned, and
