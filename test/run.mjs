@@ -28,6 +28,8 @@ if (selected.length === 0) {
   env.OSBUILD_TEST_TOOLS_TREE ??= osbuild('tools', 'tools-image') ?? '/nonexistent';
   env.OSBUILD_TEST_APPLICATIONS ??= osbuild('tools', 'test-applications') ?? '/nonexistent';
   if (osbuild('engine', '--arch', 'all') !== null) env.OSBUILD_ENGINE_FOLDER ??= join(home, 'out', 'engine');
+  // The same binaries again, from the cache, and the archive of one of them.
+  osbuild('engine', '--arch', 'amd64', '--tarball');
   env.OSBUILD_ENGINE_BINARY ??= join(home, 'out', 'engine', 'amd64', 'minke');
   env.OSBUILD_TEST_IMAGES ??= '1';
 }

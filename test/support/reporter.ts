@@ -20,7 +20,7 @@ export default class PlainReporter implements Reporter {
   onTestModuleEnd(module: TestModule): void {
     const tests = [...module.children.allTests()];
     const failed = tests.filter((test) => test.result().state === 'failed').length;
-    const errors = module.errors();
+    const errors = errorsAround(module);
     const mark = failed + errors.length > 0 ? '✖' : '✔';
     this.say(`${mark} ${module.relativeModuleId} (${tests.length} tests, ${((module.diagnostic().duration ?? 0) / 1000).toFixed(1)} s)`);
     for (const error of errors) this.say(indent(error.stack ?? error.message));
@@ -33,8 +33,8 @@ export default class PlainReporter implements Reporter {
     const skipped = tests.filter((test) => test.result().state === 'skipped');
     if (skipped.length > 0) this.say('\nSkipped:');
     for (const [why, names] of byReason(skipped)) this.say(`  ${why}\n${names.map((name) => `    – ${name}`).join('\n')}`);
-    // A file that does not even load has no tests to count, and must not pass for that.
-    const broken = modules.filter((module) => module.errors().length > 0).length + unhandled.length;
+    // A file that does not even load, or a suite whose hooks fail, has no tests to count, and must not pass for that.
+    const broken = modules.filter((module) => errorsAround(module).length > 0).length + unhandled.length;
     if (reason === 'interrupted') this.say('interrupted');
     this.say(`\n${((performance.now() - this.started) / 1000).toFixed(0)} s`);
     this.say(`${count('passed')} passed, ${count('failed') + broken} failed, ${skipped.length} skipped`);
@@ -43,6 +43,11 @@ export default class PlainReporter implements Reporter {
   private say(text: string): void {
     process.stdout.write(`${text}\n`);
   }
+}
+
+/** Errors that belong to no test: of the file itself, and of hooks of its suites. */
+function errorsAround(module: TestModule): { message: string; stack?: string }[] {
+  return [...module.errors(), ...[...module.children.allSuites()].flatMap((suite) => suite.errors())];
 }
 
 function nameOf(test: TestCase): string {

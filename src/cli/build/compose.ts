@@ -2,7 +2,9 @@ import { join } from 'node:path';
 
 import { resolveRecipes, scanSources, type Project } from '../../config/index.ts';
 import { planFiles } from '../../downloads/index.ts';
+import { ENGINE_VERSION } from '../../engine/version.ts';
 import { planEngineBinary, type EngineSources } from '../../engine-binary/index.ts';
+import { planEnginePackage } from '../../engine-package/index.ts';
 import { planFlasher, planImage } from '../../image/index.ts';
 import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef, type ProvidedRoot, type RecipeSource } from '../../model/index.ts';
 import { machineRequest, planRoot } from '../../providers/debian/index.ts';
@@ -11,7 +13,7 @@ import type { Invocation } from '../command.ts';
 import { defaultComponents, defaultSuite, lockFor, machineLockFile, type DebianWorld } from './debian.ts';
 import type { Plan } from './session.ts';
 import { planSources } from './sources.ts';
-import { imageTools, planToolsTree, toolchain } from './trees.ts';
+import { enginePrograms, imageTools, packager, planToolsTree, toolchain } from './trees.ts';
 import { chosenProvider, planYocto, yoctoProject } from './yocto.ts';
 
 /** One image of a plan. */
@@ -108,6 +110,17 @@ export async function planEngine(arch: Arch, sources: EngineSources, invocation:
   const chain = await planToolsTree(toolchain(arch), invocation, world, { locked });
   const engine = planEngineBinary(arch, sources, chain.tree);
   return { ...engine, tasks: [...chain.tasks, ...engine.tasks] };
+}
+
+/** The engine's archive for one architecture, with the trees that it is made of. */
+export async function planEngineArchive(arch: Arch, binary: OutputRef, invocation: Invocation, world: DebianWorld, locked: boolean) {
+  const programs = await planToolsTree(enginePrograms(arch), invocation, world, { locked });
+  const tools = await planToolsTree(packager, invocation, world, { locked });
+  const debs = programs.tasks.find(({ kind }) => kind === 'debian/fetch')?.id;
+  if (debs === undefined) throw new Error('nothing fetches the packages of the programs');
+  const root = join(invocation.home, 'src/engine-package/files');
+  const archive = planEnginePackage(arch, { version: ENGINE_VERSION, binary, programs: programs.tree, debs, packager: tools.tree, files: { root, files: await scanSources(root, () => false) } });
+  return { ...archive, tasks: [...programs.tasks, ...tools.tasks, ...archive.tasks] };
 }
 
 export async function engineSources(home: string): Promise<EngineSources> {

@@ -1,6 +1,7 @@
 import { deviceExecutors } from '../../device/index.ts';
 import { createDownloadExecutors, fileFetchDefaults, type FileFetchSettings } from '../../downloads/index.ts';
 import { engineExecutors } from '../../engine-binary/index.ts';
+import { packageExecutors } from '../../engine-package/index.ts';
 import { imageExecutors } from '../../image/index.ts';
 import type { Executors } from '../../model/index.ts';
 import { createDebianExecutors, type HostApt } from '../../providers/debian/index.ts';
@@ -9,5 +10,5 @@ import { createYoctoExecutors, type YoctoPorts } from '../../providers/yocto/ind
 
 /** The exhaustive table of what carries out each kind of step. */
 export function makeExecutors(apt: () => Promise<HostApt>, yocto: YoctoPorts, files: Pick<FileFetchSettings, 'mirrors' | 'proxies'>): Executors {
-  return { ...createDebianExecutors({ apt }), ...createYoctoExecutors(yocto), ...createDownloadExecutors({ ...fileFetchDefaults, ...files }), ...engineExecutors, ...sourceExecutors, ...imageExecutors, ...deviceExecutors };
+  return { ...createDebianExecutors({ apt }), ...createYoctoExecutors(yocto), ...createDownloadExecutors({ ...fileFetchDefaults, ...files }), ...engineExecutors, ...packageExecutors, ...sourceExecutors, ...imageExecutors, ...deviceExecutors };
 }

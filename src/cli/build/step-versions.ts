@@ -9,6 +9,7 @@ const sourcesOf: Record<string, readonly string[]> = {
   debian: ['src/providers/debian', 'src/exec'],
   download: ['src/downloads'],
   engine: ['src/engine-binary', 'src/exec'],
+  package: ['src/engine-package', 'src/exec'],
   image: ['src/image', 'src/exec'],
   source: ['src/source-build', 'src/exec'],
   yocto: ['src/providers/yocto', 'src/exec'],

@@ -1,4 +1,5 @@
 import { toolchainPackages } from '../../engine-binary/index.ts';
+import { packagerTools, programPackages } from '../../engine-package/index.ts';
 import { busyboxPackages, emulationPackages } from '../../device/index.ts';
 import { imageTools as imageToolPackages } from '../../image/index.ts';
 import { debianArchitectures, type AnyTask, type Arch, type DebianArchitecture } from '../../model/index.ts';
@@ -39,6 +40,14 @@ export function busybox(arch: Arch): TreeSpec {
   const { architecture, packages } = busyboxPackages(arch);
   return { name: `busybox-${architecture}`, title: `busybox for ${architecture}`, packages, architecture, foreign: [] };
 }
+
+/** The programs that the engine calls, for its archive. */
+export function enginePrograms(arch: Arch): TreeSpec {
+  const architecture = debianArchitectures[arch];
+  return { name: `engine-programs-${architecture}`, title: `programs of the engine for ${architecture}`, packages: [...programPackages], architecture, foreign: [] };
+}
+
+export const packager: TreeSpec = { name: 'tools-package', title: 'tools to pack the engine', packages: [...packagerTools], foreign: [] };
 
 /** Where kernels and boot loaders of an architecture are built from source. */
 export function sourceTools(architecture: DebianArchitecture): TreeSpec {

@@ -1,7 +1,7 @@
 import { nearest } from '../../config/index.ts';
 import { archs, debianArchitectures, OsbuildError } from '../../model/index.ts';
 import { Session } from '../build/session.ts';
-import { busybox, emulation, imageTools, planToolsTree, sourceTools, testApplications, toolchain, toolchainSpec, type TreeSpec } from '../build/trees.ts';
+import { busybox, emulation, enginePrograms, imageTools, packager, planToolsTree, sourceTools, testApplications, toolchain, toolchainSpec, type TreeSpec } from '../build/trees.ts';
 import type { Command } from '../command.ts';
 import { openProject } from '../project.ts';
 
@@ -9,9 +9,11 @@ import { openProject } from '../project.ts';
 export const treeSpecs: TreeSpec[] = byName([
   imageTools,
   emulation,
+  packager,
   testApplications,
   ...archs.map(toolchain),
   ...archs.map(busybox),
+  ...archs.map(enginePrograms),
   ...archs.map((arch) => sourceTools(debianArchitectures[arch])),
   toolchainSpec('toolchain', 'toolchain for all architectures', archs),
 ]);

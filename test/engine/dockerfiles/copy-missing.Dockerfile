@@ -1,0 +1,3 @@
+FROM busybox:lab
+COPY absent.txt /
+#> fails absent.txt

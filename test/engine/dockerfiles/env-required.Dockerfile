@@ -1,0 +1,3 @@
+FROM busybox:lab
+ENV A="${MISSING:?is wanted}"
+#> fails is wanted

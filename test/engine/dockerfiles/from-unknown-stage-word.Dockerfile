@@ -1,0 +1,2 @@
+FORM busybox:lab
+#> fails did you mean FROM

@@ -1,0 +1,3 @@
+FROM busybox:lab
+ONBUILD FROM scratch
+#> fails FROM

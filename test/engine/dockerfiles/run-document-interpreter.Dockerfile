@@ -1,0 +1,7 @@
+FROM busybox:lab
+RUN <<PROGRAM
+#!/bin/awk -f
+BEGIN { print "of awk" > "/said" }
+PROGRAM
+#> sh cat /said
+#> prints of awk

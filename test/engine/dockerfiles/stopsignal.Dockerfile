@@ -1,0 +1,5 @@
+FROM busybox:lab
+ARG SIGNAL=SIGUSR1
+STOPSIGNAL $SIGNAL
+#> inspect .Config.StopSignal
+#> is "SIGUSR1"
