@@ -40,13 +40,13 @@ if (exported.status !== 0) {
 }
 const settings = Object.values(JSON.parse(exported.stdout).local_conf_header).join('\n');
 
-/** Recipes of our layer, and those that it has append files for: `busybox_%.bbappend`. */
+/** Recipes of our layer (another distribution takes openembedded-core's of that name), and those that it has append files for: `busybox_%.bbappend`. */
 const files = readdirSync(join(home, 'layers/meta-minke'), { recursive: true }).map((path) => basename(path));
 const named = (ending) => files.filter((file) => file.endsWith(ending)).map((file) => file.slice(0, -ending.length).split('_')[0]);
 const others = ['base-files', 'conmon', 'crun', 'libuv', 'mbedtls', 'modemmanager', 'networkmanager', 'nftables', 'openssl', 'polkit', 'systemd', 'u-boot', 'util-linux', 'zlib'];
-const some = { recipes: Object.fromEntries([...named('.bbappend'), ...others].map((name) => [name, ''])) };
+const some = { recipes: Object.fromEntries([...named('.bbappend'), ...named('.bb'), ...others].map((name) => [name, ''])) };
 const compared = plan ?? some;
-const all = [...Object.keys(compared.recipes), ...named('.bb')];
+const all = Object.keys(compared.recipes);
 const provided = plan === null ? [`^(?!(${all.map((name) => name.replaceAll('.', '[.]')).join('|')})$)`] : sdkParts;
 
 const build = mkdtempSync(join(tmpdir(), 'osbuild-check-layer-'));
