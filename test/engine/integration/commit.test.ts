@@ -64,7 +64,7 @@ describeLab('docker commit', (lab) => {
     lab.ok('rmi', '-f', 'made:one', 'made:two', 'made:live');
     expect(lab.ok('images', '-q').split('\n')).toHaveLength(1);
     await waitFor(() => leftovers(lab).length === 0);
-    expect(lab.run(['ls', `${lab.dataRoot}/tmp`]).stdout).toBe('');
+    await waitFor(() => lab.run(['ls', `${lab.dataRoot}/tmp`]).stdout === '');
     expect(lab.run(['ls', `${lab.dataRoot}/layers`]).stdout.trim().split('\n')).toHaveLength(1);
   });
 });

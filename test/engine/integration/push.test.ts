@@ -231,6 +231,6 @@ describeLab('docker push', (lab) => {
     expect(last.stdout.match(/Layer already exists|Pushed|Mounted/g)).toHaveLength(4);
     expect(last.stdout).toContain('Layer already exists');
     await pullsBack('localhost:5000/killed:1');
-    expect(readdirSync(`${lab.dataRoot}/tmp`)).toEqual([]);
+    await waitFor(() => readdirSync(`${lab.dataRoot}/tmp`).length === 0);
   });
 });
