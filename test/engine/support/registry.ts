@@ -18,6 +18,8 @@ export interface Fault {
   shiftRange?: number;
   /** Pauses between pieces of 64 KiB. */
   delayMs?: number;
+  /** Answers so much later. */
+  answerDelayMs?: number;
   /** Closes the connection when so many bytes of the request's body have come; an upload keeps them. */
   cutUploadAfterBytes?: number;
   /** Forgets the upload. */
@@ -169,6 +171,7 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
     requests.push(seen);
     const fault = registry.fault(seen) ?? {};
     if (fault.status !== undefined && fault.early !== true) for await (const _ of request) { /* the body is of no use */ }
+    if (fault.answerDelayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.answerDelayMs));
     if (fault.status !== undefined) return refuse(response, fault.status, 'UNKNOWN', 'as the test wants it');
     if (fault.redirect !== undefined) {
       response.writeHead(307, { Location: fault.redirect });
