@@ -66,10 +66,12 @@ static JSValue arm(JSContext *ctx, JSValueConst self, int argc, JSValueConst *ar
   for (int i = 0; i < extra; i++) t->argv[i] = JS_DupValue(ctx, argv[i + 2]);
   t->next = table[t->id & (BUCKETS - 1)];
   table[t->id & (BUCKETS - 1)] = t;
-  uint64_t ms = (uint64_t)ceil(delay);
+  uint64_t ms = (uint64_t)ceil(delay), wait = ms;
   uv_timer_init(host.loop, &t->uv);
   uv_update_time(host.loop); // a long callback has made the loop's clock old
-  uv_timer_start(&t->uv, fire, ms, repeats ? (ms ? ms : 1) : 0);
+  // The loop's clock is cut to whole milliseconds, and coarse on some kernels: count from the time it is, so that no timer is early.
+  if (ms) wait = (uint64_t)ceil((double)uv_hrtime() / 1e6 + delay) - uv_now(host.loop);
+  uv_timer_start(&t->uv, fire, wait, repeats ? (ms ? ms : 1) : 0);
   return JS_NewInt32(ctx, t->id);
 }
 
