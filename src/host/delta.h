@@ -5,9 +5,9 @@
 #include "host.h"
 
 // docs/delta-format.md, "Instructions": the numbers are the format's.
-typedef enum Op { OP_HEADER, OP_BLOCKS, OP_FILE, OP_REST, OP_COPY, OP_ADD, OP_RAW, OP_SKIP, OP_PAD, OP_COUNT } Op;
+typedef enum Op { OP_HEADER, OP_BLOCKS, OP_FILE, OP_REST, OP_COPY, OP_ADD, OP_RAW, OP_SKIP, OP_PAD, OP_LAYOUT, OP_PLAN, OP_PLAY } Op;
 // The streams that content is made of, in the format's order.
-typedef enum Lane { LANE_OPS, LANE_LENGTHS, LANE_RAWS, LANE_MOVES, LANE_DIFF, LANE_LITERAL, LANE_COUNT } Lane;
+typedef enum Lane { LANE_OPS, LANE_LENGTHS, LANE_RAWS, LANE_MOVES, LANE_DIFF, LANE_LITERAL, LANE_GAPS, LANE_COUNT } Lane;
 
 #define DELTA_NUMBER_MAX ((UINT64_C(1) << 53) - 1)
 
@@ -28,11 +28,18 @@ int streams_take(JSContext *ctx, Stream *streams, int count, JSValueConst list);
 bool stream_bytes(Stream *s, uint8_t *into, size_t size);
 // Seven bits a byte, the lowest first; false also above DELTA_NUMBER_MAX.
 bool stream_number(Stream *s, uint64_t *value);
+// What a number stands for that has its sign in the lowest bit.
+static inline int64_t stream_signed(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v & 1); }
 // Throws 'CORRUPT'.
 JSValue delta_corrupt(JSContext *ctx, const char *why);
 
 // Suffix array of bytes; n < 2^31. 0 or -ENOMEM.
 int delta_sort(const uint8_t *text, int32_t *order, int32_t n);
+
+// Stretches of the new bytes, in order, that resemble old ones; what lies between them resembles nothing. `order` is the old bytes' suffix array.
+// Stops when `found` returns something else than 0, and returns that.
+typedef int (*MatchFound)(void *with, int64_t old_at, int64_t new_at, int64_t size);
+int delta_match(const uint8_t *old, int64_t old_size, const uint8_t *new, int64_t new_size, const int32_t *order, MatchFound found, void *with);
 
 HOST_FN(delta_diff);        // delta_diff.c
 HOST_FN(delta_fingerprint); // delta_diff.c

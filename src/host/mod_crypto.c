@@ -1,6 +1,8 @@
 // host:crypto
 #include <fcntl.h>
+#include <mbedtls/pk.h>
 #include <mbedtls/sha1.h>
+#include <psa/crypto.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
@@ -15,14 +17,33 @@ static void finalize(JSRuntime *rt, JSValue v) {
 }
 static const JSClassDef sha256_def = {"Sha256", .finalizer = finalize};
 
+typedef struct Running {
+  Sha256 sha;
+  bool busy; // a job of the pool adds to it
+} Running;
+
 static JSValue sha256_object(JSContext *ctx, const Sha256 *state) {
-  Sha256 *s = malloc(sizeof *s);
+  Running *s = calloc(1, sizeof *s);
   if (!s) return JS_ThrowOutOfMemory(ctx);
-  *s = *state;
+  s->sha = *state;
   JSValue object = JS_NewObjectClass(ctx, (int)sha256_id);
   if (JS_IsException(object)) free(s);
   else JS_SetOpaque(object, s);
   return object;
+}
+
+static Running *idle_running(JSContext *ctx, JSValueConst self) {
+  Running *s = JS_GetOpaque2(ctx, self, sha256_id);
+  if (s && s->busy) {
+    throw_errno(ctx, EBUSY, "Sha256", NULL);
+    return NULL;
+  }
+  return s;
+}
+
+static Sha256 *idle(JSContext *ctx, JSValueConst self) {
+  Running *s = idle_running(ctx, self);
+  return s ? &s->sha : NULL;
 }
 
 static HOST_FN(construct) {
@@ -33,11 +54,43 @@ static HOST_FN(construct) {
 }
 
 static HOST_FN(update) {
-  Sha256 *s = JS_GetOpaque2(ctx, self, sha256_id);
+  Sha256 *s = idle(ctx, self);
   CLEANUP_DATA Data d = {0};
   if (!s || arg_data(ctx, ARG(0), &d)) return JS_EXCEPTION;
   sha256_update(s, d.p, d.size);
   return JS_DupValue(ctx, self);
+}
+
+typedef struct Later {
+  Work work;
+  Running *running;
+  JSValue self, data; // kept alive
+  const uint8_t *p;
+  size_t size;
+} Later;
+
+static void later_run(Work *work) {
+  Later *job = (Later *)work;
+  sha256_update(&job->running->sha, job->p, job->size);
+}
+
+static void later_destroy(Work *work) {
+  Later *job = (Later *)work;
+  job->running->busy = false;
+  JS_FreeValue(host.ctx, job->data);
+  JS_FreeValue(host.ctx, job->self);
+}
+
+static HOST_FN(update_later) {
+  Running *s = idle_running(ctx, self);
+  uint8_t *p;
+  size_t size;
+  if (!s || arg_bytes(ctx, ARG(0), &p, &size)) return JS_EXCEPTION;
+  Later *job = calloc(1, sizeof *job);
+  if (!job) return JS_ThrowOutOfMemory(ctx);
+  *job = (Later){.work = {.run = later_run, .destroy = later_destroy}, .running = s, .self = JS_DupValue(ctx, self), .data = JS_DupValue(ctx, argv[0]), .p = p, .size = size};
+  s->busy = true;
+  return work_start(ctx, &job->work);
 }
 
 static JSValue hex_of(JSContext *ctx, const uint8_t *p, size_t size) {
@@ -49,7 +102,7 @@ static JSValue hex_of(JSContext *ctx, const uint8_t *p, size_t size) {
 
 static HOST_FN(hex) {
   (void)argc, (void)argv;
-  Sha256 *s = JS_GetOpaque2(ctx, self, sha256_id);
+  Sha256 *s = idle(ctx, self);
   uint8_t hash[32];
   if (!s) return JS_EXCEPTION;
   sha256_final(s, hash, NULL);
@@ -58,7 +111,7 @@ static HOST_FN(hex) {
 
 static HOST_FN(digest) {
   (void)argc, (void)argv;
-  Sha256 *s = JS_GetOpaque2(ctx, self, sha256_id);
+  Sha256 *s = idle(ctx, self);
   uint8_t hash[32];
   if (!s) return JS_EXCEPTION;
   sha256_final(s, hash, NULL);
@@ -70,7 +123,7 @@ static const char saved_magic[8] = "sha256.1";
 
 static HOST_FN(save) {
   (void)argc, (void)argv;
-  Sha256 *s = JS_GetOpaque2(ctx, self, sha256_id);
+  Sha256 *s = idle(ctx, self);
   uint8_t out[112] = {0};
   if (!s) return JS_EXCEPTION;
   memcpy(out, saved_magic, 8);
@@ -95,6 +148,7 @@ static HOST_FN(restore) {
 
 static const JSCFunctionListEntry methods[] = {
     JS_CFUNC_DEF("update", 1, update),
+    JS_CFUNC_DEF("updateLater", 1, update_later),
     JS_CFUNC_DEF("hex", 0, hex),
     JS_CFUNC_DEF("digest", 0, digest),
     JS_CFUNC_DEF("save", 0, save),
@@ -121,6 +175,27 @@ static HOST_FN(sha1) {
   if (arg_data(ctx, ARG(0), &d)) return JS_EXCEPTION;
   if (mbedtls_sha1(d.p, d.size, hash)) return throw_errno(ctx, EIO, "sha1", NULL);
   return hex_of(ctx, hash, sizeof hash);
+}
+
+static HOST_FN(verify_signature) {
+  (void)self;
+  CLEANUP_DATA Data message = {0}, signature = {0};
+  Sha256 s;
+  uint8_t hash[32];
+  size_t key_size;
+  CLEANUP_FREE char *key = arg_text(ctx, ARG(0), &key_size);
+  if (!key || arg_data(ctx, ARG(1), &message) || arg_data(ctx, ARG(2), &signature)) return JS_EXCEPTION;
+  if (psa_crypto_init() != PSA_SUCCESS) return throw_errno(ctx, EIO, "psa_crypto_init", NULL);
+  sha256_init(&s);
+  sha256_update(&s, message.p, message.size);
+  sha256_final(&s, hash, NULL);
+  mbedtls_pk_context pk;
+  mbedtls_pk_init(&pk);
+  // PEM is told from DER by the NUL at its end, which counts.
+  int unreadable = mbedtls_pk_parse_public_key(&pk, (const uint8_t *)key, key_size + 1);
+  int wrong = unreadable || mbedtls_pk_verify(&pk, MBEDTLS_MD_SHA256, hash, sizeof hash, signature.p, signature.size);
+  mbedtls_pk_free(&pk);
+  return unreadable ? throw_errno(ctx, EINVAL, "verifySignature", NULL) : JS_NewBool(ctx, !wrong);
 }
 
 static HOST_FN(sha256_with) {
@@ -251,6 +326,7 @@ static HOST_FN(random_hex) {
 
 static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("sha256", 1, sha256),
+    JS_CFUNC_DEF("verifySignature", 3, verify_signature),
     JS_CFUNC_DEF("sha1", 1, sha1),
     JS_CFUNC_DEF("sha256With", 2, sha256_with),
     JS_CFUNC_DEF("sha256Implementations", 0, implementations),

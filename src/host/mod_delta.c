@@ -2,7 +2,7 @@
 // What is played comes from strangers: every number is checked against what is there.
 #include <zstd.h>
 
-#include "delta.h"
+#include "delta_plan.h"
 
 #define WINDOW_LOG_MAX 22
 #define GROUP_BYTES_MAX (16 << 20)
@@ -186,6 +186,8 @@ typedef struct Player {
   int fd; // of the base file, which is the caller's
   uint64_t base_size, at, given, left, value;
   Op op; // that has bytes left
+  Plan *plan;
+  bool planned; // the base file has had its plan
   uint64_t window_at;
   size_t window_size;
   uint8_t window[64 * 1024]; // of the base file
@@ -195,6 +197,7 @@ static void player_finalize(JSRuntime *rt, JSValue v) {
   Player *p = JS_GetOpaque(v, player_id);
   if (!p) return;
   streams_drop(rt, p->lanes, LANE_COUNT);
+  plan_free(p->plan);
   free(p);
 }
 
@@ -234,10 +237,11 @@ static HOST_FN(player_base) {
   p->base_size = size < 0 ? 0 : (uint64_t)size;
   p->at = p->window_at = 0;
   p->window_size = 0;
+  plan_free(p->plan);
+  p->plan = NULL;
+  p->planned = false;
   return JS_UNDEFINED;
 }
-
-static int64_t zigzag(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v & 1); }
 
 // Up to `size` bytes of the base file from where the player stands; 0 or a code.
 static int base_bytes(Player *p, uint8_t *into, size_t size) {
@@ -262,51 +266,81 @@ static int base_bytes(Player *p, uint8_t *into, size_t size) {
   return 0;
 }
 
-// Reads the next instruction; NULL, or what is wrong with it.
-static const char *next(Player *p, Stop *stop) {
+// The same at another place, as plans ask for it.
+static int base_read(void *with, uint8_t *into, size_t size, uint64_t at) {
+  Player *p = with;
+  if (at > p->base_size || size > p->base_size - at) return -ESTALE;
+  uint64_t before = p->at;
+  p->at = at;
+  int r = base_bytes(p, into, size);
+  p->at = before;
+  return -r;
+}
+
+static int wrong(const char **why, const char *what) { return *why = what, -1; }
+
+// Reads the next instruction: 0, an errno, or −1 and what is wrong with it.
+static int next(Player *p, Stop *stop, const char **why) {
   Stream *lanes = p->lanes;
   *stop = STOP_FULL;
-  if (lanes[LANE_OPS].at == lanes[LANE_OPS].size) return *stop = STOP_GROUP, NULL;
+  if (lanes[LANE_OPS].at == lanes[LANE_OPS].size) return *stop = STOP_GROUP, 0;
   p->op = (Op)lanes[LANE_OPS].p[lanes[LANE_OPS].at++];
   uint64_t v = 0;
   switch (p->op) {
   case OP_HEADER:
     *stop = STOP_HEADER;
-    return NULL;
+    return 0;
   case OP_BLOCKS:
     *stop = STOP_BLOCKS;
-    return stream_number(&lanes[LANE_RAWS], &p->value) ? NULL : "a number is cut short";
+    return stream_number(&lanes[LANE_RAWS], &p->value) ? 0 : wrong(why, "a number is cut short");
   case OP_FILE:
     *stop = STOP_FILE;
-    return stream_number(&lanes[LANE_MOVES], &p->value) ? NULL : "a number is cut short";
+    return stream_number(&lanes[LANE_MOVES], &p->value) ? 0 : wrong(why, "a number is cut short");
   case OP_REST:
     p->left = p->base_size - p->at;
-    return NULL;
+    return 0;
   case OP_COPY:
   case OP_ADD:
-    if (!stream_number(&lanes[LANE_LENGTHS], &v)) return "a number is cut short";
-    if (v > p->base_size - p->at) return "an instruction reads beyond the base file";
-    if (p->op == OP_ADD && v > lanes[LANE_DIFF].size - lanes[LANE_DIFF].at) return "differences are missing";
+    if (!stream_number(&lanes[LANE_LENGTHS], &v)) return wrong(why, "a number is cut short");
+    if (v > p->base_size - p->at) return wrong(why, "an instruction reads beyond the base file");
+    if (p->op == OP_ADD && v > lanes[LANE_DIFF].size - lanes[LANE_DIFF].at) return wrong(why, "differences are missing");
     p->left = v;
-    return NULL;
+    return 0;
   case OP_RAW:
-    if (!stream_number(&lanes[LANE_RAWS], &v)) return "a number is cut short";
-    if (v > lanes[LANE_LITERAL].size - lanes[LANE_LITERAL].at) return "literal bytes are missing";
+    if (!stream_number(&lanes[LANE_RAWS], &v)) return wrong(why, "a number is cut short");
+    if (v > lanes[LANE_LITERAL].size - lanes[LANE_LITERAL].at) return wrong(why, "literal bytes are missing");
     p->left = v;
-    return NULL;
+    return 0;
   case OP_SKIP: {
-    if (!stream_number(&lanes[LANE_MOVES], &v)) return "a number is cut short";
-    int64_t to = (int64_t)p->at + zigzag(v);
-    if (to < 0 || (uint64_t)to > p->base_size) return "an instruction moves out of the base file";
+    if (!stream_number(&lanes[LANE_MOVES], &v)) return wrong(why, "a number is cut short");
+    int64_t to = (int64_t)p->at + stream_signed(v);
+    if (to < 0 || (uint64_t)to > p->base_size) return wrong(why, "an instruction moves out of the base file");
     p->at = (uint64_t)to;
-    return NULL;
+    return 0;
   }
   case OP_PAD:
     p->left = -p->given & 511;
-    return NULL;
+    return 0;
+  case OP_LAYOUT:
+    if (p->planned) return wrong(why, "a file has two plans");
+    p->planned = true;
+    return plan_new(&p->plan, p->base_size, base_read, p, &lanes[LANE_MOVES], why);
+  case OP_PLAN:
+    if (!p->plan) return wrong(why, "a plan has no layout");
+    if (!stream_number(&lanes[LANE_RAWS], &v)) return wrong(why, "a number is cut short");
+    return plan_add(p->plan, v, lanes, why);
+  case OP_PLAY:
+    if (!p->plan) return wrong(why, "a plan has no layout");
+    return stream_number(&lanes[LANE_RAWS], &p->left) ? 0 : wrong(why, "a number is cut short");
   default:
-    return "an instruction is unknown";
+    return wrong(why, "an instruction is unknown");
   }
+}
+
+static JSValue player_failed(JSContext *ctx, int r, const char *why) {
+  if (r < 0) return delta_corrupt(ctx, why);
+  if (r == ESTALE) return throw_code(ctx, "ESTALE", "read", NULL, "read: the base file is not what it was (ESTALE)");
+  return throw_errno(ctx, r, "read", NULL);
 }
 
 // run(into, from) → where the bytes end; `stop` and `value` say why.
@@ -317,19 +351,23 @@ static HOST_FN(player_run) {
   if (!p || arg_bytes(ctx, ARG(0), &out, &room) || arg_range(ctx, ARG(1), JS_UNDEFINED, room, &from, &to)) return JS_EXCEPTION;
   Stop stop = STOP_FULL;
   while (from < room && stop == STOP_FULL) {
+    const char *why = NULL;
     if (!p->left) {
-      const char *why = next(p, &stop);
-      if (why) return delta_corrupt(ctx, why);
+      int r = next(p, &stop, &why);
+      if (r) return player_failed(ctx, r, why);
       continue;
     }
     size_t n = p->left < room - from ? (size_t)p->left : room - from;
     Stream *lane = &p->lanes[p->op == OP_ADD ? LANE_DIFF : LANE_LITERAL];
-    if (p->op == OP_RAW) memcpy(out + from, lane->p + lane->at, n);
+    if (p->op == OP_PLAY) {
+      int r = plan_give(p->plan, p->lanes, base_read, p, out + from, n, &n, &why);
+      if (!r && n == p->left && !plan_rests(p->plan)) r = wrong(&why, "a part of a plan ends too early");
+      if (r) return player_failed(ctx, r, why);
+    } else if (p->op == OP_RAW) memcpy(out + from, lane->p + lane->at, n);
     else if (p->op == OP_PAD) memset(out + from, 0, n);
     else {
       int r = base_bytes(p, out + from, n);
-      if (r == ESTALE) return throw_code(ctx, "ESTALE", "read", NULL, "read: the base file is shorter than it was (ESTALE)");
-      if (r) return throw_errno(ctx, r, "read", NULL);
+      if (r) return player_failed(ctx, r, NULL);
     }
     if (p->op == OP_ADD)
       for (size_t i = 0; i < n; i++) out[from + i] += lane->p[lane->at + i];

@@ -2,12 +2,15 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 
 import { checksOf, needToolchain, temporaryFolder, testPrograms, toolchainRoot, isRoot } from './support/binary.ts';
 
+/** What is done to damage deltas; another number is another course. */
+const deltaSeed = process.env['OSBUILD_DELTA_SEED'] ?? '12345';
+
 /** Programs that need nothing from outside but a folder: name → more arguments. */
 const programs: Record<string, string[]> = {
   bytes: [],
   compress: [],
   crypto: [],
-  delta: [],
+  delta: ['500', deltaSeed],
   fs: [],
   net: [],
   netlink: [],

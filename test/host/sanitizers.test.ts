@@ -4,8 +4,11 @@ import { checksOf, hasProgram, isRoot, needToolchain, temporaryFolder, testProgr
 import { startNameServer } from './support/name-server.ts';
 import { makeCertificates, startTlsServers } from './support/tls-servers.ts';
 
+/** What is done to damage deltas; another number is another course. */
+const deltaSeed = process.env['OSBUILD_DELTA_SEED'] ?? '12345';
+
 /** Fewer files and requests: these binaries are 3 to 30 times slower. */
-const programs: Record<string, string[]> = { bytes: [], compress: [], crypto: [], delta: ['20'], fs: [], net: [], netlink: [], process: [], root: [], timers: [], tree: ['2000'], memory: ['5000', 'heap'] };
+const programs: Record<string, string[]> = { bytes: [], compress: [], crypto: [], delta: ['60', deltaSeed], fs: [], net: [], netlink: [], process: [], root: [], timers: [], tree: ['2000'], memory: ['5000', 'heap'] };
 
 const environment = {
   // leaks are looked for at a successful end; the runtime itself is reachable and not torn down

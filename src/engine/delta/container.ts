@@ -14,7 +14,7 @@ export interface DeltaHead {
 /** Exactly so many bytes, or an error when there are fewer. */
 export type Take = (countBytes: number) => Uint8Array;
 
-export const VERSION = 1;
+export const VERSION = 2;
 export const GROUP = 1;
 export const END = 0;
 /** Of the hash of all that has come out so far. */

@@ -16,6 +16,10 @@ export interface DeltaDescription {
 }
 
 const LABEL = 'dev.minke.delta';
+/** Type of its manifest where that refers to the target's, and what it says there: ids of images. */
+export const DELTA_ARTIFACT = 'application/vnd.minke.delta.v1';
+export const DELTA_BASE = `${LABEL}.base`;
+export const DELTA_TARGET = `${LABEL}.target`;
 const CHUNK_BYTES = 64 * 1024;
 /** In the one layer of a delta image: the target's configuration, then a delta for each layer that the base does not have. */
 export const CONFIG_PATH = 'delta/config.json';
@@ -27,7 +31,7 @@ export function formatDeltaConfig(target: ImageConfig, { baseId, baseDiffIds, ta
     architecture: target.architecture,
     ...(target.variant === undefined ? {} : { variant: target.variant }),
     os: target.os,
-    config: { Labels: { [LABEL]: String(VERSION), [`${LABEL}.base`]: baseId, [`${LABEL}.base-layers`]: baseDiffIds.join(','), [`${LABEL}.target`]: targetId, [`${LABEL}.manifest`]: format } },
+    config: { Labels: { [LABEL]: String(VERSION), [DELTA_BASE]: baseId, [`${LABEL}.base-layers`]: baseDiffIds.join(','), [DELTA_TARGET]: targetId, [`${LABEL}.manifest`]: format } },
     rootfs: { type: 'layers', diff_ids: [diffId] },
     history: [{ ...(target.created === undefined ? {} : { created: target.created }), comment: 'delta' }],
   };
@@ -42,8 +46,8 @@ export function describeDelta({ config, rootfs }: ImageConfig): DeltaDescription
   if (version !== String(VERSION)) {
     throw new EngineError('invalid', 'DELTA_VERSION', `this delta has format ${JSON.stringify(version)}, and this engine knows ${VERSION}`, { hint: 'update the engine, or pull the image without a delta' });
   }
-  const baseId = labels[`${LABEL}.base`] ?? '';
-  const targetId = labels[`${LABEL}.target`] ?? '';
+  const baseId = labels[DELTA_BASE] ?? '';
+  const targetId = labels[DELTA_TARGET] ?? '';
   const layers = labels[`${LABEL}.base-layers`] ?? '';
   const baseDiffIds = layers === '' ? [] : layers.split(',');
   if (![baseId, targetId, ...baseDiffIds].every((digest) => /^sha256:[0-9a-f]{64}$/.test(digest)) || rootfs.diff_ids.length !== 1) {

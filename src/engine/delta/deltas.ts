@@ -1,8 +1,8 @@
 import { text } from 'host:bytes';
 import { sha256 } from 'host:crypto';
 import { TarError } from '../archive/index.ts';
-import { EngineError } from '../error.ts';
-import { familiarName, parseReference, type Image, type ImageConfig, type ImageStore, type LayerStore, type StagedLayer } from '../images/index.ts';
+import { EngineError, messageOf, systemErrorCode } from '../error.ts';
+import { familiarName, parseImageConfig, parseReference, type Image, type ImageConfig, type ImageStore, type LayerStore, type LayerTar, type OtherRoot, type StagedLayer } from '../images/index.ts';
 import type { Cancellation, Fd, System } from '../ports/index.ts';
 import type { Paths } from '../store/index.ts';
 import { applyDelta, readDeltaHead } from './apply.ts';
@@ -32,17 +32,20 @@ export interface DeltasOptions {
   paths: Paths;
   images: ImageStore;
   layers: LayerStore;
+  /** Where bases may lie besides. */
+  otherRoot: OtherRoot;
   /** Removes layers that nothing wants. */
   collect(): Promise<unknown>;
 }
 
 const CONFIG_LIMIT_BYTES = 4 * 1024 * 1024;
 
-export function createDeltas({ system: { files, machine }, paths, images, layers, collect }: DeltasOptions): Deltas {
+export function createDeltas({ system: { files, machine }, paths, images, layers, otherRoot, collect }: DeltasOptions): Deltas {
+  const layerTar = (diffId: string): LayerTar => (layers.get(diffId) === undefined ? otherRoot.tar(diffId) : undefined) ?? layers.tar(diffId);
   const openLayers = (diffIds: readonly string[]): BaseLayer[] => {
     const open: BaseLayer[] = [];
     try {
-      for (const diffId of diffIds) open.push({ diffId, contents: layers.tar(diffId).contents() });
+      for (const diffId of diffIds) open.push({ diffId, contents: layerTar(diffId).contents() });
       return open;
     } catch (error) {
       closeLayers(open);
@@ -51,11 +54,29 @@ export function createDeltas({ system: { files, machine }, paths, images, layers
   };
 
   const missing = ({ baseId, baseDiffIds }: DeltaDescription): void => {
-    const lacking = baseDiffIds.filter((diffId) => layers.get(diffId) === undefined);
+    const lacking = baseDiffIds.filter((diffId) => layers.get(diffId) === undefined && otherRoot.tar(diffId) === undefined);
     if (lacking.length === 0) return;
     throw new EngineError('not-found', 'DELTA_BASE_MISSING', `this is a delta to image ${baseId.slice('sha256:'.length, 'sha256:'.length + 12)}, which is not here: ${lacking.length} of its ${baseDiffIds.length} layers are missing`, {
       hint: 'pull or load that image first, or pull the whole new one',
     });
+  };
+
+  /** Layers that the target has from its base, and that are in the other root alone. */
+  const copyShared = async ({ rootfs }: ImageConfig, staged: StagedLayer[], report: (step: string) => void): Promise<void> => {
+    for (const diffId of new Set(rootfs.diff_ids)) {
+      if (layers.get(diffId) !== undefined || staged.some((layer) => layer.diffId === diffId)) continue;
+      const tar = otherRoot.tar(diffId);
+      if (tar === undefined) continue;
+      report(`Copying layer ${diffId.slice('sha256:'.length, 'sha256:'.length + 12)}`);
+      const source = tar.open();
+      try {
+        staged.push(await layers.stage(source, 'overlay', tar.sizeBytes));
+      } catch (error) {
+        throw error instanceof EngineError && error.code === 'LAYER_DAMAGED' ? unreadable(error) : error;
+      } finally {
+        source.close();
+      }
+    }
   };
 
   /** The target's layers that are not here, staged. */
@@ -85,7 +106,7 @@ export function createDeltas({ system: { files, machine }, paths, images, layers
           report(`Applying delta of ${head.diffId.slice('sha256:'.length, 'sha256:'.length + 12)}`);
           const source = applyDelta(files, fd, opened);
           try {
-            const layer = await layers.stage(source, 'overlay');
+            const layer = await layers.stage(source, 'overlay', head.sizeBytes);
             staged.push(layer);
             if (layer.diffId !== head.diffId) throw damaged('what it makes has another hash');
           } finally {
@@ -96,9 +117,12 @@ export function createDeltas({ system: { files, machine }, paths, images, layers
         }
       }
       if (configText === undefined || `sha256:${sha256(configText)}` !== description.targetId) throw damaged('it lacks the image’s configuration');
+      await copyShared(parseImageConfig(configText), staged, report);
       return { configText, staged };
     } catch (error) {
       for (const layer of staged) await layers.discard(layer);
+      // Another engine's layers may be removed at any time.
+      if (systemErrorCode(error) === 'ENOENT') throw unreadable(error);
       throw error instanceof TarError ? damaged(error.message, error) : error;
     } finally {
       closeLayers(base);
@@ -196,6 +220,10 @@ export function createDeltas({ system: { files, machine }, paths, images, layers
       }
     },
   };
+}
+
+function unreadable(cause: unknown): EngineError {
+  return new EngineError('not-found', 'DELTA_BASE_MISSING', `a layer of the delta’s base cannot be read: ${messageOf(cause)}`, { cause });
 }
 
 function closeLayers(open: readonly BaseLayer[]): void {

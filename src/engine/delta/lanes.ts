@@ -1,6 +1,6 @@
 /** The streams of a delta, in the order in which a group has them. */
-export const LANE = { ops: 0, lengths: 1, raws: 2, moves: 3, diff: 4, literal: 5, names: 6, masks: 7, fields: 8, sizes: 9, times: 10, blocks: 11 } as const;
-export const LANE_COUNT = 12;
+export const LANE = { ops: 0, lengths: 1, raws: 2, moves: 3, diff: 4, literal: 5, gaps: 6, names: 7, masks: 8, fields: 9, sizes: 10, times: 11, blocks: 12 } as const;
+export const LANE_COUNT = 13;
 /** Lanes of the columns of headers; before them come those of contents, behind them the blocks. */
 export const FIRST_COLUMN = LANE.names;
 

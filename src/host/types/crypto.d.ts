@@ -4,6 +4,8 @@ declare module 'host:crypto' {
     constructor();
     /** Adds bytes, or the UTF-8 of a text. Returns itself. */
     update(data: Uint8Array | string): this;
+    /** Adds bytes on the pool, which must not change meanwhile. Until it has resolved everything else of the hash throws HostError 'EBUSY'. */
+    updateLater(data: Uint8Array): Promise<void>;
     /** The hash of all so far, 64 lower-case hexadecimal digits; does not end it: more may follow. */
     hex(): string;
     /** The same as 32 bytes. */
@@ -17,6 +19,8 @@ declare module 'host:crypto' {
   export function sha256(data: Uint8Array | string): string;
   /** In hexadecimal, for protocols that want it (WebSocket): it proves nothing. */
   export function sha1(data: Uint8Array | string): string;
+  /** Whether a signature of RSA (PKCS #1 v1.5) or ECDSA (DER), over SHA-256, is of this message by the owner of a public key (PEM). Throws HostError 'EINVAL' for a key that cannot be read. */
+  export function verifySignature(publicKey: string, message: Uint8Array | string, signature: Uint8Array): boolean;
   /** Hash of a file's content from its beginning, read on the pool with bounded memory; the fd's position does not change. */
   export function sha256File(file: string | number): Promise<{ hex: string; sizeBytes: number }>;
   /** From the kernel's generator; waits for nothing once the system has been up for a moment. At most 65536. */

@@ -1,7 +1,7 @@
 /** The inner loops of deltas (docs/delta-format.md): finding differences, packing streams, playing instructions. */
 declare module 'host:delta' {
-  /** Streams of a group that the player takes: instructions, lengths, raw lengths, moves, differences, literals. */
-  export type Lanes = readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+  /** Streams of a group that the player takes: instructions, lengths, raw lengths, moves, differences, literals, gaps. */
+  export type Lanes = readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
 
   /** A zstd stream that is flushed after each piece, so that it can be unpacked piece by piece. */
   export interface Packer {
@@ -50,7 +50,7 @@ declare module 'host:delta' {
   }
   export function headers(): Headers;
 
-  /** Instructions that make the new file from the old one, on the pool; each piece is at most 256 KiB of streams and makes `sizeBytes`. `costBytes`: about what they take. */
+  /** Instructions that make the new file from the old one, on the pool; each piece is at most 320 KiB of streams and makes `sizeBytes`. `costBytes`: about what they take. */
   export function diff(oldFd: number, oldSizeBytes: number, newFd: number, newSizeBytes: number): Promise<{ pieces: { lanes: Lanes; sizeBytes: number }[]; costBytes: number }>;
   /** A file's hash, and a few hashes that similar files share; on the pool. */
   export function fingerprint(fd: number, sizeBytes: number): Promise<{ sha256: string; sketch: number[] }>;

@@ -21,7 +21,7 @@ describe('delta images', () => {
 
   it('are refused when they are of another version or say nonsense', () => {
     const text = formatDeltaConfig(target, description, digest('d'));
-    expect(() => describeDelta(parseImageConfig(text.replace('"dev.minke.delta":"1"', '"dev.minke.delta":"2"')))).toThrow('has format "2", and this engine knows 1');
+    expect(() => describeDelta(parseImageConfig(text.replace('"dev.minke.delta":"2"', '"dev.minke.delta":"1"')))).toThrow('has format "1", and this engine knows 2');
     expect(() => describeDelta(parseImageConfig(text.replace(digest('3'), 'sha256:3')))).toThrow('labels do not say');
   });
 });

@@ -10,6 +10,7 @@ import type { ByteSource, Files } from '../../../src/engine/ports/index.ts';
 import { enginePaths, openDataRoot } from '../../../src/engine/store/index.ts';
 import { hostReporter, hostSystem } from '../../../src/engine/system/index.ts';
 import { check, equal, fails, noise, ok } from './check.ts';
+import { deltaPrograms } from './delta-programs.ts';
 
 const { files } = hostSystem(hostReporter('error'));
 
@@ -112,7 +113,7 @@ async function openBench(folder: string): Promise<Bench> {
   };
 }
 
-async function formatChecks(folder: string, rounds: number): Promise<void> {
+async function formatChecks(folder: string, rounds: number, seed: number): Promise<void> {
   const bench = await openBench(folder);
   const oldTar = archive(before);
   const newTar = archive(after);
@@ -154,7 +155,7 @@ async function formatChecks(folder: string, rounds: number): Promise<void> {
     bench.files.close(fd);
     equal(head, { diffId: newId, sizeBytes: newTar.length, baseDiffIds: [oldId] });
   });
-  await fuzz(bench, delta, newTar, bench.base([oldId]), rounds);
+  await fuzz(bench, delta, newTar, bench.base([oldId]), rounds, seed);
   await check('a changed base is noticed, a shorter one too', async () => {
     const program = `${bench.folder}/${oldId.slice(7, 23)}/diff/opt/app-1.9.0/program`;
     const whole = fs.readFile(program);
@@ -180,7 +181,7 @@ async function codeOf(action: () => Promise<unknown>): Promise<string> {
 }
 
 /** Whatever is done to a delta: an error of ours, or the right bytes (a bit that means nothing). */
-async function fuzz(bench: Bench, delta: Uint8Array, wanted: Uint8Array, base: DeltaBase, rounds: number): Promise<void> {
+async function fuzz(bench: Bench, delta: Uint8Array, wanted: Uint8Array, base: DeltaBase, rounds: number, start: number): Promise<void> {
   const codes = new Map<string, number>();
   const attempt = async (bad: Uint8Array, what: string): Promise<void> => {
     let made: Uint8Array | undefined;
@@ -191,7 +192,7 @@ async function fuzz(bench: Bench, delta: Uint8Array, wanted: Uint8Array, base: D
     else ok(/^DELTA_(?:DAMAGED|VERSION|BASE_CHANGED)$/.test(code), `${what}: ${code}`);
     codes.set(code, (codes.get(code) ?? 0) + 1);
   };
-  let seed = 12345;
+  let seed = start;
   const random = (below: number): number => (seed = (seed * 1103515245 + 12345) % 2147483648) % below;
   await check('every truncation is an error', async () => {
     for (let i = 0; i < rounds / 4; i += 1) await attempt(delta.subarray(0, i < rounds / 8 ? i : random(delta.length - 1)), 'cut');
@@ -222,7 +223,7 @@ async function playerChecks(folder: string): Promise<void> {
   const play = (ops: number[], lengths: number[], raws: number[], moves: number[], data = nothing): string => {
     const machine = player();
     machine.base(fd, 10);
-    machine.group([ops, lengths, raws, moves].map((bytes) => new Uint8Array(bytes)).concat([data, data]) as unknown as Lanes);
+    machine.group([ops, lengths, raws, moves].map((bytes) => new Uint8Array(bytes)).concat([data, data, nothing]) as unknown as Lanes);
     const out = new Uint8Array(100);
     const end = machine.run(out, 0);
     return String.fromCharCode(...out.subarray(0, end));
@@ -233,15 +234,15 @@ async function playerChecks(folder: string): Promise<void> {
     equal(play([6, 3], [], [2], [], encode('ab')), 'ab0123456789');
   });
   await check('player: what leaves the file or the streams is refused', () => {
-    for (const [ops, lengths, raws, moves] of [[[4], [11], [], []], [[4], [255], [], []], [[4], [], [], []], [[7], [], [], [1]], [[7], [], [], [22]], [[5], [1], [], []], [[6], [], [1], []], [[9], [], [], []], [[200], [], [], []]] as const) {
+    for (const [ops, lengths, raws, moves] of [[[4], [11], [], []], [[4], [255], [], []], [[4], [], [], []], [[7], [], [], [1]], [[7], [], [], [22]], [[5], [1], [], []], [[6], [], [1], []], [[10], [], [1], []], [[11], [], [1], []], [[12], [], [], []], [[200], [], [], []]] as const) {
       fails('CORRUPT', () => play([...ops], [...lengths], [...raws], [...moves]));
     }
     fails('CORRUPT', () => play([4], [255, 255, 255, 255, 255, 255, 255, 255, 255, 1], [], []));
   });
   await check('player: a group must be used up before the next', () => {
     const machine = player();
-    machine.group([new Uint8Array([6]), nothing, new Uint8Array([1]), nothing, nothing, encode('a')]);
-    fails('CORRUPT', () => machine.group([nothing, nothing, nothing, nothing, nothing, nothing]));
+    machine.group([new Uint8Array([6]), nothing, new Uint8Array([1]), nothing, nothing, encode('a'), nothing]);
+    fails('CORRUPT', () => machine.group([nothing, nothing, nothing, nothing, nothing, nothing, nothing]));
   });
   files.close(fd);
 }
@@ -305,8 +306,9 @@ function nothingOf(sizeBytes: number): Uint8Array {
   return new Uint8Array(sizeBytes);
 }
 
-export async function deltaProgram([folder = '', rounds = '500']: string[]): Promise<void> {
+export async function deltaProgram([folder = '', rounds = '500', seed = '12345']: string[]): Promise<void> {
   await partChecks(folder, Number(rounds));
   await playerChecks(folder);
-  await formatChecks(folder, Number(rounds));
+  await deltaPrograms(files, folder, Math.ceil(Number(rounds) / 3), Number(seed));
+  await formatChecks(folder, Number(rounds), Number(seed));
 }
