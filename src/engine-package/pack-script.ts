@@ -1,5 +1,5 @@
 /** Where the installer puts the release in use: a link, so that another release takes its place in one step. */
-export const releaseFolder = '/opt/minke/current';
+const releaseFolder = '/opt/minke/current';
 
 /**
  * Packs /in/minke, the programs of /in/programs with every library that they want, the licences of /in/debs, and /in/files into /out/package.tar.gz.

@@ -27,15 +27,20 @@ export async function peek(source: ByteSource, count: number): Promise<{ start: 
   };
 }
 
-/** Hashes what passes; `hex` and `sizeBytes` are of all that has been read so far. */
+/** Hashes what passes; `sizeBytes` is of all that has been read so far, `hex` of all, at the end. */
 export interface HashedSource extends ByteSource {
   hex(): string;
   readonly sizeBytes: number;
 }
 
+/** Below, another thread costs more than it takes over. */
+const WORTH_A_THREAD_BYTES = 8 * 1024;
+
+/** The hash of a piece is made while the next ones are read and used: it takes half of a pull's time where the processor has no instructions for it. */
 export function hashed(source: ByteSource): HashedSource {
   const hash = new Sha256();
   let sizeBytes = 0;
+  let pending: Promise<void> | undefined;
   return {
     get sizeBytes() {
       return sizeBytes;
@@ -43,10 +48,12 @@ export function hashed(source: ByteSource): HashedSource {
     hex: () => hash.hex(),
     async read() {
       const part = await source.read();
-      if (part !== null) {
-        hash.update(part);
-        sizeBytes += part.length;
-      }
+      await pending;
+      pending = undefined;
+      if (part === null) return null;
+      sizeBytes += part.length;
+      if (part.length < WORTH_A_THREAD_BYTES) hash.update(part);
+      else pending = hash.updateLater(part);
       return part;
     },
   };

@@ -4,7 +4,7 @@ import { containerLife, createRootfsStore, openCollection, parseBoundingSet, rec
 import { createDeltas } from '../delta/index.ts';
 import { EngineError, messageOf } from '../error.ts';
 import { createEventBus } from '../events/index.ts';
-import { openImageStore, openLayerStore } from '../images/index.ts';
+import { NO_OTHER_ROOT, openImageStore, openLayerStore, openOtherRoot } from '../images/index.ts';
 import { createNameServers, openNetworks } from '../network/index.ts';
 import type { Files, Processes, System } from '../ports/index.ts';
 import { createPuller, HOLD_MS } from '../pull/index.ts';
@@ -77,10 +77,11 @@ export async function composeEngine(given: System, settings: DaemonSettings): Pr
   const now = system.clock.now();
   await images.release((_, heldSinceMs) => now - heldSinceMs > HOLD_MS || heldSinceMs > now + HOLD_MS);
   const common = { system, settings, images, layers, events: containers.events, collect: () => images.collect(usedLayers(containers)) };
-  const deltas = createDeltas({ system, paths, images, layers, collect: common.collect });
+  const otherRoot = settings.deltaDataRoot === '' ? NO_OTHER_ROOT : openOtherRoot(files, settings.deltaDataRoot);
+  const deltas = createDeltas({ system, paths, images, layers, otherRoot, collect: common.collect });
   await deltas.recover();
   await removeOrphans(containers);
-  const puller = createPuller({ ...common, dataRoot: paths.dataRoot, deltas });
+  const puller = createPuller({ ...common, dataRoot: paths.dataRoot, deltas, otherRoot });
   const builder = createBuilder({ containers, puller, proxies: settings.proxies, onDamage });
   await builder.recover();
   return {

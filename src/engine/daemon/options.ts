@@ -29,6 +29,7 @@ export const OPTIONS: readonly Option[] = [
   { flag: 'tlskey', kind: 'text', help: 'Key of that certificate', apply: (s, value) => void (s.tls.key = absolute('tlskey', value)) },
   { flag: 'group', short: 'G', kind: 'text', help: 'Group of the unix socket', apply: (s, value) => void (s.group = value) },
   { flag: 'data-root', kind: 'text', help: 'Root of what is kept', apply: (s, value) => void (s.dataRoot = absolute('data-root', value)) },
+  { flag: 'delta-data-root', kind: 'text', help: 'Data root of another engine, read for bases of deltas', apply: (s, value) => void (s.deltaDataRoot = absolute('delta-data-root', value)) },
   { flag: 'exec-root', kind: 'text', help: 'Root of run-time state', apply: (s, value) => void (s.execRoot = absolute('exec-root', value)) },
   { flag: 'pidfile', short: 'p', kind: 'text', help: 'File for the process id', apply: (s, value) => void (s.pidFile = value) },
   { flag: 'config-file', key: null, kind: 'text', help: 'Configuration file', apply: (s, value) => void (s.configFile = value) },

@@ -7,6 +7,8 @@ export interface DaemonSettings {
   tls: { on?: boolean; verify?: boolean; authority: string; certificate: string; key: string };
   group: string;
   dataRoot: string;
+  /** Data root of another engine whose layers deltas may be applied to; '' for none. */
+  deltaDataRoot: string;
   execRoot: string;
   pidFile: string;
   configFile: string;
@@ -39,6 +41,7 @@ export const DEFAULTS: Omit<DaemonSettings, 'startedAt'> = {
   tls: { authority: '', certificate: '', key: '' },
   group: 'docker',
   dataRoot: '/var/lib/minke',
+  deltaDataRoot: '',
   execRoot: '/run/minke',
   pidFile: '/run/minke.pid',
   configFile: '/etc/minke/daemon.json',

@@ -5,6 +5,7 @@ import { isFull, readDocument, setAside, writeDocument, type OnDamage, type Path
 import { noteKnownBlob, readKnownBlobs, type KnownBlob } from './known-blobs.ts';
 import { adoptLayerRecord, createLayerRecorder, openLayerContents, openLayerTar, type LayerContents } from './layer-record.ts';
 import { extractLayer, type WhiteoutMode } from './layer-extract.ts';
+import { checkSpace } from './space.ts';
 
 export interface Layer {
   /** 'sha256:…' of the uncompressed archive. */
@@ -49,8 +50,8 @@ export interface LayerTar {
 export interface LayerStore {
   get(diffId: string): Layer | undefined;
   all(): Layer[];
-  /** Extracts while reading; the source may be compressed. On failure nothing is left. */
-  stage(source: ByteSource, whiteouts: WhiteoutMode): Promise<StagedLayer>;
+  /** Extracts while reading; the source may be compressed. On failure nothing is left. `leastBytes`: what its archive is known to have at least; 'DISK_FULL' at once when that cannot fit. */
+  stage(source: ByteSource, whiteouts: WhiteoutMode, leastBytes?: number): Promise<StagedLayer>;
   /** Makes staged layers durable and visible, each as a whole. Ones that are there already are dropped. */
   commit(staged: readonly StagedLayer[]): Promise<void>;
   discard(staged: StagedLayer): Promise<void>;
@@ -62,7 +63,8 @@ export interface LayerStore {
   remove(diffId: string): Promise<void>;
 }
 
-const FOLDER_DIGITS = 16;
+/** Digits of a layer's diffID that name its folder. */
+export const FOLDER_DIGITS = 16;
 
 export function openLayerStore(files: Files, machine: Machine, paths: Paths, onDamage: OnDamage): LayerStore {
   const layers = new Map<string, Layer>();
@@ -90,7 +92,8 @@ export function openLayerStore(files: Files, machine: Machine, paths: Paths, onD
     get: (diffId) => layers.get(diffId),
     all: () => [...layers.values()],
     discard,
-    async stage(source, whiteouts) {
+    async stage(source, whiteouts, leastBytes = 0) {
+      checkSpace(files, paths.dataRoot, leastBytes, `the layer has at least ${Math.ceil(leastBytes / 1e6)} MB`);
       const path = `${paths.temporary}/${machine.randomHex(8)}`;
       files.mkdir(path, 0o700);
       files.mkdir(`${path}/diff`, 0o755);

@@ -73,7 +73,7 @@ async function readParts(source: ByteSource, parts: ArchiveParts, layers: LayerS
     if (entry.type !== 'file') continue;
     const { start, source: content } = await peek(reader.content, 512);
     if (looksLikeLayer(start)) {
-      parts.layers.set(path, await layers.stage(content, 'overlay'));
+      parts.layers.set(path, await layers.stage(content, 'overlay', entry.sizeBytes));
       continue;
     }
     if (entry.sizeBytes > DOCUMENT_LIMIT_BYTES) continue;

@@ -42,6 +42,8 @@ export interface Files {
   /** A hole at the end of what has been written. */
   truncate(fd: Fd, sizeBytes: number): void;
   seek(fd: Fd, position: number): void;
+  /** Length of a file or block device; the position moves to its end. */
+  lengthOf(fd: Fd): number;
   fsync(fd: Fd): Promise<void>;
   /** Sets room aside from the file's start; 'ENOSPC' when there is not as much. */
   allocate(fd: Fd, sizeBytes: number): void;

@@ -1,3 +1,4 @@
+import type { Fd } from './files.ts';
 import type { Connection } from './streams.ts';
 
 export type ListenAddress =
@@ -58,6 +59,8 @@ export interface Sockets {
   /** TCP inside the network namespace of a process. */
   listenInside(pid: number, address: string, port: number, onConnection: (connection: Connection) => void): Listener;
   listen(address: ListenAddress, onConnection: (connection: Connection) => void): Listener;
+  /** A pipe or terminal that has been opened; the descriptor is the connection's from now on. */
+  adopt(fd: Fd): Connection;
   connectUnix(path: string): Promise<Connection>;
   /** SOCK_SEQPACKET, as conmon's attach socket. */
   connectRecords(path: string): Promise<Connection>;

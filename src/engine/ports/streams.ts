@@ -3,7 +3,7 @@ export type Chunk = Uint8Array | string | readonly (Uint8Array | string)[];
 
 /** A source of bytes that is pulled, so that a slow consumer holds the producer back. */
 export interface ByteSource {
-  /** The next bytes (never empty), or null at the end. At most one call may be outstanding. */
+  /** The next bytes (never empty), or null at the end. At most one call may be outstanding. Nobody changes the bytes afterwards: they may still be being hashed. */
   read(): Promise<Uint8Array | null>;
 }
 

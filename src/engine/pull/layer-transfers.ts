@@ -4,7 +4,7 @@ import type { LayerStore, StagedLayer } from '../images/index.ts';
 import type { Cancellation, Clock, Reporter } from '../ports/index.ts';
 import { openBlob, RegistryError, type BlobProgress, type Descriptor, type Repository } from '../registry/index.ts';
 import { createQueue } from '../store/index.ts';
-import { createLimiter } from './limiter.ts';
+import { createAdmission } from './admission.ts';
 import { layerId, transferring, type PullMessage, type Report } from './messages.ts';
 
 export interface LayerRequest {
@@ -27,21 +27,20 @@ interface Transfer {
   listeners: Set<(message: PullMessage) => void>;
 }
 
-const TRANSFERS_AT_A_TIME = 3;
 /** A layer that arrives damaged may have been damaged on the way. */
 const ATTEMPTS = 3;
 const REPORT_INTERVAL_MS = 100;
 
 export function createLayerTransfers(layers: LayerStore, clock: Clock, reporter: Reporter): LayerTransfers {
   const running = new Map<string, Transfer>();
-  const limit = createLimiter(TRANSFERS_AT_A_TIME);
+  const admission = createAdmission(clock);
   const commit = createCommitter(layers);
 
-  const bring = async (request: LayerRequest, say: (message: PullMessage) => void): Promise<void> => {
+  const bring = async (request: LayerRequest, say: (message: PullMessage) => void, received: (sizeBytes: number) => void): Promise<void> => {
     const id = layerId(request.blob.digest);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const staged = await receive(layers, request, progressOf(id, request.blob.sizeBytes, clock, say));
+        const staged = await receive(layers, request, progressOf(id, request.blob.sizeBytes, clock, say, received));
         say({ status: 'Download complete', id, progressDetail: {} });
         await commit(staged);
         say({ status: 'Pull complete', id, progressDetail: {} });
@@ -74,9 +73,9 @@ export function createLayerTransfers(layers: LayerStore, clock: Clock, reporter:
       const say = (message: PullMessage): void => {
         for (const each of listeners) each(message);
       };
-      const work = limit(async () => {
+      const work = admission.run({ pull: request.cancellation, sizeBytes: request.blob.sizeBytes, cancellation: request.cancellation }, async (received) => {
         if (request.cancellation.cancelled) throw new RegistryError('CANCELLED', 'context canceled');
-        await bring(request, say);
+        await bring(request, say, received);
       });
       const transfer = { done: work.then(() => true, () => false), listeners };
       running.set(request.diffId, transfer);
@@ -109,12 +108,13 @@ async function receive(layers: LayerStore, { blob, diffId, repository, cancellat
   throw new EngineError('invalid', 'LAYER_DIGEST_MISMATCH', `layer ${blob.digest} does not have the content that the image names`, { hint: `expected ${diffId}, got ${staged.diffId}` });
 }
 
-function progressOf(id: string, totalBytes: number, clock: Clock, say: (message: PullMessage) => void): { progress: BlobProgress; clock: Clock } {
+function progressOf(id: string, totalBytes: number, clock: Clock, say: (message: PullMessage) => void, heard: (sizeBytes: number) => void): { progress: BlobProgress; clock: Clock } {
   let saidAt = Number.NEGATIVE_INFINITY;
   return {
     clock,
     progress: {
       received(sizeBytes) {
+        heard(sizeBytes);
         const now = clock.monotonicMs();
         if (now - saidAt < REPORT_INTERVAL_MS) return;
         saidAt = now;

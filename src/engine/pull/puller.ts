@@ -3,15 +3,17 @@ import type { Deltas } from '../delta/index.ts';
 import { EngineError, messageOf } from '../error.ts';
 import type { EventBus } from '../events/index.ts';
 import {
-  canonicalName, choosePlatform, familiarName, familiarRepository, formatPlatform, parseImageConfig, suits, type ImageConfig, type ImageStore, type LayerStore, type Platform, type Reference,
+  canonicalName, checkSpace, choosePlatform, familiarName, familiarRepository, formatPlatform, parseImageConfig, suits,
+  type ImageConfig, type ImageStore, type LayerStore, type OtherRoot, type Platform, type Reference,
 } from '../images/index.ts';
 import { createCancellation, type Cancellation, type CancellationSource, type System } from '../ports/index.ts';
-import { fetchDocument, login, openRepository, RegistryError, type Credentials, type Descriptor, type ImageManifest, type ManifestDocument, type RegistryContext, type RegistrySettings, type Repository } from '../registry/index.ts';
+import { fetchDocument, login, openRepository, RegistryError, type Credentials, type Descriptor, type FetchedManifest, type ImageManifest, type RegistryContext, type RegistrySettings, type Repository } from '../registry/index.ts';
 import { ENGINE_VERSION } from '../version.ts';
 import { pullFailure, worthKeeping } from './failure.ts';
 import { findDelta } from './find-delta.ts';
 import { createLayerTransfers } from './layer-transfers.ts';
 import { layerId, type Report } from './messages.ts';
+import { unpackedAtLeast } from './unpacked-size.ts';
 
 export interface PullRequest {
   /** Without tag and digest: all tags. */
@@ -44,13 +46,17 @@ export interface PullerOptions {
   /** Removes layers that nothing wants. */
   collect(): Promise<unknown>;
   deltas: Pick<Deltas, 'check' | 'unfold'>;
+  /** Images there may be bases of deltas too. */
+  otherRoot: Pick<OtherRoot, 'imageIds'>;
 }
 
 const INDEX_DEPTH_LIMIT = 3;
+/** Layers have two to four times their compressed size. */
+const USUAL_GROWTH_LIMIT = 10;
 /** What a broken pull has brought is kept so long for the next. */
 export const HOLD_MS = 7 * 24 * 3600 * 1000;
 
-export function createPuller({ system, settings, images, layers, events, dataRoot, collect, deltas }: PullerOptions): Puller {
+export function createPuller({ system, settings, images, layers, events, dataRoot, collect, deltas, otherRoot }: PullerOptions): Puller {
   const registry: RegistryContext = { system, settings, userAgent: `minke/${ENGINE_VERSION}` };
   const transfers = createLayerTransfers(layers, system.clock, system.reporter);
   const under = new Map<string, number>();
@@ -90,7 +96,7 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
       report({ status: present ? 'Already exists' : 'Pulling fs layer', id: layerId(blob.digest), progressDetail: {} });
       if (!present) wanted.set(diffId, wanted.get(diffId) ?? blob);
     }
-    checkSpace(system, dataRoot, [...wanted.values()]);
+    await checkRoom(system, dataRoot, repository, [...wanted.values()], cancellation);
     let failure: unknown;
     await Promise.all(
       [...wanted].map(async ([diffId, blob]) => {
@@ -107,11 +113,11 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
   };
 
   /** Brings the target by a delta; false when there is none that serves. */
-  const byDelta = async (key: string, repository: Repository, reference: Reference, targetId: string, manifest: ImageManifest, config: ImageConfig, mode: DeltaMode, report: Report, cancellation: CancellationSource): Promise<boolean> => {
+  const byDelta = async (key: string, repository: Repository, reference: Reference, target: { id: string; digest: string }, manifest: ImageManifest, config: ImageConfig, mode: DeltaMode, report: Report, cancellation: CancellationSource): Promise<boolean> => {
     if (mode === 'never') return false;
     const wholeBytes = manifest.layers.reduce((sum, { sizeBytes }, index) => sum + (layers.get(config.rootfs.diff_ids[index] ?? '') === undefined ? sizeBytes : 0), 0);
     try {
-      const found = wholeBytes === 0 ? undefined : await findDelta(repository, reference, targetId, wholeBytes, images, (descriptor) => fetchDocument(repository, descriptor, system.clock, cancellation));
+      const found = wholeBytes === 0 ? undefined : await findDelta({ repository, reference, target, limitBytes: wholeBytes, images, otherRoot, cancellation, fetchConfig: (descriptor) => fetchDocument(repository, descriptor, system.clock, cancellation) });
       if (found === undefined) {
         if (mode === 'require' && wholeBytes > 0) throw new EngineError('not-found', 'DELTA_MISSING', `there is no delta to ${familiarName(reference)} from an image that is here`, { hint: 'pull without --delta=require' });
         return false;
@@ -124,7 +130,7 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
         await bringLayers(repository, found.manifest, found.config, report, cancellation);
         await images.add(found.configText, [], found.manifest.format);
       }
-      return (await deltas.unfold(deltaId, (step) => report({ status: step }))) === targetId;
+      return (await deltas.unfold(deltaId, (step) => report({ status: step }))) === target.id;
     } catch (error) {
       if (mode === 'require' || !(error instanceof EngineError) || !error.code.startsWith('DELTA_')) throw error;
       system.reporter.log('warn', 'a delta cannot be used', { image: familiarName(reference), error: error.message });
@@ -138,7 +144,7 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
     const ours: Platform = platform ?? { architecture: system.machine.architecture, variant: system.machine.architectureVariant };
     const top = await repository.manifest(reference.digest ?? reference.tag ?? '');
     report({ status: `Pulling from ${reference.path}`, id: reference.digest ?? reference.tag ?? '' });
-    const manifest = await resolveManifest(repository, top.document, ours, 0);
+    const { digest, manifest } = await resolveManifest(repository, top, ours, 0);
     const configText = await fetchDocument(repository, manifest.config, system.clock, cancellation);
     const config = parseImageConfig(configText);
     if (config.os !== 'linux') throw new EngineError('invalid', 'OS_UNSUPPORTED', `image operating system "${config.os}" cannot be used on this platform`);
@@ -154,7 +160,7 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
       if (!under.has(key)) await letGo(key);
     } else {
       await holding(key, config.rootfs.diff_ids, async () => {
-        if (await byDelta(key, repository, reference, pulledId, manifest, config, delta, report, cancellation)) return;
+        if (await byDelta(key, repository, reference, { id: pulledId, digest }, manifest, config, delta, report, cancellation)) return;
         await bringLayers(repository, manifest, config, report, cancellation);
         await images.add(configText, [], manifest.format);
       });
@@ -206,20 +212,20 @@ export function createPuller({ system, settings, images, layers, events, dataRoo
   };
 }
 
-async function resolveManifest(repository: Repository, document: ManifestDocument, platform: Platform, depth: number): Promise<ImageManifest> {
-  if (document.kind === 'image') return document;
+async function resolveManifest(repository: Repository, { digest, document }: FetchedManifest, platform: Platform, depth: number): Promise<{ digest: string; manifest: ImageManifest }> {
+  if (document.kind === 'image') return { digest, manifest: document };
   if (depth >= INDEX_DEPTH_LIMIT) throw new EngineError('invalid', 'MANIFEST_INVALID', 'the registry’s indexes are nested too deeply');
   const choice = choosePlatform(document.manifests, platform);
   if (choice === undefined) throw new EngineError('not-found', 'PLATFORM_MISSING', `no matching manifest for ${formatPlatform(platform)} in the manifest list entries`);
-  return resolveManifest(repository, (await repository.manifest(choice.digest)).document, platform, depth + 1);
+  return resolveManifest(repository, await repository.manifest(choice.digest), platform, depth + 1);
 }
 
-/** Layers grow when they are unpacked: what does not fit compressed will not fit at all. */
-function checkSpace({ files }: System, dataRoot: string, blobs: readonly Descriptor[]): void {
-  const neededBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const { availableBytes } = files.space(dataRoot);
-  if (neededBytes <= availableBytes) return;
-  throw new EngineError('internal', 'DISK_FULL', `no space left on device: the image has ${Math.ceil(neededBytes / 1e6)} MB compressed, and ${dataRoot} has ${Math.floor(availableBytes / 1e6)} MB free`, {
-    hint: 'remove images or containers that are not needed (docker system prune)',
-  });
+/** Refuses what cannot fit. How large layers are unpacked is asked for only where that may decide. */
+async function checkRoom({ files }: System, dataRoot: string, repository: Repository, blobs: readonly Descriptor[], cancellation: Cancellation): Promise<void> {
+  const blobBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  checkSpace(files, dataRoot, blobBytes, `the image has ${Math.ceil(blobBytes / 1e6)} MB compressed`);
+  if (blobBytes * USUAL_GROWTH_LIMIT <= files.space(dataRoot).availableBytes) return;
+  let leastBytes = 0;
+  for (const blob of blobs) leastBytes += await unpackedAtLeast(repository, blob, cancellation);
+  checkSpace(files, dataRoot, leastBytes, `the image has at least ${Math.ceil(leastBytes / 1e6)} MB unpacked`);
 }

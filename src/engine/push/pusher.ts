@@ -5,9 +5,10 @@ import type { EventBus } from '../events/index.ts';
 import { canonicalName, familiarName, familiarRepository, type Image, type ImageStore, type LayerStore, type Reference } from '../images/index.ts';
 import { createCancellation, type Cancellation, type CancellationSource, type System } from '../ports/index.ts';
 import { createLimiter, type PullMessage } from '../pull/index.ts';
-import { findBlob, formatManifest, openRepository, putManifest, RegistryError, uploadBytes, type Credentials, type PushedBlob, type RegistrySettings, type Repository } from '../registry/index.ts';
+import { addTaggedReferrer, findBlob, formatManifest, openRepository, putManifest, RegistryError, uploadBytes, type Credentials, type Descriptor, type PushedBlob, type Referring, type RegistrySettings, type Repository, type UploadOptions } from '../registry/index.ts';
 import { taggedImages } from '../save/index.ts';
 import { ENGINE_VERSION } from '../version.ts';
+import { referringOf } from './delta-subject.ts';
 import { pushFailure } from './failure.ts';
 import { pushLayer, shortDiffId, sourcesIn } from './layer-pusher.ts';
 
@@ -76,13 +77,25 @@ export function createPusher({ system, settings, images, layers, events, collect
     const configBytes = encode(images.configText(image.id));
     const config = { digest: `sha256:${sha256(configBytes)}`, sizeBytes: configBytes.length };
     if ((await findBlob(repository, config.digest)) === undefined) await uploadBytes(repository, configBytes, options);
-    const manifest = formatManifest(images.format(image.id), config, blobs);
-    const { digest, sizeBytes } = await putManifest(repository, reference.tag, manifest, options);
+    const referring = await referringOf(repository, reference, image, images);
+    const manifest = formatManifest(images.format(image.id), config, blobs, referring);
+    const { digest, sizeBytes, noted } = await putManifest(repository, reference.tag, manifest, options);
+    if (referring !== undefined && !noted) await list(repository, referring, { mediaType: manifest.mediaType, digest, sizeBytes }, options);
     report({ status: `${reference.tag}: digest: ${digest} size: ${sizeBytes}` });
     report({ progressDetail: {}, aux: { Tag: reference.tag, Digest: digest, Size: sizeBytes } });
     const taggedAt = images.taggedAt(image.id) ?? new Date(system.clock.now()).toISOString();
     await images.name(canonicalName({ ...reference, tag: undefined, digest }), image.id, taggedAt);
     events.emit('image', 'push', familiarName(reference), { name: familiarRepository(reference) });
+  };
+
+  /** For a registry that does not find referrers itself. Without it pulls find the delta by its own tag. */
+  const list = async (repository: Repository, { artifactType, annotations, subject }: Referring, manifest: Pick<Descriptor, 'mediaType' | 'digest' | 'sizeBytes'>, options: UploadOptions): Promise<void> => {
+    try {
+      await addTaggedReferrer(repository, subject.digest, { ...manifest, artifactType, annotations }, options);
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === 'CANCELLED') throw error;
+      system.reporter.log('warn', 'a delta could not be listed with its target', { repository: repository.name, error: messageOf(error) });
+    }
   };
 
   return {

@@ -65,7 +65,8 @@ function isImagePart(mediaType: string): boolean {
   );
 }
 
-function readDescriptor(value: unknown): Descriptor {
+/** Throws RegistryError 'MANIFEST_INVALID'. */
+export function readDescriptor(value: unknown): Descriptor {
   if (!isRecord(value)) throw invalid('a descriptor is not an object');
   const { mediaType, digest, size, platform } = value;
   if (typeof digest !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(digest)) throw invalid(`${JSON.stringify(digest)} is not a SHA-256 digest`);

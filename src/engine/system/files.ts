@@ -32,6 +32,7 @@ export const hostFiles: Files = {
   write: (fd, data) => fs.write(fd, data),
   truncate: fs.ftruncate,
   seek: (fd, position) => void fs.seek(fd, position),
+  lengthOf: (fd) => fs.seek(fd, 0, 'end'),
   fsync: fs.fsync,
   allocate: (fd, sizeBytes) => fs.fallocate(fd, 0, sizeBytes),
   duplicate: fs.dup,

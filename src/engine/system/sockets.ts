@@ -1,6 +1,6 @@
 import { resolve } from 'host:dns';
 import {
-  connect, datagram, inNetns, listen, listenFd, startTls, trustStore, type Address, type Listener as HostListener, type Stream,
+  connect, datagram, fromFd, inNetns, listen, listenFd, startTls, trustStore, type Address, type Listener as HostListener, type Stream,
 } from 'host:net';
 import { unlink } from 'host:fs';
 import { EngineError, systemErrorCode } from '../error.ts';
@@ -13,6 +13,7 @@ export const hostSockets: Sockets = {
     return listener;
   },
   connectUnix: (path) => connect({ unix: path }),
+  adopt: fromFd,
   connectRecords: (path) => connect({ unix: path }, { records: true }),
   dial,
   async secure(connection, { trust, insecure, client, serverName, timeoutMs }) {

@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -9,39 +8,14 @@ import { imageConfig, oldStyleArchive, sha256 } from '../support/docker-archive.
 import { callEngine, callGood, failureOf, type Answer } from '../support/engine-call.ts';
 import { IMAGE } from '../support/lab.ts';
 import { serveRegistry } from '../support/lab-registry.ts';
+import { makeLayer, noise, randomNumbers } from '../support/made-layer.ts';
 import type { TestRegistry } from '../support/registry.ts';
 import { readStore, storeFaults } from '../support/store-state.ts';
-import { tarFile, tarFolder, tarOf, tarSymlink } from '../support/tar-writer.ts';
+import { tarFile, tarOf } from '../support/tar-writer.ts';
 
 // `OSBUILD_CRASH_ROUNDS=500 OSBUILD_CRASH_SEED=2` makes it a long run of another course.
 const ROUNDS = Number(process.env['OSBUILD_CRASH_ROUNDS'] ?? 25);
 const SEED = process.env['OSBUILD_CRASH_SEED'] ?? '1';
-
-/** Numbers from 0 to 1 that are the same for a seed. */
-function randomNumbers(seed: string): () => number {
-  let count = 0;
-  return () => createHash('sha256').update(`${seed} ${(count += 1)}`).digest().readUInt32BE() / 2 ** 32;
-}
-
-const noise = (sizeBytes: number, seed: string): Buffer => createHash('shake256', { outputLength: sizeBytes }).update(seed).digest();
-
-interface Layer {
-  tar: Buffer;
-  /** As `readFolder` tells it. */
-  contents: Record<string, string>;
-}
-
-/** A folder of files of all sizes, one of them worth a few pieces of a download. */
-function makeLayer(name: string, version: string): Layer {
-  const contents: Record<string, string> = { [name]: 'folder', [`${name}/link`]: '-> 7' };
-  const entries = [tarFolder(name), tarSymlink(`${name}/link`, '7')];
-  for (let index = 0; index < 80; index += 1) {
-    const data = noise(index === 0 ? 900_000 : index * 90, `${name} ${index} ${index % 20 === 0 ? version : ''}`);
-    entries.push(tarFile(`${name}/${index}`, data));
-    contents[`${name}/${index}`] = sha256(data);
-  }
-  return { tar: tarOf(entries), contents };
-}
 
 interface Operation {
   /** What has to stand before it, made without a kill. */

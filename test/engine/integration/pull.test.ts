@@ -221,12 +221,19 @@ describeLab('docker pull', (lab) => {
   it('keeps what is finished when the daemon is killed, and fetches only the rest', async () => {
     const [one, two] = [big('kill-one'), big('kill-two')];
     const image = main.putImage('kill', '1', [{ tar: one }, { tar: two }], { config: imageConfig([one, two]) });
-    main.fault = ({ url }) => (url.endsWith(image.layerDigests[1] ?? '?') ? { delayMs: 300 } : undefined);
     const before = stored();
+    let storedBefore = -1;
+    // So slow that the second layer waits until there is something that a kill cannot take.
+    main.fault = ({ url }) => {
+      if (url.endsWith(image.layerDigests[1] ?? '?')) storedBefore = stored();
+      return url.includes('/blobs/') ? { delayMs: 80 } : undefined;
+    };
     const broken = pull('localhost:5000/kill:1');
     await waitFor(() => stored() === before + 1, 30_000);
     await lab.signalDaemon('SIGKILL');
     expect((await broken).code).not.toBe(0);
+    // -1: killed before it was asked for.
+    expect([-1, before + 1]).toContain(storedBefore);
     await lab.startDaemon();
     expect(stored()).toBe(before + 1);
     expect(readdirSync(`${lab.dataRoot}/tmp`)).toEqual([]);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { describeLab } from '../support/describe-lab.ts';
-import { imageConfig, sha256 } from '../support/docker-archive.ts';
+import { imageConfig, oldStyleArchive, sha256 } from '../support/docker-archive.ts';
 import { waitFor, type Outcome } from '../support/lab.ts';
 import { serveRegistry } from '../support/lab-registry.ts';
 import type { TestRegistry } from '../support/registry.ts';
@@ -156,6 +156,20 @@ describeLab('a full disk', (lab) => {
     expect([folder('tmp'), folder('layers').length]).toEqual([[], 1]);
     expect((await docker('images', '-q')).stdout.trim().split('\n')).toHaveLength(1);
     expect(freeBytes()).toBeGreaterThan(30_000_000);
+  });
+
+  it('is told before a pull begins, when the end of a layer says how large it is', async () => {
+    const tar = tarOf([tarFile('roomy', Buffer.concat([noise(8_000_000, 'roomy'), Buffer.alloc(72_000_000, 9)]))]);
+    const { layerDigests: [digest = ''] } = registry.putImage('roomy', '1', [{ tar, blob: gzipSync(tar), mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip' }]);
+    const failed = await docker('pull', 'localhost:5000/roomy:1');
+    expect([failed.code, failed.stderr]).toEqual([1, expect.stringMatching(/no space left on device: the image has at least 81 MB unpacked, and \S+ has \d\d MB free/) as string]);
+    const size = gzipSync(tar).length;
+    expect(registry.requests.filter(({ url }) => url.endsWith(digest)).map(({ range }) => range)).toEqual([`bytes=${size - 4}-`]);
+    expect([folder('tmp'), folder('layers').length]).toEqual([[], 1]);
+    // The same from a file: an uncompressed layer says it in its archive's header.
+    const loaded = lab.run(['docker', '-H', `unix://${socket()}`, 'load'], oldStyleArchive('roomy:1', [{ tar }]));
+    expect([loaded.code, loaded.stderr + loaded.stdout]).toEqual([1, expect.stringContaining('no space left on device: the layer has at least 81 MB') as string]);
+    expect([folder('tmp'), folder('layers').length]).toEqual([[], 1]);
   });
 
   it('is filled by others to the last byte: the daemon goes on, starts again, and deletes', async () => {

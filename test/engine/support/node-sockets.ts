@@ -10,7 +10,7 @@ export function nodeSockets(): Sockets & { secured: string[] } {
   };
   return {
     secured,
-    listen: unused, connectUnix: unused, connectRecords: unused, reserve: unused, datagrams: unused, listenInside: unused,
+    listen: unused, connectUnix: unused, connectRecords: unused, adopt: unused, reserve: unused, datagrams: unused, listenInside: unused,
     dial: ({ host, port }) => open(host, port),
     secureServer: unused,
     secure: async (_, { serverName }) => void secured.push(serverName),

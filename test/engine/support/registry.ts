@@ -76,6 +76,17 @@ interface ImageOptions {
   config?: string;
 }
 
+/** What a client may put as manifest: an image, an artifact or an index. */
+interface PutManifest {
+  mediaType: string;
+  config?: Descriptor;
+  layers?: Descriptor[];
+  manifests?: Descriptor[];
+  artifactType?: string;
+  annotations?: Record<string, string>;
+  subject?: Descriptor;
+}
+
 interface PutImage {
   digest: string;
   sizeBytes: number;
@@ -89,6 +100,8 @@ interface RegistryOptions {
   socket?: string;
   /** Tokens for those who show this user, or for everyone when it is null. */
   auth?: { kind: 'basic' | 'token'; user: string; password: string; anonymousPull?: boolean; /** May read alone. */ readOnly?: boolean };
+  /** Whether it knows OCI 1.1's referrers; otherwise it keeps a manifest's subject and says nothing of it. */
+  referrers?: boolean;
   /** Address by which clients reach it, for the token realm. */
   publicAddress?: string;
 }
@@ -185,8 +198,9 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
       response.end('{}');
       return;
     }
-    const match = /^\/v2\/(.+)\/(manifests|blobs|tags)\/([^/?]+)/.exec(url);
+    const match = /^\/v2\/(.+)\/(manifests|blobs|tags|referrers)\/([^/?]+)/.exec(url);
     const [, repository = '', kind, name = ''] = match ?? [];
+    if (kind === 'referrers' && options.referrers === true) return sendReferrers(response, repository, name, new URL(url, 'http://x').searchParams.get('artifactType'));
     if (kind === 'tags') {
       const names = tags.get(repository);
       if (names === undefined) return refuse(response, 404, 'NAME_UNKNOWN', 'repository name not known to registry');
@@ -222,9 +236,10 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
     const data = Buffer.concat(parts);
-    const document = JSON.parse(data.toString()) as { mediaType: string; config: Descriptor; layers: Descriptor[] };
+    const document = JSON.parse(data.toString()) as PutManifest;
     if (document.mediaType !== request.headers['content-type']) return refuse(response, 400, 'MANIFEST_INVALID', 'the media type differs');
-    for (const { digest, size } of [document.config, ...document.layers]) {
+    if (document.manifests?.some((entry) => !manifests.has(`${repository} ${entry.digest}`)) === true) return refuse(response, 400, 'MANIFEST_UNKNOWN', 'the index has a manifest that is not here');
+    for (const { digest, size } of document.config === undefined ? [] : [document.config, ...(document.layers ?? [])]) {
       const blob = registry.blobOf(repository, digest);
       if (blob === undefined) return refuse(response, 400, 'MANIFEST_BLOB_UNKNOWN', `blob unknown to registry: ${digest}`);
       if (blob.length !== size) return refuse(response, 400, 'MANIFEST_INVALID', `${digest} has ${blob.length} bytes and not ${size}`);
@@ -232,8 +247,17 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
     const digest = `sha256:${sha256(data)}`;
     for (const key of [digest, name]) manifests.set(`${repository} ${key}`, { data, mediaType: document.mediaType });
     tags.set(repository, [...new Set([...(tags.get(repository) ?? []), name])]);
-    response.writeHead(201, { Location: `/v2/${repository}/manifests/${digest}`, 'Docker-Content-Digest': digest, 'Content-Length': 0 });
+    response.writeHead(201, { Location: `/v2/${repository}/manifests/${digest}`, 'Docker-Content-Digest': digest, 'Content-Length': 0, ...(options.referrers === true && document.subject !== undefined ? { 'OCI-Subject': document.subject.digest } : {}) });
     response.end();
+  }
+
+  /** Filtered by type when that is asked for. */
+  function sendReferrers(response: ServerResponse, repository: string, digest: string, type: string | null): void {
+    const found = [...manifests].filter(([key]) => key.startsWith(`${repository} sha256:`)).map(([key, { data, mediaType }]) => ({ digest: key.slice(repository.length + 1), size: data.length, mediaType, document: JSON.parse(data.toString()) as PutManifest }));
+    const referrers = found.filter(({ document }) => document.subject?.digest === digest && (type === null || document.artifactType === type));
+    const entries = referrers.map(({ document: { artifactType, annotations }, ...descriptor }) => ({ ...descriptor, artifactType, annotations }));
+    response.writeHead(200, { 'Content-Type': 'application/vnd.oci.image.index.v1+json', ...(type === null ? {} : { 'OCI-Filters-Applied': 'artifactType' }) });
+    response.end(JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: entries }));
   }
 
   async function takeUpload(request: IncomingMessage, response: ServerResponse, repository: string, fault: Fault): Promise<void> {

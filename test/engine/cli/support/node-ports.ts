@@ -148,6 +148,9 @@ export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
     },
     clock: { now: () => options.nowMs ?? Date.now(), sleep: (delayMs) => new Promise((resolve) => { setTimeout(resolve, delayMs); }) },
     dial,
+    system: () => {
+      throw new Error('for devices');
+    },
   };
   return {
     ports, rawChanges, stdout: () => text(out), stderr: () => text(err),

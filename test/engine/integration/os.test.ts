@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { loaderConf, loaderEntry } from '../../../src/image/systemd-boot.ts';
+import { describeLab } from '../support/describe-lab.ts';
+import { tarFile, tarFolder, tarOf } from '../support/tar-writer.ts';
+
+const binary = process.env['OSBUILD_ENGINE_BINARY'] ?? '';
+const notHere = 'this system was not started from a slot of Minke OS\n  hint: minke os is for devices that run Minke OS; the engine needs no such thing\n';
+const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
+
+interface Status {
+  slot: string;
+  next: string;
+  trial: boolean;
+  update: { phase: string; reason?: string } | null;
+}
+
+describeLab('updates of the OS, on partitions of loop devices', (lab) => {
+  const minke = (...words: string[]) => lab.run([binary, ...words]);
+  const shell = (script: string): string => {
+    const { code, stdout, stderr } = lab.run(['sh', '-ec', script]);
+    if (code !== 0) throw new Error(`${script}: ${stdout}${stderr}`);
+    return stdout;
+  };
+  const status = (): Status => JSON.parse(minke('os', 'status', '--format', 'json').stdout) as Status;
+  const devices: Record<string, string> = {};
+
+  /** The lab's busybox makes the root: it writes the archive as it is. */
+  function release(version: string, machine = 'board'): { archive: string; root: Buffer; kernel: Buffer } {
+    const busybox = readFileSync('/bin/busybox');
+    const root = tarOf([tarFolder('bin'), tarFile('bin/sh', busybox, { mode: 0o755 }), tarFile('etc/os-release', `VERSION_ID=${version}\n`), tarFile('big', Buffer.alloc(3_000_000, version))]);
+    const kernel = Buffer.alloc(700_000, `kernel ${version}`);
+    const boot = tarOf([tarFolder('boot'), tarFile('boot/initrd', `initrd ${version}`), tarFile('boot/kernel', kernel)]);
+    const description = {
+      format: 1, machine, os: { name: 'Minke OS', id: 'minke', version }, mode: 'production', commandLine: ['quiet'], loader: 'systemd-boot',
+      slot: { argv: ['sh', '-c', 'exec busybox cat >"$0"'], sha256: sha256(root), sizeBytes: root.length }, layers: { root: sha256(root), boot: sha256(boot) },
+    };
+    const config = JSON.stringify({
+      architecture: { x64: 'amd64', arm64: 'arm64', arm: 'arm', ia32: '386' }[process.arch as 'x64'] ?? process.arch, os: 'linux',
+      config: { Env: ['PATH=/bin'], Labels: { 'io.minke.os.release': JSON.stringify(description) } }, rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(root)}`, `sha256:${sha256(boot)}`] },
+    });
+    const archive = join(lab.folder, `${version}-${machine}.os.tar`);
+    const manifest = JSON.stringify([{ Config: `${sha256(config)}.json`, RepoTags: [`os:${version}`], Layers: ['root.tar', 'boot.tar'] }]);
+    writeFileSync(archive, tarOf([tarFile('root.tar', root), tarFile('boot.tar', boot), tarFile(`${sha256(config)}.json`, config), tarFile('manifest.json', manifest)]));
+    return { archive, root, kernel };
+  }
+
+  beforeAll(() => {
+    mkdirSync('/run/minke', { recursive: true });
+    // Mounts of the lab alone; the loop devices end with it.
+    shell(`mount -t tmpfs tmpfs /mnt; mkdir /mnt/boot /mnt/data; mount -t tmpfs tmpfs /run/minke; mount -t tmpfs tmpfs /var/lib`);
+    for (const name of ['A', 'B']) {
+      shell(`truncate -s 40M ${lab.folder}/${name}.img`);
+      devices[name] = shell(`losetup --find --show ${lab.folder}/${name}.img`).trim();
+    }
+    shell(`mount -t tmpfs tmpfs /mnt/boot; mkdir -p /mnt/boot/A /mnt/boot/loader/entries`);
+    const entry = loaderEntry({ slot: 'A', title: 'Minke OS', version: '1.0', generation: 1, commandLine: ['quiet'] });
+    for (const [path, content] of Object.entries({ 'loader/loader.conf': loaderConf, 'loader/entries/minke-a.conf': entry, 'A/kernel': 'kernel 1.0' })) lab.run(['sh', '-c', `cat >/mnt/boot/${path}`], content);
+    shell(`mount -o remount,ro /mnt/boot; echo board >/run/minke/machine`);
+    for (const slot of ['A', 'B']) shell(`basename ${devices[slot]} >/run/minke/root-${slot}`);
+    shell(`echo 'VERSION_ID="1.0"' >/run/minke/os-release; mount --bind /run/minke/os-release /etc/os-release`);
+  });
+  afterAll(() => {
+    lab.run(['umount', '/mnt/boot']);
+    for (const device of Object.values(devices)) lab.run(['losetup', '-d', device]);
+    rmdirSync('/run/minke');
+  });
+
+  it('are refused by a machine that runs something else', () => {
+    for (const words of [['status'], ['update', '/missing.os.tar'], ['rollback'], ['commit']]) expect(minke('os', ...words)).toMatchObject({ code: 1, stderr: notHere });
+    shell('echo A >/run/minke/slot');
+    expect(status()).toMatchObject({ slot: 'A', next: 'A', trial: false, update: null });
+  });
+
+  it('write root, kernel and initrd into the other slot by the release’s own program, and have it tried', () => {
+    const { archive, root, kernel } = release('1.1');
+    const done = minke('os', 'update', archive);
+    expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('release 1.1 is tried at the next start') });
+    expect(status()).toMatchObject({ slot: 'A', next: 'B', update: { phase: 'armed' } });
+    expect(shell(`head -c ${root.length} ${devices['B']} | sha256sum`)).toContain(sha256(root));
+    expect(shell('sha256sum </mnt/boot/B/kernel')).toContain(sha256(kernel));
+    expect(shell('cat /mnt/boot/loader/entries/minke-b+1.conf')).toContain('options  quiet minke.trial minke.slot=B\n');
+    expect(shell('findmnt -n -o OPTIONS /mnt/boot')).toMatch(/^ro,/);
+    expect(lab.ok('ps', '-aq'), 'no container is left').toBe('');
+    expect(shell('ls /mnt/data')).toBe('');
+  });
+
+  it('are kept by a system that starts a container', () => {
+    // As systemd-boot and the initrd leave it.
+    shell('mount -o remount,rw /mnt/boot; cd /mnt/boot/loader/entries; mv minke-b+1.conf minke-b+0-1.conf; mount -o remount,ro /mnt/boot; echo B >/run/minke/slot');
+    expect(status()).toMatchObject({ slot: 'B', next: 'A', trial: true });
+    expect(minke('os', 'settle', '--patience', '1')).toMatchObject({ code: 0, stdout: expect.stringContaining('slot B works and is kept') });
+    expect(status()).toMatchObject({ slot: 'B', next: 'B', trial: false, update: { phase: 'kept' } });
+    expect(shell('ls /mnt/boot/loader/entries')).toBe('minke-a.conf\nminke-b.conf\n');
+    expect(shell('cat /mnt/boot/loader/entries/minke-b.conf')).toContain('options  quiet minke.slot=B\n');
+    expect(lab.ok('images', '--format', '{{.Repository}}:{{.Tag}}')).toContain('minke-os/current:latest');
+  });
+
+  it('of what was not meant for it leave the other slot as it is', () => {
+    const before = shell(`sha256sum <${devices['A']}; ls -R /mnt/boot`);
+    expect(minke('os', 'update', release('1.2', 'toaster').archive)).toMatchObject({ code: 1, stderr: expect.stringContaining('is for toaster') });
+    expect(minke('os', 'update', release('0.9').archive)).toMatchObject({ code: 1, stderr: expect.stringContaining('older than 1.0') });
+    expect(minke('os', 'update', join(lab.folder, 'missing.os.tar'))).toMatchObject({ code: 1, stderr: expect.stringContaining('no such file') });
+    const { archive } = release('1.3');
+    const bytes = readFileSync(archive);
+    bytes[1_500_000] = (bytes[1_500_000] ?? 0) ^ 1;
+    writeFileSync(archive, bytes);
+    expect(minke('os', 'update', archive).code).toBe(1);
+    expect(shell(`sha256sum <${devices['A']}; ls -R /mnt/boot`)).toBe(before);
+    expect(status()).toMatchObject({ slot: 'B', next: 'B', update: { phase: 'kept' } });
+  });
+});
