@@ -4,14 +4,6 @@ import { join } from 'node:path';
 
 import { OsbuildError, type Emit, type Machine, type RecipeSource } from '../model/index.ts';
 import { eventually, openLink, output, type Board, type BoardLink } from './board.ts';
-import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
-import { accessChecks } from './checks/access.ts';
-import type { BootCheck } from './checks/check.ts';
-import { diskChecks } from './checks/disk.ts';
-import { engineChecks, returningContainer, usableImage } from './checks/engine.ts';
-import { networkChecks } from './checks/network.ts';
-import { leaveMarks, persistenceChecks } from './checks/persistence.ts';
-import { recipeChecks } from './checks/recipe-checks.ts';
 import { busyboxImage } from './container-image.ts';
 import { configureDisk, copyDisk, type DiskCopy } from './disk-copy.ts';
 import { startEmulator, type Emulator } from './emulator.ts';
@@ -20,6 +12,7 @@ import { measureBoot, recordInto, type BootTestReport, type Recorder } from './r
 import { startHostServices } from './host-services.ts';
 import { prepareLane } from './lane.ts';
 import { makeSshKey } from './ssh.ts';
+import { checksOf, comesUp, named, restarts, stages, type Stage, type Suite } from './suites.ts';
 import { openToolsTree } from './tools-tree.ts';
 
 export interface BootTestOptions {
@@ -28,8 +21,11 @@ export interface BootTestOptions {
   /** Recipes of the image, for their checks. */
   recipes: readonly RecipeSource[];
   mode: 'development' | 'production';
+  suite: Suite;
   /** The shipped image, .img.zst or .img: only read. */
   image: string;
+  /** Its OS image (.os.tar), for the suite `update`. */
+  release?: string;
   /** Folder of the emulation tools tree. */
   toolsTree: string;
   /** Static busybox for the machine's architecture (a file). */
@@ -45,45 +41,7 @@ export interface BootTestOptions {
   log?(line: string): void;
 }
 
-/** One boot of the test: how it is called, its checks, and what is done with the board afterwards. */
-interface Stage {
-  name: string;
-  checks: readonly BootCheck[];
-  finish?: BootCheck;
-}
-
-export const bootStages = ['first boot', 'second boot', 'after a power cut'] as const;
-
-/** Names of all results of a boot test, in order; known before anything runs. */
-export function bootCheckNames(recipes: readonly RecipeSource[], mode: 'development' | 'production'): string[] {
-  return stages(recipes, mode).flatMap((stage) => [comesUp(stage.name), ...named(stage).map(({ name }) => name)]);
-}
-
-const named = (stage: Stage): BootCheck[] => [...stage.checks, ...(stage.finish ? [stage.finish] : [])];
-
-const comesUp = (stage: string): string => `${stage}: the board comes up and lets the configured key in`;
-
-function stages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
-  const [first, second, third] = bootStages;
-  return [
-    {
-      name: first,
-      checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks],
-      finish: {
-        name: `${first}: the board restarts when it is told to`,
-        run: async (board) => {
-          await leaveMarks(board);
-          await board.sh('systemctl reboot').catch(() => undefined); // the connection may go before the answer comes
-          await board.emulator().waitForEnd(180_000 * board.scale, 'the restart');
-        },
-      },
-    },
-    { name: second, checks: [...persistenceChecks(second), returningContainer(second), usableImage(second)], finish: powerCut },
-    { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), returningContainer(third), usableImage(third), ...powerOffChecks] },
-  ];
-}
-
-/** Boots a copy of the shipped image three times in QEMU and runs every check. A failed check is a result, not an exception. */
+/** Boots a copy of the shipped image in QEMU, once for each stage of a suite, and runs every check. A failed check is a result, not an exception. */
 export async function bootTest(options: BootTestOptions): Promise<BootTestReport> {
   const { machineName, machine, work, signal, emit, scale = 3 } = options;
   const log = options.log ?? (() => undefined);
@@ -102,7 +60,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   const reference = 'localhost/boot-test:1';
   const answer = `answer-${randomBytes(8).toString('hex')}`;
   const serviceName = 'web.boot-test.example';
-  const services = await startHostServices(serviceName, answer);
+  const services = await startHostServices(serviceName, answer, options.release ?? null);
   const ports = { ssh: await freePort(), web: await freePort() };
 
   let emulator: Emulator | null = null;
@@ -140,10 +98,10 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   const report: BootTestReport = { machine: machineName, mode: options.mode, image: options.image, outcome: 'passed', checks: [], boots: [], consoleLogs: [] };
   try {
     let reachable = true;
-    for (const [index, stage] of stages(options.recipes, options.mode).entries()) {
+    for (const [index, stage] of stages(options.suite, options.recipes, options.mode).entries()) {
       const recorder = recordInto(report, { emit, signal });
       if (!reachable) {
-        for (const name of [comesUp(stage.name), ...named(stage).map((check) => check.name)]) recorder.fail(name, 'not reached: an earlier boot failed');
+        for (const name of named(stage)) recorder.fail(name, 'not reached: an earlier boot failed');
         continue;
       }
       const consoleLog = join(work, `console-${index + 1}.log`);
@@ -182,17 +140,19 @@ interface StageRun {
 
 /** Returns whether the next boot can be tried. */
 async function runStage(stage: Stage, { board, link, recorder, report, started }: StageRun): Promise<boolean> {
+  const tail = (): string => board.emulator().console.tail(25).join('\n');
+  if (stage.restarts === true) return recorder.check(restarts(stage.name), () => board.emulator().waitForEnd(600_000 * board.scale, 'the restart'), tail);
   const up = await recorder.check(comesUp(stage.name), async () => {
     await link.session(600_000 * board.scale);
     report.boots.push(await measureBoot(stage.name, started, board));
     const times = report.boots.at(-1);
     return `SSH after ${times?.sshSeconds} s (${times?.sshCpuSeconds} CPU s), engine after ${times?.engineSeconds ?? '-'} s (${times?.engineCpuSeconds ?? '-'} CPU s)`;
-  }, () => board.emulator().console.tail(25).join('\n'));
+  }, tail);
   if (!up) {
-    for (const { name } of named(stage)) recorder.fail(name, 'not reached: the board did not come up');
+    for (const name of named(stage).slice(1)) recorder.fail(name, 'not reached: the board did not come up');
     return false;
   }
-  for (const check of named(stage)) await recorder.check(check.name, () => check.run(board));
+  for (const check of checksOf(stage)) await recorder.check(check.name, () => check.run(board));
   return true;
 }
 

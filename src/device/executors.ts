@@ -14,7 +14,7 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
   'device/boot-test': {
     version: 1,
     async run(context) {
-      const { machineName, machine, mode, recipes } = context.args;
+      const { machineName, machine, mode, suite, recipes } = context.args;
       const work = await context.keep();
       // How a disk is compressed is told by its name, which a blob of the store has not.
       const image = join(context.scratch, 'disk.img.zst');
@@ -24,7 +24,9 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
         machine,
         mode,
         recipes: recipes.map(({ name, recipe }): RecipeSource => ({ name, recipe, folder: '', files: [] })),
+        suite,
         image,
+        ...(suite === 'update' ? { release: context.input('release') } : {}),
         toolsTree: context.input('emulation'),
         busybox: join(context.input('busybox'), 'usr/bin/busybox'),
         work,

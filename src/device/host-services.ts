@@ -1,10 +1,14 @@
 import { createSocket } from 'node:dgram';
+import { createReadStream } from 'node:fs';
 import { createServer } from 'node:http';
+import { pipeline } from 'node:stream';
 
 import { readName } from './capture.ts';
 
 /** The host as an emulated board sees it through QEMU's user network. */
 export const hostAddress = '10.0.2.2';
+
+export const releasePath = '/release.os.tar';
 
 /** Servers on the host's loopback for a board to reach: a name server for one name, and a web server. */
 export interface HostServices {
@@ -15,12 +19,16 @@ export interface HostServices {
   close(): Promise<void>;
 }
 
-/** @param name the one name that the name server knows, as the host's address. */
-export async function startHostServices(name: string, answer: string): Promise<HostServices> {
+/**
+ * @param name the one name that the name server knows, as the host's address
+ * @param release file to give out as `releasePath`
+ */
+export async function startHostServices(name: string, answer: string, release: string | null = null): Promise<HostServices> {
   const requests: string[] = [];
   const web = createServer((request, response) => {
     requests.push(`${request.headers.host ?? ''}${request.url ?? ''}`);
-    response.end(answer);
+    if (release === null || request.url !== releasePath) response.end(answer);
+    else pipeline(createReadStream(release), response, () => undefined); // a board that goes away is its own affair
   });
   await new Promise<void>((resolve, reject) => web.once('error', reject).listen(0, '127.0.0.1', resolve));
   const dns = createSocket('udp4');

@@ -1,8 +1,9 @@
 // Purpose: devices: emulated boards, their consoles, SSH, disks, and the boot test that uses them.
 // Owns: QEMU's command lines and processes, serial consoles, SSH sessions, copies of images made for one run.
 // Must not: know how an image is built, read the environment, or change an image that was shipped.
-export { bootCheckNames, bootTest, type BootTestOptions } from './boot-test.ts';
+export { bootTest, type BootTestOptions } from './boot-test.ts';
 export { flasherCheckNames, flasherTest } from './flasher-test.ts';
+export { checkNames, suites, type Suite } from './suites.ts';
 export type { BootTestReport, CheckResult } from './report.ts';
 export { deviceExecutors } from './executors.ts';
 export { busyboxPackages, emulationPackages } from './tools.ts';

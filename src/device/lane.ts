@@ -30,7 +30,7 @@ export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsT
   const folder = dirname(disk.path);
   await passKernelParameters(machine, disk, tree);
   const files: QemuFiles = { disk: '/disk/disk.img', ...(await bootFiles(machine, disk, tree, folder)) };
-  const commandLine = machine.qemu?.boot === 'kernel' ? kernelParameters((await readBootFile(disk, 'boot.scr', tree))?.toString('latin1') ?? '') : [];
+  const commandLine = machine.qemu?.boot === 'kernel' ? kernelParameters((await readBootFile(disk, 'A/boot.env', tree))?.toString('latin1') ?? '') : [];
   const late = machine.qemu?.network === 'usb-late';
   return {
     machine,
@@ -52,10 +52,10 @@ async function passKernelParameters({ description, qemu }: Machine, disk: DiskCo
   await addKernelParameters(disk, words, tree);
 }
 
-/** What U-Boot's script would start slot A with, where QEMU has to stand in for U-Boot: the words before those that only the script knows. */
-export function kernelParameters(script: string): string[] {
-  const words = /setenv bootargs "([^"$]*)/.exec(script)?.[1]?.split(' ').filter(Boolean) ?? [];
-  if (words.length === 0) throw new OsbuildError('OSB_BOOT_TEST_FAILED', 'boot.scr of the image sets no kernel parameters', { hint: 'qemu.boot: kernel needs a machine that is started by U-Boot' });
+/** What U-Boot's script would start slot A with, where QEMU has to stand in for U-Boot: the slot's own, without those that only the script knows. */
+export function kernelParameters(environment: string): string[] {
+  const words = /^os_cmdline=(.*)$/m.exec(environment)?.[1]?.split(' ').filter(Boolean) ?? [];
+  if (words.length === 0) throw new OsbuildError('OSB_BOOT_TEST_FAILED', 'A/boot.env of the image sets no kernel parameters', { hint: 'qemu.boot: kernel needs a machine that is started by U-Boot' });
   return [...words, 'minke.slot=A'];
 }
 

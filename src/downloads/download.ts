@@ -146,7 +146,7 @@ function failed(wanted: Wanted, cause: unknown): OsbuildError {
   });
 }
 
-function diskFull(file: string, cause: unknown): OsbuildError {
+export function diskFull(file: string, cause: unknown): OsbuildError {
   return new OsbuildError('OSB_DISK_FULL', `No space left for downloads (${file}).`, {
     hint: 'Free some space (osbuild cache prune), or move the cache with OSBUILD_CACHE_DIR.',
     cause,

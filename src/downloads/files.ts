@@ -2,7 +2,7 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createHttpClient, type Proxies } from '../http/index.ts';
 import { OsbuildError, type Executor, type Executors, type DownloadSteps, type FileByUrl, type StepContext } from '../model/index.ts';
-import { download, GoneError, type Words } from './download.ts';
+import { diskFull, download, GoneError, type Words } from './download.ts';
 
 export interface FileFetchSettings {
   /** Where files lie under their SHA-256, asked in this order before a file's own address: folders (absolute) and URLs. */
@@ -16,6 +16,9 @@ export interface FileFetchSettings {
 }
 
 export const fileFetchDefaults: Omit<FileFetchSettings, 'mirrors' | 'proxies'> = { connections: 4, stallTimeoutMs: 30_000, retryDelaysMs: [500, 1500, 4000] };
+
+/** Whether a mirror of files is a server; otherwise it is a folder. */
+export const isAddress = (mirror: string): boolean => /^https?:/.test(mirror);
 
 type Context = StepContext<'download/files'>;
 
@@ -51,7 +54,7 @@ async function fetchOne(context: Context, file: FileByUrl, settings: FileFetchSe
     const failures: OsbuildError[] = [];
     for (const mirror of settings.mirrors) {
       try {
-        const found = /^https?:/.test(mirror) ? await fromUrl(context, file, `${mirror.replace(/\/+$/, '')}/${sha256}`, mirrorWords(mirror), partial.path, settings, received) : await fromFolder(context, file, mirror);
+        const found = isAddress(mirror) ? await fromUrl(context, file, `${mirror.replace(/\/+$/, '')}/${sha256}`, mirrorWords(mirror), partial.path, settings, received) : await fromFolder(context, file, mirror);
         await context.deliver(sha256, found, sha256);
         context.log(`${file.name} ${sha256} from the mirror ${mirror}`);
         return;
@@ -78,7 +81,7 @@ async function fromFolder(context: Context, { name, sha256 }: FileByUrl, folder:
     await copyFile(join(folder, sha256), copy);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOSPC') throw new OsbuildError('OSB_DISK_FULL', `No space left for downloads (${copy}).`, { hint: 'Free some space (osbuild cache prune), or move the cache with OSBUILD_CACHE_DIR.', cause });
+    if (code === 'ENOSPC') throw diskFull(copy, cause);
     throw new OsbuildError('OSB_DOWNLOAD_FAILED', code === 'ENOENT' ? `${folder} does not have ${name}` : `${folder}: ${String(cause)}`, { cause });
   }
   const actual = await context.sha256(copy);

@@ -73,8 +73,8 @@ function systemdBoot(options: BootOptions, boot: SystemdBoot, sources: BootSourc
   const member = packaged(sources.bootLoader, boot.package.package, program);
   return [
     { path: `EFI/BOOT/${boot.efiName}`, content: { from: 'bootLoader', member } },
-    { path: 'loader/loader.conf', content: Buffer.from(loaderConf('A')) },
-    { path: `loader/entries/${entryName('A')}`, content: Buffer.from(loaderEntry({ slot: 'A', title, version, commandLine })) },
+    { path: 'loader/loader.conf', content: Buffer.from(loaderConf) },
+    { path: `loader/entries/${entryName('A')}`, content: Buffer.from(loaderEntry({ slot: 'A', title, version, generation: 1, commandLine })) },
   ];
 }
 
@@ -83,13 +83,14 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
   const script = ubootScript({
     addresses: boot.addresses ?? {},
     prologue: boot.script ?? [],
-    commandLine,
     bootCommand: bootCommand(kernelOrigin(machine.kernel).architecture),
     deviceTrees: sources.deviceTrees.length > 0,
   });
   const origin = bootLoaderOrigin(boot).package;
   const files: BootFile[] = [
     { path: 'boot.scr', content: packUbootScript(script, epoch) },
+    // It goes with the slot: another release may want other parameters.
+    { path: 'A/boot.env', content: Buffer.from(`os_cmdline=${commandLine.join(' ')}\n`) },
     { path: 'minke/slot.env', content: Buffer.from('slot=A\n') },
   ];
   if (boot.target !== undefined) {

@@ -21,7 +21,7 @@ export async function describeImage(context: StepContext<'image/describe'>): Pro
   };
   for (const [file, text] of Object.entries(texts)) await writeFile(context.output(file), text);
   const written = Object.entries(texts).map(([file, text]) => ({ file, sha256: createHash('sha256').update(text).digest('hex') }));
-  const all = [image, await stored(context, 'bmap', `${imageName}.bmap`), ...written, await stored(context, 'fingerprint', 'fingerprint.sha256')];
+  const all = [image, await stored(context, 'bmap', `${imageName}.bmap`), await stored(context, 'update', `${imageName}.os.tar`), ...written, await stored(context, 'fingerprint', 'fingerprint.sha256')];
   await writeFile(context.output('SHA256SUMS'), all.map(({ sha256, file }) => `${sha256}  ${file}\n`).join(''));
 }
 

@@ -9,6 +9,7 @@ import { buildFlasher } from './flasher.ts';
 import { writeFingerprint } from './fingerprint.ts';
 import { buildInitrd } from './initrd.ts';
 import { buildSlot } from './slot.ts';
+import { buildUpdate } from './update.ts';
 
 export { decodeBmap, type BlockMap } from './bmap.ts';
 export { formatByteSize, parseByteSize } from './byte-size.ts';
@@ -20,14 +21,16 @@ export { planFlasher } from './flasher-plan.ts';
 export { planImage, type PlannedImage } from './plan.ts';
 export { sizeReport, type SizeReport } from './size.ts';
 export { imageTools } from './tools.ts';
+export { ustarEnd, ustarHeader, ustarPadding } from './ustar.ts';
 
 /** Executors of this folder's steps, for the table of all. */
-export const imageExecutors: Pick<Executors, 'image/initrd' | 'image/slot' | 'image/boot' | 'image/disk' | 'image/flasher' | 'image/fingerprint' | 'image/describe'> = {
+export const imageExecutors: Pick<Executors, 'image/initrd' | 'image/slot' | 'image/boot' | 'image/disk' | 'image/flasher' | 'image/update' | 'image/fingerprint' | 'image/describe'> = {
   'image/initrd': { version: 1, run: buildInitrd },
   'image/slot': { version: 1, run: buildSlot },
   'image/boot': { version: 1, run: buildBoot },
   'image/disk': { version: 1, run: buildDisk },
   'image/flasher': { version: 1, run: buildFlasher },
+  'image/update': { version: 1, run: buildUpdate },
   'image/fingerprint': { version: 1, run: writeFingerprint },
   'image/describe': { version: 1, run: describeImage },
 };

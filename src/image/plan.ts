@@ -56,6 +56,14 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     },
     result: 'files',
   };
+  const update: Task<'image/update'> = {
+    id: id('update'),
+    kind: 'image/update',
+    title: `OS image of ${name} for updates`,
+    args: { machine: name, arch: machine.arch, os, mode, commandLine: commandLine(machine, mode), loader: machine.boot.method, compression: rootCompression, signers: request.signers, reference: `minke-os/${name}:${os.version.replace(/[^\w.-]/g, '-')}` },
+    inputs: { tools, root: fromTask(provided.rootfs), slot: { from: 'task', task: slot.id, output: 'root.erofs' }, boot: { from: 'task', task: boot.id, output: 'slot.tar' } },
+    result: 'files',
+  };
   const areas = diskAreas(machine.boot, planPartitions(name, machine.disk), `machines/${name}.yaml`);
   const disk: Task<'image/disk'> = {
     id: id('disk'),
@@ -90,15 +98,17 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
       bmap: { from: 'task', task: disk.id, output: 'disk.bmap' },
       layout: { from: 'task', task: disk.id, output: 'disk.json' },
       fingerprint: { from: 'task', task: fingerprint.id, output: 'fingerprint.sha256' },
+      update: { from: 'task', task: update.id, output: 'os.tar' },
     },
     result: 'files',
   };
   const papers = ['manifest.json', 'sbom.cdx.json', 'image.json'].map((output) => ({ ref: { task: describe.id, output }, fileName: output }));
   return {
-    tasks: [initrd, slot, fingerprint, boot, disk, describe],
+    tasks: [initrd, slot, fingerprint, boot, disk, update, describe],
     artifacts: [
       { ref: { task: disk.id, output: 'disk.img.zst' }, fileName: `${imageName}.img.zst` },
       { ref: { task: disk.id, output: 'disk.bmap' }, fileName: `${imageName}.bmap` },
+      { ref: { task: update.id, output: 'os.tar' }, fileName: `${imageName}.os.tar` },
       ...papers,
       { ref: { task: fingerprint.id, output: 'fingerprint.sha256' }, fileName: 'fingerprint.sha256' },
       { ref: { task: describe.id, output: 'SHA256SUMS' }, fileName: 'SHA256SUMS' },

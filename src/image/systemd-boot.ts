@@ -1,17 +1,19 @@
 /** Texts of systemd-boot's loader.conf and type 1 entries (the UAPI group's Boot Loader Specification). */
 
-/** The chosen slot is `default` here; an update writes this file anew, in one piece. */
-export function loaderConf(slot: 'A' | 'B'): string {
-  return `default ${entryName(slot)}\ntimeout 0\neditor no\nconsole-mode keep\n`;
-}
+/**
+ * systemd-boot takes the first entry: of those with tries left, or that count none, the one with the highest `version`, which is counted
+ * here by `generation`. So an update adds one file and changes none.
+ */
+export const loaderConf = 'default minke-*\ntimeout 0\neditor no\nconsole-mode keep\n';
 
 export const entryName = (slot: 'A' | 'B'): string => `minke-${slot.toLowerCase()}.conf`;
 
-export function loaderEntry(options: { slot: 'A' | 'B'; title: string; version: string; commandLine: readonly string[] }): string {
-  const { slot, title, version, commandLine } = options;
+export function loaderEntry(options: { slot: 'A' | 'B'; title: string; version: string; generation: number; commandLine: readonly string[] }): string {
+  const { slot, title, version, generation, commandLine } = options;
   const lines = {
-    title: `${title} (${slot})`,
-    version,
+    title: `${title} ${version} (${slot})`,
+    'sort-key': 'minke',
+    version: String(generation),
     linux: `/${slot}/kernel`,
     initrd: `/${slot}/initrd`,
     options: [...commandLine, `minke.slot=${slot}`].join(' '),

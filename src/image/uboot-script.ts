@@ -8,29 +8,42 @@ export type BootCommand = 'booti' | 'bootz' | 'zboot';
 type Addresses = NonNullable<Extract<Machine['boot'], { method: 'u-boot' }>['addresses']>;
 
 /**
- * Source of boot.scr. It reads the slot from minke/slot.env, starts that slot's kernel, device tree and initrd, and takes
- * the other slot when files of the first cannot be read. `extra_os_cmdline` of the owner's extra_uEnv.txt (the names that
- * balenaOS has for it) adds kernel parameters; no other variable is taken from that file. U-Boot's bootstd sets devtype, devnum and distro_bootpart.
+ * Source of boot.scr. It reads the slot from minke/slot.env, starts that slot's kernel, device tree and initrd with the parameters of its boot.env,
+ * and takes the other slot when files of the first cannot be read. A slot that an update has just written is named in minke/try.env: it is
+ * started once, which is written down before; a loader that cannot write does not try it. `extra_os_cmdline` of the owner's extra_uEnv.txt (the
+ * names that balenaOS has for it) adds kernel parameters; no other variable is taken from that file. U-Boot's bootstd sets devtype, devnum and distro_bootpart.
  */
-export function ubootScript(options: { addresses: Addresses; prologue?: readonly string[]; commandLine: readonly string[]; bootCommand: BootCommand; deviceTrees: boolean }): string {
-  const { addresses, prologue = [], commandLine, bootCommand, deviceTrees } = options;
+export function ubootScript(options: { addresses: Addresses; prologue?: readonly string[]; bootCommand: BootCommand; deviceTrees: boolean }): string {
+  const { addresses, prologue = [], bootCommand, deviceTrees } = options;
   const set = Object.entries({ kernel_addr_r: addresses.kernel, fdt_addr_r: addresses.deviceTree, ramdisk_addr_r: addresses.initrd, kernel_comp_addr_r: addresses.decompressed });
   const from = '${devtype} ${devnum}:${distro_bootpart}';
   const load = bootCommand === 'zboot' ? loadAndZboot(from) : loadAndBoot(from, bootCommand, deviceTrees);
-  const start = `setenv bootargs "${commandLine.join(' ')} \${extra_os_cmdline} minke.slot=\${slot} minke.boot=PARTUUID=\${boot_uuid}"; ${load}`;
+  const start =
+    `setenv os_cmdline; ${take(from, '${slot}/boot.env', 'os_cmdline')}; ` +
+    `setenv bootargs "\${os_cmdline} \${extra_os_cmdline} minke.slot=\${slot} \${trial} minke.boot=PARTUUID=\${boot_uuid}"; ${load}`;
   return [
     '# Written by osbuild.',
     ...set.flatMap(([name, value]) => (value === undefined ? [] : [`setenv ${name} ${value}`])),
     ...prologue,
     'setenv slot A',
-    `if load ${from} \${ramdisk_addr_r} minke/slot.env; then env import -t \${ramdisk_addr_r} \${filesize} slot; fi`,
-    `if load ${from} \${ramdisk_addr_r} extra_uEnv.txt; then env import -t \${ramdisk_addr_r} \${filesize} extra_os_cmdline; fi`,
+    take(from, 'minke/slot.env', 'slot'),
+    'setenv try',
+    'setenv tries',
+    'setenv trial',
+    take(from, 'minke/try.env', 'try tries'),
+    'if test "${tries}" = 1; then',
+    '  setenv tries 0',
+    '  env export -t ${ramdisk_addr_r} tries try',
+    `  if fatwrite ${from} \${ramdisk_addr_r} minke/try.env \${filesize}; then setenv slot \${try}; setenv trial minke.trial; else echo "Minke OS: slot \${try} is not tried, for that could not be written down"; fi`,
+    'fi',
+    take(from, 'extra_uEnv.txt', 'extra_os_cmdline'),
     `part uuid ${from} boot_uuid`,
     ...(bootCommand === 'zboot' ? [] : ['setenv tree ${fdt_addr}', 'if test -z "${tree}"; then setenv tree ${fdtcontroladdr}; fi']),
     `setenv minke_start '${start}'`,
     'echo "Minke OS: starting slot ${slot}"',
     'run minke_start',
     'if test "${slot}" = A; then setenv slot B; else setenv slot A; fi',
+    'setenv trial',
     'echo "Minke OS: that slot cannot be started, trying slot ${slot}"',
     'run minke_start',
     'echo "Minke OS: no slot can be started, trying again"',
@@ -39,6 +52,9 @@ export function ubootScript(options: { addresses: Addresses; prologue?: readonly
     '',
   ].join('\n');
 }
+
+/** Takes variables from a file of the boot partition, where there is one. */
+const take = (from: string, file: string, names: string): string => `if load ${from} \${ramdisk_addr_r} ${file}; then env import -t \${ramdisk_addr_r} \${filesize} ${names}; fi`;
 
 function loadAndBoot(from: string, bootCommand: 'booti' | 'bootz', deviceTrees: boolean): string {
   // The board's own tree (from its firmware, or QEMU's) serves where the slot brings none for this board.

@@ -14,3 +14,13 @@ export const debianArchitectures: Readonly<Record<Arch, DebianArchitecture>> = {
   i386: 'i386',
   amd64: 'amd64',
 };
+
+/** Each in the words of the OCI image specification. */
+export const ociPlatforms: Readonly<Record<Arch, { architecture: string; variant?: string }>> = {
+  armv5e: { architecture: 'arm', variant: 'v5' },
+  armv6l: { architecture: 'arm', variant: 'v6' },
+  armv7hf: { architecture: 'arm', variant: 'v7' },
+  aarch64: { architecture: 'arm64' },
+  i386: { architecture: '386' },
+  amd64: { architecture: 'amd64' },
+};

@@ -1,4 +1,5 @@
 import type { AnyTask, OutputRef, SourceFile } from './task.ts';
+import type { ReleaseSigner } from './steps-image.ts';
 import type { Build, DeviceConfig, Machine, Recipe } from './schema/index.ts';
 
 /** A recipe as the plan sees it: its file, and the files beside it with their digests. */
@@ -26,6 +27,8 @@ export interface ImageRequest {
   mode: 'development' | 'production';
   os: { name: string; id: string; version: string };
   config: DeviceConfig;
+  /** Who signs the release for updates. */
+  signers: ReleaseSigner[];
   /** SOURCE_DATE_EPOCH, seconds. */
   epoch: number;
   debian: Required<Pick<NonNullable<Build['debian']>, 'suite' | 'components' | 'exclude'>>;

@@ -10,6 +10,8 @@ export interface DeviceSteps {
     machineName: string;
     machine: Machine;
     mode: 'development' | 'production';
+    /** boot: three boots and a power cut; update: into the other slot and back, with the input `release` (os.tar). */
+    suite: 'boot' | 'update';
     /** For their checks and writable paths. */
     recipes: { name: string; recipe: Recipe }[];
   };

@@ -8,6 +8,12 @@ export interface DiskAreas {
   osip?: { startBytes: number; sizeBytes: number; loadAddress: number; entryAddress: number };
 }
 
+/** `file`: absolute path of a private key, which never leaves it. `publicKey`: SHA-256 of its public half (SPKI). */
+export interface ReleaseSigner {
+  file: string;
+  publicKey: string;
+}
+
 /** From a root filesystem to artifacts (src/image). */
 export interface ImageSteps {
   /**
@@ -18,7 +24,7 @@ export interface ImageSteps {
   'image/initrd': { arch: Arch; modules: string[]; drivers: string[]; programs: string[]; settings: Record<string, string>; scripts: string[] };
   /** Inputs: `rootfs` (tar), `tools`. Outputs: root.erofs. */
   'image/slot': { compression: string };
-  /** Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd`, `tools`. Outputs: boot.vfat, the whole boot partition. */
+  /** Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd`, `tools`. Outputs: boot.vfat, the whole boot partition; slot.tar, its slot's files below boot/. */
   'image/boot': {
     name: string;
     machine: Pick<Machine, 'kernel' | 'boot' | 'disk' | 'files'>;
@@ -49,10 +55,26 @@ export interface ImageSteps {
     imageName: string;
     areas?: DiskAreas;
   };
+  /**
+   * The OS image that devices are updated with. Inputs: `root` (tar), `boot` (slot.tar), `slot` (root.erofs), `tools`. Outputs: os.tar (OCI image
+   * layout). `reference`: the name that it gets where it is loaded.
+   */
+  'image/update': {
+    machine: string;
+    arch: Arch;
+    os: { name: string; id: string; version: string };
+    mode: string;
+    commandLine: string[];
+    loader: Machine['boot']['method'];
+    compression: string;
+    reference: string;
+    /** Private keys (PEM files) that sign the release, and SHA-256 of their public halves, which alone are part of the key. */
+    signers: ReleaseSigner[];
+  };
   /** Inputs: `rootfs` (tar), `digests` if the provider has any (JSON). Outputs: fingerprint.sha256. */
   'image/fingerprint': Record<string, never>;
   /**
-   * Inputs: `packages`, `initrd`, `image`, `bmap`, `layout`, `fingerprint`. Outputs: manifest.json, sbom.cdx.json, image.json,
+   * Inputs: `packages`, `initrd`, `image`, `bmap`, `layout`, `fingerprint`, `update`. Outputs: manifest.json, sbom.cdx.json, image.json,
    * SHA256SUMS.
    */
   'image/describe': {

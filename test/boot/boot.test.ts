@@ -2,7 +2,7 @@
 import { beforeAll, describe, test } from 'vitest';
 
 import { loadProject, resolveRecipes } from '../../src/config/index.ts';
-import { bootCheckNames } from '../../src/device/index.ts';
+import { checkNames } from '../../src/device/index.ts';
 import { expectExitCode, expectPassed, home, limitMs, osbuildTest, wanted, whySkipped, type Outcome } from './osbuild-test.ts';
 
 /** A machine joins the default when all its checks have passed; others are named in the environment. */
@@ -20,7 +20,7 @@ describe.skipIf(!wanted).each(machines)(`%s in QEMU${whySkipped}`, async (name) 
     outcome = await osbuildTest('--machine', name);
   }, limitMs);
 
-  test.each(bootCheckNames(recipes, project.build.mode ?? 'development'))('%s', (check) => expectPassed(outcome, check));
+  test.each(checkNames('boot', recipes, project.build.mode ?? 'development'))('%s', (check) => expectPassed(outcome, check));
 
   test('osbuild test says what became of it by its exit status', () => expectExitCode(outcome));
 });

@@ -38,15 +38,16 @@ describe('the boot partition', () => {
     const files = bootFiles({ ...common, machine: pc }, pcSources);
     expect(files.map(({ path }) => path)).toEqual(['A/initrd', 'A/kernel', 'EFI/BOOT/BOOTX64.EFI', 'config.json', 'loader/entries/minke-a.conf', 'loader/loader.conf']);
     expect(text(files, 'loader/entries/minke-a.conf')).toBe(
-      'title    Minke OS (A)\nversion  1.2.3\nlinux    /A/kernel\ninitrd   /A/initrd\noptions  console=ttyS0 panic=10 minke.slot=A\n',
+      'title    Minke OS 1.2.3 (A)\nsort-key minke\nversion  1\nlinux    /A/kernel\ninitrd   /A/initrd\noptions  console=ttyS0 panic=10 minke.slot=A\n',
     );
-    expect(text(files, 'loader/loader.conf')).toContain('default minke-a.conf\ntimeout 0\n');
+    expect(text(files, 'loader/loader.conf')).toContain('default minke-*\ntimeout 0\n');
     expect(JSON.parse(text(files, 'config.json'))).toEqual({ hostname: 'here' });
   });
 
   test('of a Raspberry Pi: firmware, U-Boot, its script, device trees for the slot and for the firmware', () => {
     const files = bootFiles({ ...common, machine: pi }, piSources);
     expect(files.map(({ path }) => path)).toEqual([
+      'A/boot.env',
       'A/dtb/broadcom/bcm2837-rpi-3-b.dtb',
       'A/initrd',
       'A/kernel',
@@ -61,7 +62,8 @@ describe('the boot partition', () => {
     expect(text(files, 'minke/slot.env')).toBe('slot=A\n');
     const script = text(files, 'boot.scr').slice(72);
     expect(script).toContain('setenv kernel_addr_r 0x08000000\n');
-    expect(script).toContain('console=ttyS0 panic=10 ${extra_os_cmdline} minke.slot=${slot} minke.boot=PARTUUID=${boot_uuid}');
+    expect(text(files, 'A/boot.env')).toBe('os_cmdline=console=ttyS0 panic=10\n');
+    expect(script).toContain('setenv bootargs "${os_cmdline} ${extra_os_cmdline} minke.slot=${slot} ${trial} minke.boot=PARTUUID=${boot_uuid}"');
     expect(script).toContain('booti ${kernel_addr_r} ${initrd} ${tree}');
   });
 
@@ -126,6 +128,7 @@ describe('the boot partition', () => {
     const sources = { deviceTrees: ['broadcom/bcm2712-d-rpi-5-b.dtb', 'broadcom/bcm2712-rpi-5-b.dtb'], bootLoader: ['u-boot-rpi/usr/lib/u-boot/rpi_arm64/u-boot.bin'] };
     const files = bootFiles({ ...common, machine }, sources);
     expect(files.map(({ path }) => path)).toEqual([
+      'A/boot.env',
       'A/dtb/broadcom/bcm2712-d-rpi-5-b.dtb',
       'A/dtb/broadcom/bcm2712-rpi-5-b.dtb',
       'A/initrd',

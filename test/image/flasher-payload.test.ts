@@ -96,6 +96,7 @@ describe('the plan of a flasher', () => {
     mode: 'production',
     os: { name: 'Minke OS', id: 'minke', version: '1.0' },
     config: {},
+    signers: [],
     epoch: 1,
     debian: { suite: 'trixie', components: ['main'], exclude: [] },
   });

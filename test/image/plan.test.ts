@@ -37,6 +37,7 @@ const request = (name: string, machine: Machine): ImageRequest => ({
   mode: 'development',
   os: { name: 'Minke OS', id: 'minke', version: '1.0' },
   config: {},
+  signers: [],
   epoch: 1,
   debian: { suite: 'trixie', components: ['main'], exclude: [] },
 });
@@ -49,6 +50,7 @@ describe.each([...machines])('the plan of %s', (name, machine) => {
     expect(names).toEqual([
       `minke-${name}-1.0.img.zst`,
       `minke-${name}-1.0.bmap`,
+      `minke-${name}-1.0.os.tar`,
       'manifest.json',
       'sbom.cdx.json',
       'image.json',

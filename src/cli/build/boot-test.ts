@@ -1,11 +1,12 @@
+import type { Suite } from '../../device/index.ts';
 import { OsbuildError, type AnyTask, type Machine, type OutputRef, type Recipe } from '../../model/index.ts';
 import type { Invocation } from '../command.ts';
-import { diskImage, type ComposedImage } from './compose.ts';
+import { diskImage, osImage, type ComposedImage } from './compose.ts';
 import type { DebianWorld } from './debian.ts';
 import { busybox, emulation, planToolsTree } from './trees.ts';
 
-/** The boot test of a composed image, as a task: it is cached by the image's key and, like every step, the sources of what carries it out. */
-export async function planBootTest(built: ComposedImage, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
+/** A suite of tests of a composed image, as a task: it is cached by the image's key and, like every step, the sources of what carries it out. */
+export async function planBootTest(built: ComposedImage, suite: Suite, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
   const { machine, request } = built;
   if (!machine.machine.qemu) {
     throw new OsbuildError('OSB_USAGE', `${machine.name} has no QEMU lane`, { hint: '`osbuild machines` shows which machines have one' });
@@ -14,12 +15,13 @@ export async function planBootTest(built: ComposedImage, invocation: Invocation,
   const qemu = await planToolsTree(emulation, invocation, world, options);
   const shell = await planToolsTree(busybox(machine.machine.arch), invocation, world, options);
   const task: AnyTask = {
-    id: `device/${machine.name}/boot-test`,
+    id: `device/${machine.name}/${suite}-test`,
     kind: 'device/boot-test',
-    title: `Boot test of ${machine.name}`,
-    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })) },
+    title: `${suite === 'boot' ? 'Boot test' : 'Test of updates'} of ${machine.name}`,
+    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, suite, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })) },
     inputs: {
       image: { from: 'task', ...diskImage(built).ref },
+      ...(suite === 'update' ? { release: { from: 'task', ...osImage(built).ref } as const } : {}),
       emulation: { from: 'tree', task: qemu.tree },
       busybox: { from: 'tree', task: shell.tree },
     },

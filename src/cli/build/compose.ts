@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { resolveRecipes, scanSources, type Project } from '../../config/index.ts';
 import { planFiles } from '../../downloads/index.ts';
@@ -12,6 +12,7 @@ import { yoctoMachine } from '../../providers/yocto/index.ts';
 import type { Invocation } from '../command.ts';
 import { defaultComponents, defaultSuite, lockFor, machineLockFile, type DebianWorld } from './debian.ts';
 import type { Plan } from './session.ts';
+import { readSigner } from './signer.ts';
 import { planSources } from './sources.ts';
 import { enginePrograms, imageTools, packager, planToolsTree, toolchain } from './trees.ts';
 import { chosenProvider, planYocto, yoctoProject } from './yocto.ts';
@@ -41,6 +42,7 @@ export async function imageRequest(invocation: Invocation, project: Project, mac
     mode,
     os: { ...defaultOs, ...build.os },
     config: { ...build.config, developmentMode: mode === 'development' },
+    signers: await Promise.all((build.updates?.signWith ?? []).map((path) => readSigner(resolve(project.folder, path)))),
     epoch: build.epoch ?? 0,
     debian: { suite: build.debian?.suite ?? defaultSuite, components: build.debian?.components ?? defaultComponents, exclude: build.debian?.exclude ?? [] },
   };
@@ -57,6 +59,13 @@ export function chosenMode({ flags }: Invocation, { build }: Project): ImageRequ
 export function diskImage({ request, artifacts }: ComposedImage): ComposedImage['artifacts'][number] {
   const found = artifacts.find(({ fileName }) => fileName.endsWith(`${request.os.version}.img.zst`));
   if (!found) throw new Error('the image has no compressed disk among its artifacts');
+  return found;
+}
+
+/** What devices that run the image's release are updated with. */
+export function osImage({ artifacts }: ComposedImage): ComposedImage['artifacts'][number] {
+  const found = artifacts.find(({ fileName }) => fileName.endsWith('.os.tar'));
+  if (!found) throw new Error('the image has no OS image among its artifacts');
   return found;
 }
 

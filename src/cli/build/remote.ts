@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 
 import { readYaml, type Project } from '../../config/index.ts';
+import { isAddress } from '../../downloads/index.ts';
 import { OsbuildError, type MachineSource } from '../../model/index.ts';
 import { bundleAgent, connectHost, joinTrees, runOnHost, scanTree, type HostAddress, type SentTree } from '../../remote/index.ts';
 import type { Invocation } from '../command.ts';
@@ -104,7 +105,7 @@ export async function projectTree(project: Project, home: string, provider: stri
     parts.push(join(project.folder, path));
   }
   // An absolute one is of this machine alone: the other asks the next place.
-  for (const mirror of project.build.files?.mirrors ?? []) if (!/^https?:/.test(mirror) && !isAbsolute(mirror)) parts.push(join(project.folder, mirror));
+  for (const mirror of project.build.files?.mirrors ?? []) if (!isAddress(mirror) && !isAbsolute(mirror)) parts.push(join(project.folder, mirror));
   const root = commonFolder([project.folder, ...parts.map(dirname)]);
   const trees = await Promise.all(parts.map((part) => scanTree(root, relative(root, part), (inside) => /(^|\/)(\.git|__pycache__)$/.test(inside))));
   return { ...joinTrees(trees), root, folder: relative(root, project.folder) || '.' };

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { BlobStore, remoteServer, ResultStore, sharedResults, type SharedResults, type TaskResult } from '../../cache/index.ts';
 import type { Project } from '../../config/index.ts';
 import { buildGraph, taskKeys, type Graph, type TaskKey } from '../../graph/index.ts';
+import { isAddress } from '../../downloads/index.ts';
 import { createHttpClient } from '../../http/index.ts';
 import { OsbuildError, type AnyTask, type Executors } from '../../model/index.ts';
 import { findWork, runGraph, type RunnerOptions } from '../../runner/index.ts';
@@ -50,7 +51,7 @@ export class Session {
     this.shared = shareResults(invocation, project, this.blobs, this.results);
     this.world = debianWorld(invocation, project, this.blobs);
     this.executors = makeExecutors(this.world.apt, yoctoPorts(invocation), {
-      mirrors: (project.build.files?.mirrors ?? []).map((mirror) => (/^https?:/.test(mirror) ? mirror : resolve(project.folder, mirror))),
+      mirrors: (project.build.files?.mirrors ?? []).map((mirror) => (isAddress(mirror) ? mirror : resolve(project.folder, mirror))),
       proxies: (host) => environmentProxies(invocation.hostEnvironment, host),
     });
   }

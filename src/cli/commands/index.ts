@@ -1,12 +1,14 @@
 import type { Command } from '../command.ts';
 import { cache } from './cache.ts';
 import { ci } from './ci.ts';
+import { delta } from './delta.ts';
 import { doctor } from './doctor.ts';
 import { engine } from './engine.ts';
 import { flash } from './flash.ts';
 import { graph } from './graph.ts';
 import { image } from './image.ts';
 import { init } from './init.ts';
+import { key } from './key.ts';
 import { lock } from './lock.ts';
 import { machines } from './machines.ts';
 import { newMachine } from './new-machine.ts';
@@ -20,4 +22,4 @@ import { why } from './why.ts';
 import { yocto } from './yocto.ts';
 
 /** In the order in which help shows them. */
-export const commands: Command[] = [image, flash, test, runCommand, machines, recipes, size, init, newMachine, lock, engine, graph, why, tools, cache, yocto, sstate, ci, doctor];
+export const commands: Command[] = [image, flash, test, runCommand, machines, recipes, size, init, newMachine, key, lock, engine, delta, graph, why, tools, cache, yocto, sstate, ci, doctor];

@@ -5,6 +5,7 @@ import * as fs from 'host:fs';
 import { connect, fromFd, startTls, trustStore, type Stream } from 'host:net';
 import { architecture, cwd, environment, onSignal, spawn } from 'host:process';
 import { isTty, setMode, windowSize } from 'host:tty';
+import { hostReporter, hostSystem } from '../system/index.ts';
 import type { CliFiles, CliPorts, Endpoint, FileFacts, FileKind, SignalName } from './ports.ts';
 import { CliError } from './cli-error.ts';
 
@@ -152,5 +153,6 @@ export function createHostPorts(): CliPorts {
     process: { workingDirectory: cwd(), architecture, environment, onSignal: listen, randomHex, run },
     clock: { now: () => Date.now(), sleep },
     dial,
+    system: () => hostSystem(hostReporter('error')),
   };
 }

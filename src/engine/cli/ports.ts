@@ -1,3 +1,4 @@
+import type { System } from '../ports/index.ts';
 import type { ClientConnection, PullSource, TextCodec } from '../http/client.ts';
 
 export type SignalName = 'HUP' | 'INT' | 'QUIT' | 'TERM' | 'USR1' | 'USR2' | 'WINCH' | 'CONT' | 'TSTP';
@@ -86,6 +87,8 @@ export interface CliPorts {
     sleep(delayMs: number): Promise<void>;
   };
   dial(endpoint: Endpoint): Promise<ClientConnection>;
+  /** The whole system, for what is done on this machine without the daemon (`os`). */
+  system(): System;
 }
 
 /** The errno name that a port's error carries. */

@@ -219,6 +219,15 @@ export interface BuildConfig {
     };
   };
   /**
+   * Releases that devices are updated with.
+   */
+  updates?: {
+    /**
+     * Private keys (PEM files, from the project's folder) that sign every release. `osbuild key new` makes one, and the recipe by which devices trust it.
+     */
+    signWith?: string[];
+  };
+  /**
    * SOURCE_DATE_EPOCH of everything built, in seconds.
    */
   epoch?: number;

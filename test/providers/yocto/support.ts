@@ -14,6 +14,6 @@ export async function requestFor(name: string): Promise<{ project: Project; mach
   return {
     project,
     machine,
-    request: { machine, recipes, mode: 'development', os: { name: 'Minke OS', id: 'minke', version: '0.1.0' }, config: {}, epoch: 1793491200, debian: { suite: 'trixie', components: ['main'], exclude: [] } },
+    request: { machine, recipes, mode: 'development', os: { name: 'Minke OS', id: 'minke', version: '0.1.0' }, config: {}, signers: [], epoch: 1793491200, debian: { suite: 'trixie', components: ['main'], exclude: [] } },
   };
 }

@@ -23,6 +23,7 @@ import { imageListCommand } from './image-list.ts';
 import { inspectCommands } from './inspect.ts';
 import { loginCommand, logoutCommand } from './login.ts';
 import { networkConnectCommand, networkCreateCommand, networkDisconnectCommand, networkListCommand, networkRemoveCommand } from './networks.ts';
+import { osCommands } from './os.ts';
 import { pruneCommands } from './prune.ts';
 import { checkCommand } from './system-check.ts';
 import { diskUsageCommand } from './system-df.ts';
@@ -39,7 +40,7 @@ export const commands: readonly Command[] = [
   ...inspectCommands, ...pruneCommands, diskUsageCommand, checkCommand,
   volumeListCommand, volumeCreateCommand, volumeRemoveCommand,
   networkListCommand, networkCreateCommand, networkRemoveCommand, networkConnectCommand, networkDisconnectCommand,
-  ...completionCommands, daemonCommand,
+  ...osCommands, ...completionCommands, daemonCommand,
 ];
 
 export const commandGroups: readonly CommandGroup[] = [
@@ -47,6 +48,7 @@ export const commandGroups: readonly CommandGroup[] = [
   { name: 'container', summary: 'Manage containers' },
   { name: 'image', summary: 'Manage images' },
   { name: 'network', summary: 'Manage networks' },
+  { name: 'os', summary: 'Manage the OS that this device runs' },
   { name: 'system', summary: 'Manage the engine' },
   { name: 'volume', summary: 'Manage volumes' },
 ];

@@ -75,7 +75,7 @@ async function plainRequest(): Promise<ImageRequest> {
     file: '',
     machine: { description: 'none', arch: 'amd64', kernel: { debian: { package: 'linux-image-amd64', architecture: 'amd64' } }, boot: { method: 'systemd-boot', package: { package: 'systemd-boot-efi', architecture: 'amd64' }, efiName: 'BOOTX64.EFI' }, disk: { table: 'gpt' } },
   };
-  return { machine, recipes: recipes.map((item) => ({ ...item, recipe: { ...item.recipe, exclude: [] } })), mode: 'production', os: { name: 'Minke OS', id: 'minke', version: '0' }, config: {}, epoch: 1793491200, debian: { suite, components, exclude: [] } };
+  return { machine, recipes: recipes.map((item) => ({ ...item, recipe: { ...item.recipe, exclude: [] } })), mode: 'production', os: { name: 'Minke OS', id: 'minke', version: '0' }, config: {}, signers: [], epoch: 1793491200, debian: { suite, components, exclude: [] } };
 }
 
 /** Paths that recipes bring themselves, with the folders above those: what differs there is what the recipe says. */

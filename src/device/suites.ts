@@ -1,0 +1,67 @@
+import type { RecipeSource } from '../model/index.ts';
+import { accessChecks } from './checks/access.ts';
+import type { BootCheck } from './checks/check.ts';
+import { diskChecks } from './checks/disk.ts';
+import { engineChecks, returningContainer, usableImage } from './checks/engine.ts';
+import { networkChecks } from './checks/network.ts';
+import { leaveMarks, persistenceChecks } from './checks/persistence.ts';
+import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
+import { recipeChecks } from './checks/recipe-checks.ts';
+import { breakEngine, breakKernel, inSlot, keptIn, refusals, rolledBack, updateInto } from './checks/update.ts';
+
+/** What a board is tried for; each has boots of its own. */
+export const suites = ['boot', 'update'] as const;
+export type Suite = (typeof suites)[number];
+
+/** One boot of a suite: how it is called, its checks, and what is done with the board afterwards. */
+export interface Stage {
+  name: string;
+  /** Nobody gets in: all that is waited for is that the board restarts by itself. */
+  restarts?: true;
+  checks: readonly BootCheck[];
+  finish?: BootCheck;
+}
+
+export const checksOf = (stage: Stage): BootCheck[] => [...stage.checks, ...(stage.finish ? [stage.finish] : [])];
+export const comesUp = (stage: string): string => `${stage}: the board comes up and lets the configured key in`;
+export const restarts = (stage: string): string => `${stage}: the board starts anew by itself`;
+
+/** Names of all results of a stage, in order. */
+export const named = (stage: Stage): string[] => [stage.restarts === true ? restarts(stage.name) : comesUp(stage.name), ...checksOf(stage).map(({ name }) => name)];
+
+/** Names of all results of a suite, in order; known before anything runs. */
+export const checkNames = (suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production'): string[] => stages(suite, recipes, mode).flatMap(named);
+
+export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
+  return suite === 'boot' ? bootStages(recipes, mode) : updateStages();
+}
+
+const restart = (stage: string): BootCheck => ({
+  name: `${stage}: the board restarts when it is told to`,
+  run: async (board) => {
+    await leaveMarks(board);
+    await board.sh('systemctl reboot').catch(() => undefined); // the connection may go before the answer comes
+    await board.emulator().waitForEnd(180_000 * board.scale, 'the restart');
+  },
+});
+
+function bootStages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
+  const [first, second, third] = ['first boot', 'second boot', 'after a power cut'] as const;
+  return [
+    { name: first, checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks], finish: restart(first) },
+    { name: second, checks: [...persistenceChecks(second), returningContainer(second), usableImage(second)], finish: powerCut },
+    { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), returningContainer(third), usableImage(third), ...powerOffChecks] },
+  ];
+}
+
+function updateStages(): Stage[] {
+  const [before, updated, panics, back, mute, again] = ['before the update', 'the update', 'a release whose kernel panics', 'after the panic', 'a release without its engine', 'after the release without engine'] as const;
+  return [
+    { name: before, checks: [inSlot(before, 'A'), ...refusals, updateInto(before, 'B')], finish: restart(before) },
+    { name: updated, checks: [keptIn(updated, 'B'), ...persistenceChecks(updated), updateInto(updated, 'A'), breakKernel('A')], finish: restart(updated) },
+    { name: panics, restarts: true, checks: [] },
+    { name: back, checks: [rolledBack(back, 'B', /did not get as far/), ...persistenceChecks(back), updateInto(back, 'A'), breakEngine('A')], finish: restart(back) },
+    { name: mute, restarts: true, checks: [] },
+    { name: again, checks: [rolledBack(again, 'B', /engine/), ...persistenceChecks(again)] },
+  ];
+}

@@ -1,0 +1,87 @@
+import { jsonLines } from '../../http/client.ts';
+import type { OsEngine } from '../../os/index.ts';
+import { ApiError } from '../api/api-client.ts';
+import { CliError } from '../cli-error.ts';
+import type { CommandContext } from '../command.ts';
+import { splitImageName } from '../output/image-name.ts';
+import { imagePath } from './image-actions.ts';
+import { pullImage } from './image-pull.ts';
+
+interface ImageFacts {
+  readonly Id: string;
+  readonly Config?: { readonly Labels?: Readonly<Record<string, string>> | null };
+}
+
+const outputLines = '20';
+
+/** The engine of this device, by its API. */
+export function osEngine(context: CommandContext): OsEngine {
+  const { api, ports } = context;
+  const inspect = (name: string): Promise<ImageFacts> => api.get<ImageFacts>(`/images/${imagePath(name)}/json`);
+  return {
+    async load(archive) {
+      const answer = await api.stream('POST', '/images/load', { query: { quiet: true }, body: archive, contentType: 'application/x-tar' });
+      let said = '';
+      for await (const value of jsonLines(answer.body, ports.codec)) {
+        const { stream, error } = value as { stream?: string; error?: string };
+        if (error !== undefined) throw new CliError(error);
+        said += stream ?? '';
+      }
+      const name = /^Loaded image(?: ID)?: (\S+)$/m.exec(said)?.[1];
+      if (name === undefined) throw new CliError('the archive holds no image');
+      return (await inspect(name)).Id;
+    },
+    async pull(reference) {
+      await pullImage(context, reference, { platform: '', quiet: false, output: ports.stdout });
+      return (await inspect(reference)).Id;
+    },
+    labels: (id) => missingAs(undefined, async () => (await inspect(id)).Config?.Labels ?? {}),
+    async name(id, name) {
+      const { repository, tag } = splitImageName(name);
+      await api.post(`/images/${imagePath(id)}/tag`, { query: { repo: repository, tag } });
+    },
+    async save(id) {
+      const { body, close } = await api.stream('GET', `/images/${imagePath(id)}/get`);
+      return { read: () => body.read(), close };
+    },
+    remove: (image) => missingAs(undefined, async () => void (await api.delete(`/images/${imagePath(image)}`))),
+    async start({ imageId, argv, environment, binds, devices }) {
+      const { Id: id } = await api.post<{ Id: string }>('/containers/create', {
+        json: {
+          Image: imageId, Entrypoint: argv.slice(0, 1), Cmd: argv.slice(1), Env: environment, User: '0:0', WorkingDir: '/',
+          HostConfig: {
+            NetworkMode: 'none', ReadonlyRootfs: true, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges'], Binds: binds,
+            Devices: devices.map(({ host, inside }) => ({ PathOnHost: host, PathInContainer: inside, CgroupPermissions: 'rw' })),
+          },
+        },
+      });
+      const remove = (): Promise<void> => missingAs(undefined, async () => void (await api.delete(`/containers/${id}`, { force: true, v: true })));
+      try {
+        await api.post(`/containers/${id}/start`);
+      } catch (error) {
+        await remove();
+        throw error;
+      }
+      return {
+        running: async () => (await api.get<{ State: { Running: boolean } }>(`/containers/${id}/json`)).State.Running,
+        async end() {
+          const { StatusCode: status } = await api.post<{ StatusCode: number }>(`/containers/${id}/wait`);
+          const output = await api.getText(`/containers/${id}/logs`, { stdout: true, stderr: true, tail: outputLines });
+          await remove();
+          // Each piece has a head of eight bytes that says which stream it is of.
+          return { status, output: output.replace(/[\u0000-\u0008\ufffd]/g, '') };
+        },
+        abandon: remove,
+      };
+    },
+  };
+}
+
+async function missingAs<T>(value: T, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof ApiError && (error.status === 404 || error.status === 409)) return value;
+    throw error;
+  }
+}

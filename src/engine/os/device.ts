@@ -1,0 +1,73 @@
+import { EngineError } from '../error.ts';
+import type { System } from '../ports/index.ts';
+import type { BootLoader } from './boot-loader.ts';
+import { bootPartition, type BootPartition } from './boot-partition.ts';
+import { isSlot, type Slot } from './slots.ts';
+import { systemdBoot } from './systemd-boot.ts';
+import { uboot } from './u-boot.ts';
+
+export type OsSystem = Pick<System, 'files' | 'processes' | 'sockets' | 'clock' | 'machine'>;
+
+/** Where things are; the tests have them elsewhere. */
+export interface Places {
+  /** What the initrd leaves word in. */
+  run: string;
+  boot: string;
+  /** On the state partition. */
+  state: string;
+  /** On the data partition. */
+  work: string;
+  osRelease: string;
+  devices: string;
+  /** Public keys (.pem) of those who make releases. */
+  keys: string;
+  /** Programs of recipes that say whether a release works. */
+  checks: string;
+}
+
+export const devicePlaces: Places = {
+  run: '/run/minke',
+  boot: '/mnt/boot',
+  state: '/var/lib/minke/os',
+  work: '/mnt/data/minke-os',
+  osRelease: '/etc/os-release',
+  devices: '/dev',
+  keys: '/usr/lib/minke/os/keys',
+  checks: '/usr/lib/minke/health.d',
+};
+
+/** A device that runs this OS. */
+export interface Device {
+  system: OsSystem;
+  places: Places;
+  /** The slot that runs. */
+  running: Slot;
+  /** VERSION_ID of the release that runs. */
+  version: string;
+  /** What it was built for. */
+  machine: string;
+  boot: BootPartition;
+  loader: BootLoader;
+}
+
+/** Throws EngineError 'OS_NOT_HERE' where this OS does not run. */
+export function openDevice(system: OsSystem, places: Places = devicePlaces): Device {
+  const { files } = system;
+  const slot = files.exists(`${places.run}/slot`) ? files.readText(`${places.run}/slot`).trim() : undefined;
+  if (!isSlot(slot)) throw new EngineError('not-found', 'OS_NOT_HERE', 'this system was not started from a slot of Minke OS', { hint: 'minke os is for devices that run Minke OS; the engine needs no such thing' });
+  const machine = files.readText(`${places.run}/machine`).trim();
+  const boot = bootPartition(files, places.boot);
+  const loader = files.exists(`${places.boot}/loader/loader.conf`) ? systemdBoot(files, boot) : uboot(files, boot);
+  return { system, places, running: slot, version: osRelease(files.readText(places.osRelease), 'VERSION_ID') ?? '', machine, boot, loader };
+}
+
+/** The block device of a slot, as the initrd found it on the disk that was booted from. */
+export function slotDevice({ system: { files }, places }: Pick<Device, 'system' | 'places'>, slot: Slot): string {
+  return `${places.devices}/${files.readText(`${places.run}/root-${slot}`).trim()}`;
+}
+
+/** A value of os-release(5), without its quotes. */
+export function osRelease(text: string, name: string): string | undefined {
+  const value = new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1];
+  return value?.replace(/^(["'])(.*)\1$/, '$2');
+}

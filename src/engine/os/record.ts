@@ -1,0 +1,43 @@
+import type { Device } from './device.ts';
+import { isSlot, type Slot } from './slots.ts';
+
+/** What became of the last update, on the state partition, which both slots see. */
+export interface UpdateRecord {
+  from: Slot;
+  to: Slot;
+  /** Versions before and after. */
+  fromVersion: string;
+  toVersion: string;
+  /** Image in the engine's store. */
+  imageId: string;
+  /**
+   * writing: the slot is not whole. armed: the next start tries it. failed: its health check said no (`reason`). kept, rolled-back: done.
+   */
+  phase: 'writing' | 'armed' | 'failed' | 'kept' | 'rolled-back';
+  /** ISO 8601. */
+  at: string;
+  reason?: string;
+  /** What worked before and so has to work afterwards. */
+  before: { network: boolean; vpn: boolean };
+}
+
+const FILE = 'update.json';
+
+export function readRecord({ system: { files }, places }: Pick<Device, 'system' | 'places'>): UpdateRecord | undefined {
+  const path = `${places.state}/${FILE}`;
+  if (!files.exists(path)) return undefined;
+  try {
+    const value = JSON.parse(files.readText(path)) as Partial<UpdateRecord> | null;
+    // What cannot be read is as good as none: it only reports and cleans up.
+    return isSlot(value?.from) && isSlot(value.to) && value.phase !== undefined && value.before !== undefined ? (value as UpdateRecord) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function writeRecord({ system: { files, clock }, places }: Pick<Device, 'system' | 'places'>, record: Omit<UpdateRecord, 'at'>): Promise<UpdateRecord> {
+  const whole = { ...record, at: new Date(clock.now()).toISOString() };
+  files.mkdirs(places.state);
+  await files.replaceFile(`${places.state}/${FILE}`, `${JSON.stringify(whole, null, 2)}\n`);
+  return whole;
+}

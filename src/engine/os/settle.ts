@@ -1,0 +1,72 @@
+import { EngineError } from '../error.ts';
+import type { Device } from './device.ts';
+import type { OsEngine } from './engine.ts';
+import { healthChecks, waitUntilHealthy } from './health.ts';
+import { readRecord, writeRecord, type UpdateRecord } from './record.ts';
+import { otherSlot } from './slots.ts';
+import type { Say } from './write-slot.ts';
+
+/** What a start of the system came to. `restart`: the release does not work, the other slot has to be started. */
+export type Settled = 'nothing' | 'kept' | 'restart' | 'rolled-back';
+
+/** Whether the slot that runs is being tried. */
+export function onTrial({ loader, running }: Pick<Device, 'loader' | 'running'>): boolean {
+  const { kept, tried } = loader.read();
+  return tried === running && kept !== running;
+}
+
+/** Done once at every start: a release on trial is kept or given up; what became of one that did not get here is written down. */
+export async function settle(device: Device, engine: OsEngine, patienceMs: number, say: Say): Promise<Settled> {
+  const { loader, running } = device;
+  const record = readRecord(device);
+  if (onTrial(device)) {
+    const wrong = await waitUntilHealthy(device, healthChecks(device, engine, record), patienceMs, say);
+    if (wrong === undefined) {
+      await markGood(device, engine);
+      await say(`slot ${running} works and is kept`);
+      return 'kept';
+    }
+    await giveUp(device, record, wrong);
+    await say(`slot ${running} does not work (${wrong}); going back to slot ${otherSlot(running)}`);
+    return 'restart';
+  }
+  if (record === undefined || running !== record.from || (record.phase !== 'armed' && record.phase !== 'failed')) return 'nothing';
+  const { next } = loader.read();
+  const reason = record.reason ?? (next === record.to ? 'the boot loader did not start it: it could not write down that it tries' : 'it did not get as far as its health check: kernel, initrd or system failed, or the power went');
+  await loader.forget(record.to);
+  await writeRecord(device, { ...record, phase: 'rolled-back', reason });
+  await say(`the update to ${record.toVersion} was rolled back: ${reason}`);
+  return 'rolled-back';
+}
+
+async function giveUp(device: Device, record: UpdateRecord | undefined, reason: string): Promise<void> {
+  if (record !== undefined) await writeRecord(device, { ...record, phase: 'failed', reason });
+  await device.loader.forget(device.running);
+}
+
+/** Keeps the slot that runs. */
+export async function markGood(device: Device, engine: OsEngine): Promise<void> {
+  const record = readRecord(device);
+  await device.loader.keep(device.running);
+  // Word for the timer that would end a release which does not become healthy.
+  device.system.files.writeText(`${device.places.run}/kept`, '');
+  if (record === undefined || record.to !== device.running || record.phase === 'kept') return;
+  await writeRecord(device, { ...record, phase: 'kept' });
+  // This release's image stays: the next one comes as a delta to it. The one before is not needed any more.
+  await engine.name(record.imageId, OS_IMAGE).catch(() => undefined);
+}
+
+/** Name of the image of the release that runs. */
+export const OS_IMAGE = 'minke-os/current:latest';
+
+/** Goes back to the other slot at the next start, which is tried as an update is. */
+export async function rollBack(device: Device): Promise<void> {
+  const { loader, running } = device;
+  const record = readRecord(device);
+  if (onTrial(device)) return giveUp(device, record, 'asked for by minke os rollback');
+  if (record === undefined || record.phase !== 'kept' || record.to !== running) {
+    throw new EngineError('conflict', 'OS_NO_ROLLBACK', `slot ${otherSlot(running)} holds no release to go back to`, { hint: '`minke os status` tells what the slots hold' });
+  }
+  await loader.keep(record.from);
+  await writeRecord(device, { ...record, phase: 'rolled-back', reason: 'asked for by minke os rollback' });
+}

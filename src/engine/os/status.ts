@@ -1,0 +1,21 @@
+import type { Device } from './device.ts';
+import { readRecord, type UpdateRecord } from './record.ts';
+import { onTrial } from './settle.ts';
+import type { Slot } from './slots.ts';
+
+/** What `minke os status` shows, and prints as JSON. */
+export interface OsStatus {
+  machine: string;
+  version: string;
+  slot: Slot;
+  /** Whether the release that runs is still being tried. */
+  trial: boolean;
+  /** The slot that the next start begins with. */
+  next: Slot;
+  update: UpdateRecord | null;
+}
+
+export function describeStatus(device: Device): OsStatus {
+  const { kept, next } = device.loader.read();
+  return { machine: device.machine, version: device.version, slot: device.running, trial: onTrial(device), next: next ?? kept, update: readRecord(device) ?? null };
+}

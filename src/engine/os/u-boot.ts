@@ -1,0 +1,45 @@
+import type { Files } from '../ports/index.ts';
+import type { BootLoader } from './boot-loader.ts';
+import type { BootPartition } from './boot-partition.ts';
+import { isSlot, type Slot } from './slots.ts';
+
+const KEPT = 'minke/slot.env';
+const TRY = 'minke/try.env';
+
+/**
+ * U-Boot with our boot.scr (src/image/uboot-script.ts): minke/slot.env names the slot that is kept, minke/try.env the one that is tried once. The script
+ * writes `tries=0` over `tries=1` before it starts that one: as many bytes as stood there, in the same sector.
+ */
+export function uboot(files: Files, boot: BootPartition): BootLoader {
+  const variables = (name: string): Map<string, string> => {
+    const file = `${boot.path}/${name}`;
+    // U-Boot ends what it exports with a zero byte.
+    const text = files.exists(file) ? files.readText(file, 4096).replaceAll('\0', '\n') : '';
+    return new Map(text.split('\n').flatMap((line) => (line.includes('=') ? [[line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const] : [])));
+  };
+  const dropTry = (): void => {
+    if (files.exists(`${boot.path}/${TRY}`)) files.unlink(`${boot.path}/${TRY}`);
+  };
+  const kept = (): Slot => {
+    const slot = variables(KEPT).get('slot');
+    return isSlot(slot) ? slot : 'A';
+  };
+  return {
+    read() {
+      const tried = variables(TRY);
+      const slot = tried.get('try');
+      if (!isSlot(slot)) return { kept: kept() };
+      return tried.get('tries') === '1' ? { kept: kept(), next: slot } : { kept: kept(), tried: slot };
+    },
+    tryNext: (slot) => boot.writing(() => boot.put(TRY, `tries=1\ntry=${slot}\n\0`)),
+    keep: (slot) =>
+      boot.writing(async () => {
+        if (kept() !== slot) await boot.put(KEPT, `slot=${slot}\n`);
+        dropTry();
+      }),
+    forget: (slot) =>
+      boot.writing(async () => {
+        if (variables(TRY).get('try') === slot) dropTry();
+      }),
+  };
+}

@@ -1,0 +1,67 @@
+import { EngineError } from '../error.ts';
+import type { ByteSource } from '../ports/index.ts';
+import { slotDevice, type Device } from './device.ts';
+import type { OsEngine } from './engine.ts';
+import { hasDefaultRoute, hasVpn } from './health.ts';
+import { writeRecord } from './record.ts';
+import { compareVersions, readRelease, type Release } from './release.ts';
+import { onTrial } from './settle.ts';
+import { otherSlot } from './slots.ts';
+import { checkSignature } from './trust.ts';
+import { writeSlot, type Say } from './write-slot.ts';
+
+export interface UpdateRequest {
+  /** An archive (….os.tar), or a name in a registry. */
+  source: { archive: ByteSource } | { reference: string };
+  allowDowngrade: boolean;
+}
+
+const LOCK = 'update.lock';
+
+/**
+ * Gets a release, writes the slot that does not run, and has the boot loader try it at the next start. Until its last step nothing changes for a device that
+ * restarts, and it may be cut off anywhere: the next update begins anew, with what the engine has got already.
+ */
+export async function update(device: Device, engine: OsEngine, request: UpdateRequest, say: Say): Promise<Release> {
+  const { system: { files }, running, loader, places } = device;
+  const lock = files.open(`${places.run}/${LOCK}`, 'read-write', 0o600);
+  try {
+    if (!files.tryLock(lock)) throw new EngineError('conflict', 'OS_UPDATE_RUNS', 'another update is running');
+    if (onTrial(device)) throw new EngineError('conflict', 'OS_ON_TRIAL', 'the release that runs is still being tried', { hint: 'it is kept or given up within minutes; `minke os commit` keeps it now' });
+    const to = otherSlot(running);
+    const imageId = 'archive' in request.source ? await engine.load(request.source.archive) : await engine.pull(request.source.reference);
+    const labels = (await engine.labels(imageId)) ?? {};
+    if (!checkSignature(device, labels)) await say('note: this device trusts no keys, so that nothing proves where the release comes from');
+    const release = readRelease(labels);
+    check(device, release, request.allowDowngrade);
+    const record = { from: running, to, fromVersion: device.version, toVersion: release.os.version, imageId, before: { network: hasDefaultRoute(files), vpn: hasVpn(files) } };
+    // What the slot held is gone from now on: it must not be started, by an update that was prepared before or by a rollback.
+    await loader.forget(to);
+    await writeRecord(device, { ...record, phase: 'writing' });
+    await engine.name(imageId, NEXT_IMAGE);
+    await writeSlot(device, engine, imageId, release, to, say);
+    await writeRecord(device, { ...record, phase: 'armed' });
+    await loader.tryNext(to, release);
+    return release;
+  } finally {
+    files.close(lock);
+  }
+}
+
+/** Name of the image of a release that is being tried. */
+const NEXT_IMAGE = 'minke-os/next:latest';
+
+function check(device: Device, release: Release, allowDowngrade: boolean): void {
+  const { system: { files }, machine, running } = device;
+  if (release.machine !== machine) throw new EngineError('invalid', 'OS_WRONG_MACHINE', `the release is for ${release.machine}, this device is a ${machine}`);
+  if (!allowDowngrade && compareVersions(release.os.version, device.version) < 0) {
+    throw new EngineError('invalid', 'OS_DOWNGRADE', `release ${release.os.version} is older than ${device.version}, which runs`, { hint: '--allow-downgrade takes it all the same' });
+  }
+  const fd = files.open(slotDevice(device, otherSlot(running)), 'read');
+  try {
+    const roomBytes = files.lengthOf(fd);
+    if (release.slot.sizeBytes > roomBytes) throw new EngineError('invalid', 'OS_SLOT_TOO_SMALL', `the release needs ${release.slot.sizeBytes} bytes, its slot has ${roomBytes}`);
+  } finally {
+    files.close(fd);
+  }
+}

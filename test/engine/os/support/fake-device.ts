@@ -1,0 +1,168 @@
+// A device in memory: its files with every change counted, so that a power cut can be put between any two.
+import { createHash } from 'node:crypto';
+
+import type { Files } from '../../../../src/engine/ports/index.ts';
+import { openDevice, type Device, type OsEngine } from '../../../../src/engine/os/index.ts';
+import type { OsSystem, Places } from '../../../../src/engine/os/device.ts';
+import type { Release } from '../../../../src/engine/os/release.ts';
+import { tarFile, tarFolder, tarOf } from '../../support/tar-writer.ts';
+
+export class PowerCut extends Error {}
+
+/** Content by path; a folder is what has something below it, or stands in `folders`. */
+export interface Disk {
+  files: Map<string, Buffer>;
+  folders: Set<string>;
+}
+
+const missing = (path: string): Error => Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT' });
+
+/**
+ * Files of a disk. `changesLeft` counts down with every change; at zero the power goes, and nothing changes any more: a write to a file that is not synced yet
+ * is lost or torn (half of it is there), as `torn` says.
+ */
+export function memoryFiles(disk: Disk, power: { changesLeft: number; torn: boolean }): Files {
+  const open = new Map<number, { path: string; position: number; writable: boolean }>();
+  let nextFd = 3;
+  const change = (what: () => void, partly?: () => void): void => {
+    if (power.changesLeft <= 0) {
+      if (power.changesLeft === 0 && power.torn) partly?.();
+      power.changesLeft = -1;
+      throw new PowerCut('the power went');
+    }
+    power.changesLeft -= 1;
+    what();
+  };
+  const content = (path: string): Buffer => disk.files.get(path) ?? (() => { throw missing(path); })();
+  const entry = (fd: number) => open.get(fd) ?? (() => { throw new Error(`descriptor ${fd} is not open`); })();
+  const below = (path: string): string[] => [...disk.files.keys(), ...disk.folders].filter((one) => one.startsWith(`${path}/`));
+  const exists = (path: string): boolean => disk.files.has(path) || disk.folders.has(path) || below(path).length > 0;
+  const files: Partial<Files> = {
+    exists,
+    open(path, mode) {
+      if (mode === 'create') change(() => void disk.files.set(path, Buffer.alloc(0)));
+      else if (mode === 'read-write' && !disk.files.has(path)) change(() => void disk.files.set(path, Buffer.alloc(0)));
+      else content(path);
+      open.set(nextFd, { path, position: 0, writable: mode !== 'read' });
+      return nextFd++;
+    },
+    close: (fd) => void open.delete(fd),
+    read(fd, into) {
+      const file = entry(fd);
+      const part = content(file.path).subarray(file.position, file.position + into.length);
+      into.set(part);
+      file.position += part.length;
+      return part.length;
+    },
+    write(fd, data) {
+      const { path } = entry(fd);
+      const bytes = Buffer.from(typeof data === 'string' ? data : Uint8Array.from(data));
+      change(
+        () => void disk.files.set(path, Buffer.concat([content(path), bytes])),
+        () => void disk.files.set(path, Buffer.concat([content(path), bytes.subarray(0, bytes.length >> 1)])),
+      );
+    },
+    // A partition is as long as ever, whatever was written.
+    lengthOf: (fd) => (entry(fd).path.startsWith('/dev/') ? 4096 : content(entry(fd).path).length),
+    fsync: async () => undefined,
+    writeOut: async (fds) => fds.forEach((fd) => open.delete(fd)),
+    tryLock: () => true,
+    stat: (path) => ({ type: 'file', mode: 0, uid: 0, gid: 0, sizeBytes: content(path).length, mtimeSeconds: 0, mtimeNanoseconds: 0, linkCount: 1, rdevMajor: 0, rdevMinor: 0 }),
+    readText: (path) => content(path).toString('utf8'),
+    writeText: (path, text) => change(() => void disk.files.set(path, Buffer.from(text))),
+    readdir: (path) => [...new Set(below(path).map((one) => one.slice(path.length + 1).split('/')[0] ?? ''))].map((name) => ({ name, type: 'file' })),
+    mkdirs: (path) => void disk.folders.add(path),
+    unlink: (path) => change(() => void (disk.files.delete(path) || (() => { throw missing(path); })())),
+    rename: (from, to) => change(() => {
+      disk.files.set(to, content(from));
+      disk.files.delete(from);
+    }),
+    replaceFile: async (path, text) => change(() => void disk.files.set(path, Buffer.from(text))),
+    removeTree: async (path) => {
+      for (const one of below(path)) if (disk.files.has(one)) change(() => void disk.files.delete(one));
+      for (const one of [path, ...below(path)]) disk.folders.delete(one);
+    },
+    makeFifo: (path) => void disk.files.set(path, Buffer.alloc(0)),
+    syncFileSystem: async () => undefined,
+    mount: () => undefined,
+  };
+  return files as Files;
+}
+
+export const places: Places = { run: '/run/minke', boot: '/boot', state: '/state/os', work: '/data/os', osRelease: '/etc/os-release', devices: '/dev', keys: '/keys', checks: '/checks' };
+
+/** A release of two layers, and its image as `docker save` gives it. */
+export function release(version: string, machine = 'board'): { release: Release; save: Buffer; root: Buffer; kernel: string } {
+  const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+  const kernel = `kernel ${version} `.repeat(200);
+  const root = tarOf([tarFile('etc/os-release', `VERSION_ID=${version}\n`)]);
+  const boot = tarOf([tarFolder('boot'), tarFile('boot/kernel', kernel), tarFolder('boot/dtb'), tarFile('boot/dtb/a.dtb', `tree ${version}`), tarFile('boot/initrd', `initrd ${version}`)]);
+  const made = Buffer.from(`root of ${version}`);
+  return {
+    kernel,
+    root: made,
+    release: {
+      machine, os: { name: 'Minke OS', id: 'minke', version }, mode: 'production', commandLine: ['console=tty0', 'quiet'], loader: 'systemd-boot',
+      slot: { argv: ['mkfs'], sha256: sha256(made), sizeBytes: made.length }, layers: { root: sha256(root), boot: sha256(boot) },
+    },
+    save: tarOf([tarFile(`blobs/sha256/${sha256(root)}`, root), tarFile(`blobs/sha256/${sha256(boot)}`, boot), tarFile('index.json', '{}')]),
+  };
+}
+
+/** An engine that holds releases by their id, and whose programs write a root where they are told to. */
+export function fakeEngine(disk: Disk, power: { changesLeft: number; torn: boolean }, releases: Record<string, ReturnType<typeof release>>, healthy = (): boolean => true): OsEngine & { names: Map<string, string> } {
+  const names = new Map<string, string>();
+  const files = memoryFiles(disk, power);
+  return {
+    names,
+    load: async () => Object.keys(releases).at(-1) ?? '',
+    pull: async (reference) => reference,
+    labels: async (id) => (releases[id] === undefined ? undefined : { 'io.minke.os.release': JSON.stringify({ format: 1, ...releases[id].release }) }),
+    name: async (id, name) => void names.set(name, id),
+    remove: async () => undefined,
+    save: async (id) => {
+      const parts = [releases[id]?.save ?? Buffer.alloc(0)];
+      return { read: async () => parts.shift() ?? null, close: () => undefined };
+    },
+    async start({ imageId, devices }) {
+      return {
+        running: async () => true,
+        async end() {
+          if (devices.length === 0) return { status: healthy() ? 0 : 1, output: '' };
+          const root = releases[imageId]?.root ?? Buffer.alloc(0);
+          // In pieces, over what stood there.
+          for (const { host } of devices) {
+            const fd = files.open(host, 'create');
+            for (let at = 0; at < root.length; at += 4) files.write(fd, root.subarray(at, at + 4));
+            files.close(fd);
+          }
+          return { status: 0, output: '' };
+        },
+        abandon: async () => undefined,
+      };
+    },
+  };
+}
+
+export function fakeDevice(disk: Disk, power: { changesLeft: number; torn: boolean }): Device {
+  const files = memoryFiles(disk, power);
+  let now = 0;
+  const system = {
+    files,
+    clock: { now: () => Date.UTC(2026, 10, 1), monotonicMs: () => (now += 1000), after: (_: number, callback: () => void) => (queueMicrotask(callback), () => undefined) },
+    sockets: { adopt: () => ({ write: async () => undefined, close: () => undefined }) },
+    processes: {},
+  } as unknown as OsSystem;
+  return openDevice(system, places);
+}
+
+/** What the initrd leaves word of after a start from a slot. */
+export function started(disk: Disk, slot: 'A' | 'B', version: string): void {
+  const put = (path: string, text: string): void => void disk.files.set(path, Buffer.from(text));
+  for (const path of [...disk.files.keys()]) if (path.startsWith('/run/')) disk.files.delete(path);
+  put('/run/minke/slot', `${slot}\n`);
+  put('/run/minke/machine', 'board\n');
+  put('/run/minke/root-A', 'vda2\n');
+  put('/run/minke/root-B', 'vda3\n');
+  put('/etc/os-release', `ID=minke\nVERSION_ID="${version}"\n`);
+}
