@@ -1,6 +1,8 @@
 import { base64, encode } from 'host:bytes';
-import { readArchive, statPath, withFiles, writeArchive, type PathStat } from '../containers/index.ts';
+import { isLive, pathArchive, readArchive, statPath, withFiles, type PathStat } from '../containers/index.ts';
 import { EngineError } from '../error.ts';
+import type { ByteSink } from '../ports/index.ts';
+import { treeArchive } from '../tree/index.ts';
 import type { ApiContext } from './context.ts';
 import { param, sendEmpty, type ApiRequest } from './request.ts';
 
@@ -17,7 +19,7 @@ function statHeader(stat: PathStat): Record<string, string> {
 export async function stat({ containers }: ApiContext, request: ApiRequest): Promise<void> {
   const container = containers.collection.find(param(request, 'id'));
   const path = pathOf(request);
-  const found = await withFiles(containers, container, 'with-volumes', (root) => Promise.resolve(statPath(root, path, container.id)));
+  const found = await withFiles(containers, container, 'with-volumes', (root) => Promise.resolve(statPath(root, path, param(request, 'id'))));
   await request.exchange.respond(200, statHeader(found), '');
 }
 
@@ -25,17 +27,23 @@ export async function read({ containers }: ApiContext, request: ApiRequest): Pro
   const container = containers.collection.find(param(request, 'id'));
   const path = pathOf(request);
   await withFiles(containers, container, 'with-volumes', async (root) => {
-    const found = statPath(root, path, container.id);
+    const found = statPath(root, path, param(request, 'id'));
     const stream = await request.exchange.stream(200, { 'Content-Type': 'application/x-tar', ...statHeader(found) });
-    await writeArchive(containers.system.files, root, path, stream);
+    await send(pathArchive(containers.system.files, root, path, isLive(container.record.state)), stream);
     await stream.end();
   });
 }
 
 export async function write({ containers }: ApiContext, request: ApiRequest): Promise<void> {
   const container = containers.collection.find(param(request, 'id'));
-  await readArchive(containers, container, pathOf(request), request.exchange.body, request.query.flag('noOverwriteDirNonDir'));
+  const { query } = request;
+  const target = { path: pathOf(request), container: param(request, 'id'), keepTypes: query.flag('noOverwriteDirNonDir'), asUser: query.flag('copyUIDGID') };
+  await readArchive(containers, container, target, request.exchange.body);
   await sendEmpty(request, 200);
+}
+
+async function send(archive: Generator<Uint8Array>, sink: ByteSink): Promise<void> {
+  for (const part of archive) await sink.write(part);
 }
 
 /** All of the container's files, without its mounts. */
@@ -47,7 +55,7 @@ export async function exportContainer({ containers }: ApiContext, request: ApiRe
   const root = files.openRoot(path);
   try {
     const stream = await request.exchange.stream(200, { 'Content-Type': 'application/octet-stream' });
-    await writeArchive(files, root, '/', stream);
+    await send(treeArchive({ files, root, path: '/', name: null }), stream);
     await stream.end();
   } finally {
     root.close();

@@ -104,7 +104,7 @@ async function place(context: ContainerContext, root: Root, file: ChosenFile, ta
     if (archive !== undefined) {
       makeFolders(root, folder, look);
       try {
-        await extractInto(files, archive, root, root.resolve(folder), false);
+        await extractInto(files, archive, root, root.resolve(folder), { keepTypes: false, owner: 'of-the-archive' });
       } catch (error) {
         throw new EngineError('invalid', 'ARCHIVE_INVALID', `${plan.keyword} failed: the archive ${named} cannot be unpacked: ${messageOf(error)}`, { cause: error });
       } finally {

@@ -33,7 +33,7 @@ export async function openContext(system: System, proxies: RegistrySettings['pro
 
 async function unpack({ files }: System, source: ByteSource, root: Root): Promise<void> {
   try {
-    await extractInto(files, source, root, '/', false);
+    await extractInto(files, source, root, '/', { keepTypes: false, owner: 'of-the-archive' });
   } catch (error) {
     const damaged = error instanceof TarError || systemErrorCode(error) === 'CORRUPT' || systemErrorCode(error) === 'TRUNCATED';
     if (damaged) throw new EngineError('invalid', 'CONTEXT_INVALID', `the build context is not an archive that can be read: ${error instanceof Error ? error.message : ''}`, { hint: 'a tar, plain or compressed with gzip or zstd', cause: error });

@@ -1,11 +1,13 @@
-import { TAR_END, TarError, tarHeaderBlocks, tarPadding, type TarMember } from '../archive/index.ts';
+import { TarError } from '../archive/index.ts';
 import { EngineError, systemErrorCode } from '../error.ts';
 import { extractInto } from '../images/index.ts';
-import type { ByteSink, ByteSource, FileStat, Files, Root } from '../ports/index.ts';
+import type { ByteSource, FileStat, Files, Root } from '../ports/index.ts';
+import { treeArchive } from '../tree/index.ts';
 import type { Container } from './collection.ts';
 import type { ContainerContext } from './context.ts';
 import { isLive, type MountPoint } from './record.ts';
 import { openSubpaths } from './subpaths.ts';
+import { userOf } from './users.ts';
 
 export interface PathStat {
   name: string;
@@ -16,7 +18,7 @@ export interface PathStat {
   linkTarget: string;
 }
 
-const CHUNK_BYTES = 64 * 1024;
+const KERNEL_FOLDERS = ['/dev', '/proc', '/sys'];
 
 /**
  * Calls `action` with the container's files: with its mounts while it runs, else its root file system alone, or that with its volumes as its
@@ -76,8 +78,9 @@ async function useRoot<T>(files: Files, path: string, action: (root: Root) => Pr
   }
 }
 
-export function statPath(root: Root, path: string, containerId: string): PathStat {
-  const stat = lookUp(root, path, containerId);
+/** `container`: the name that the client knows it by. */
+export function statPath(root: Root, path: string, container: string): PathStat {
+  const stat = lookUp(root, path, container);
   return {
     name: baseName(path),
     size: stat.sizeBytes,
@@ -87,91 +90,46 @@ export function statPath(root: Root, path: string, containerId: string): PathSta
   };
 }
 
-function lookUp(root: Root, path: string, containerId: string): FileStat {
+function lookUp(root: Root, path: string, container: string): FileStat {
   try {
-    return root.lstat(path);
+    return path.endsWith('/') ? root.stat(path) : root.lstat(path);
   } catch (error) {
     if (systemErrorCode(error) !== 'ENOENT' && systemErrorCode(error) !== 'ENOTDIR') throw error;
-    throw new EngineError('not-found', 'PATH_UNKNOWN', `Could not find the file ${path} in container ${containerId}`);
+    throw new EngineError('not-found', 'PATH_UNKNOWN', `Could not find the file ${path} in container ${container}`);
   }
 }
 
-/** Writes a file or tree as a tar in which it stands under its own name ('.' for the root). */
-export async function writeArchive(files: Files, root: Root, path: string, sink: ByteSink): Promise<void> {
-  const start = path.replace(/\/+$/, '');
+/**
+ * A file or tree as the archive that clients get: it stands under its own name, '.' for what `path/.` names, below '/' for the root. A slash
+ * at the end of the path follows a link. Of a running container the kernel's own file systems are left out when all of it is wanted.
+ */
+export function pathArchive(files: Files, root: Root, path: string, running: boolean): Generator<Uint8Array> {
+  const place = /\/\.?$/.test(path) ? root.resolve(path) : path;
   const name = baseName(path);
-  const pending: { path: string; name: string }[] = [{ path: start === '' ? '/' : start, name: name === '/' ? '.' : name }];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const stat = root.lstat(next.path);
-    const member = describeMember(root, next.path, next.name, stat);
-    if (member === undefined) continue;
-    await sink.write(tarHeaderBlocks(member));
-    if (stat.type === 'file') await writeContent(files, root, next.path, stat.sizeBytes, sink);
-    if (stat.type !== 'directory') continue;
-    const { path: folder, name: folderName } = next;
-    pending.push(...root.readdir(folder).map((entry) => ({ path: `${folder === '/' ? '' : folder}/${entry.name}`, name: `${folderName}/${entry.name}` })));
-  }
-  await sink.write(TAR_END);
+  return treeArchive({ files, root, path: place, name: name === '/' ? '' : name, closed: running && place === '/' ? KERNEL_FOLDERS : [] });
 }
 
-/** Undefined for what an archive cannot hold. */
-export function describeMember(root: Root, path: string, name: string, stat: FileStat): TarMember | undefined {
-  if (stat.type === 'socket' || stat.type === 'unknown') return undefined;
-  const xattrs = new Map<string, Uint8Array>();
-  if (stat.type === 'file' || stat.type === 'directory') {
-    for (const attribute of root.listXattr(path)) {
-      const value = attribute.startsWith('user.') || attribute === 'security.capability' ? root.getXattr(path, attribute) : null;
-      if (value !== null) xattrs.set(attribute, value);
-    }
-  }
-  return {
-    path: stat.type === 'directory' ? `${name}/` : name,
-    type: stat.type,
-    mode: stat.mode,
-    uid: stat.uid,
-    gid: stat.gid,
-    sizeBytes: stat.sizeBytes,
-    mtimeSeconds: stat.mtimeSeconds,
-    mtimeNanoseconds: stat.mtimeNanoseconds,
-    linkPath: stat.type === 'symlink' ? root.readlink(path) : '',
-    deviceMajor: stat.rdevMajor,
-    deviceMinor: stat.rdevMinor,
-    xattrs,
-  };
-}
-
-async function writeContent(files: Files, root: Root, path: string, sizeBytes: number, sink: ByteSink): Promise<void> {
-  for (const part of memberContent(files, root, path, sizeBytes)) await sink.write(part);
-}
-
-/** Exactly the promised length, whatever a running program does to the file meanwhile; then what fills the last block. */
-export function* memberContent(files: Files, root: Root, path: string, sizeBytes: number): Generator<Uint8Array> {
-  const fd = root.open(path, 'read');
-  try {
-    for (let left = sizeBytes; left > 0; ) {
-      const chunk = new Uint8Array(Math.min(CHUNK_BYTES, left));
-      const count = files.read(fd, chunk);
-      const part = count === 0 ? chunk : chunk.subarray(0, count);
-      left -= part.length;
-      yield part;
-    }
-  } finally {
-    files.close(fd);
-  }
-  const padding = tarPadding(sizeBytes);
-  if (padding.length > 0) yield padding;
+export interface ArchiveTarget {
+  path: string;
+  /** The name that the client knows the container by. */
+  container: string;
+  /** A directory and a file never replace each other. */
+  keepTypes: boolean;
+  /** All belongs to the container's user, if it has one, and not to whom the archive names. */
+  asUser: boolean;
 }
 
 /** Extracts a tar into a directory of the container. */
-export async function readArchive(context: ContainerContext, container: Container, path: string, source: ByteSource, keepTypes: boolean): Promise<void> {
-  const { hostConfig } = container.record;
+export async function readArchive(context: ContainerContext, container: Container, { path, container: name, keepTypes, asUser }: ArchiveTarget, source: ByteSource): Promise<void> {
+  const { config, hostConfig } = container.record;
   if (hostConfig.ReadonlyRootfs) throw new EngineError('forbidden', 'READ_ONLY', 'container rootfs is marked read-only');
   await withFiles(context, container, 'with-volumes', async (root) => {
-    lookUp(root, path, container.id);
+    lookUp(root, path, name);
     const target = root.resolve(path);
     if (root.stat(target).type !== 'directory') throw new EngineError('invalid', 'NOT_A_DIRECTORY', 'extraction point is not a directory');
+    const owner = asUser && config.User !== '' ? userOf(root, config.User, []) : 'of-the-archive';
     try {
-      await extractInto(context.system.files, source, root, target, keepTypes);
+      await extractInto(context.system.files, source, root, target, { keepTypes, owner });
     } catch (error) {
       if (systemErrorCode(error) === 'EROFS') throw new EngineError('forbidden', 'READ_ONLY', 'mounted volume is marked read-only', { cause: error });
       if (error instanceof TarError) throw new EngineError('invalid', 'ARCHIVE_INVALID', `the archive cannot be read: ${error.message}`, { cause: error });

@@ -1,7 +1,7 @@
 // Purpose: the life of containers: create, start, watch, stop, remove, and what clients do with them meanwhile.
 // Owns: containers/ below the data root, run-time bundles, the OCI specification.
 // Must not: know HTTP.
-export { readArchive, statPath, withFiles, writeArchive, type PathStat } from './archive.ts';
+export { pathArchive, readArchive, statPath, withFiles, type PathStat } from './archive.ts';
 export { connectAttach, pumpAttach, type AttachClient, type AttachStreams } from './attach.ts';
 export { parseBoundingSet } from './capabilities.ts';
 export { containerChanges, type Change } from './changes.ts';

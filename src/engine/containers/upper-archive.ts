@@ -1,7 +1,7 @@
 import { TAR_END, tarHeaderBlocks, type TarMember } from '../archive/index.ts';
 import { EngineError } from '../error.ts';
 import type { FileStat, Files, Root } from '../ports/index.ts';
-import { describeMember, memberContent } from './archive.ts';
+import { describeMember, memberContent } from '../tree/index.ts';
 
 export const OPAQUE = 'trusted.overlay.opaque';
 /** What the kernel may do to spare copies when it is told to; such an upper layer cannot be read by itself. */

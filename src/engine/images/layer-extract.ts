@@ -23,20 +23,34 @@ const OPAQUE_XATTR = 'trusted.overlay.opaque';
 const OVERLAY_XATTRS = /^(?:trusted|user)\.overlay\./;
 const YES = encode('y');
 
-/** Extracts an archive (compressed or not) into a folder of a container. `keepTypes`: a directory and a file never replace each other. */
-export async function extractInto(files: Files, source: ByteSource, root: Root, folder: string, keepTypes: boolean): Promise<void> {
+export interface ExtractOptions {
+  /** A directory and a file never replace each other. */
+  keepTypes: boolean;
+  /** Whose the files are: 'ours' leaves them to who extracts, who may not be allowed to give them away. */
+  owner: 'of-the-archive' | 'ours' | { uid: number; gid: number };
+  /** What stands in the archive as the first name, or below it, comes out as the second. */
+  rename?: { from: string; to: string };
+  /** What messages call the folder; its path below the root unless given. */
+  shownAs?: string;
+}
+
+/** Extracts an archive (compressed or not) into a folder: no name of it leaves the root, whatever links there are. */
+export async function extractInto(files: Files, source: ByteSource, root: Root, folder: string, options: ExtractOptions): Promise<void> {
   const plain = await decompressed(source);
   const clear: Clear = (path) => root.removeTree(path);
   const below = folder.replace(/^\/+|\/+$/g, '');
+  const placed = (path: string): string => {
+    const inside = renamed(entryPath(path), options.rename);
+    return below === '' ? inside : inside === '' ? below : `${below}/${inside}`;
+  };
   const reader = createTarReader(plain);
   try {
     for (let entry = await reader.next(); entry !== null; entry = await reader.next()) {
-      const inside = entryPath(entry.path);
-      const path = below === '' ? inside : inside === '' ? below : `${below}/${inside}`;
-      if (keepTypes) refuseOtherType(root, entry, path);
-      const linkPath = entry.type === 'hardlink' && below !== '' ? `${below}/${entryPath(entry.linkPath)}` : entry.linkPath;
+      const path = placed(entry.path);
+      if (options.keepTypes) refuseOtherType(root, entry, path, options.shownAs === undefined ? ['', `/${below}`] : [options.shownAs, options.shownAs]);
+      const linkPath = entry.type === 'hardlink' ? placed(entry.linkPath) : entry.linkPath;
       // The folder itself keeps its owner and mode.
-      if (inside !== '') await writeEntry(files, root, clear, reader, { ...entry, linkPath }, path);
+      if (path !== below) await writeEntry(files, root, clear, reader, { ...entry, linkPath }, path, undefined, options.owner);
     }
     await reader.drain();
   } finally {
@@ -44,7 +58,15 @@ export async function extractInto(files: Files, source: ByteSource, root: Root, 
   }
 }
 
-function refuseOtherType(root: Root, entry: TarEntry, path: string): void {
+function renamed(path: string, rename: ExtractOptions['rename']): string {
+  if (rename === undefined) return path;
+  const { from, to } = rename;
+  if (from === '') return path === '' ? to : `${to}/${path}`;
+  return path === from || path.startsWith(`${from}/`) ? `${to}${path.slice(from.length)}` : path;
+}
+
+/** `shown`: what stands before the path in the message, and what the folder is called there. */
+function refuseOtherType(root: Root, entry: TarEntry, path: string, [before, folder]: readonly [string, string]): void {
   let present: string;
   try {
     present = root.lstat(path).type;
@@ -53,7 +75,7 @@ function refuseOtherType(root: Root, entry: TarEntry, path: string): void {
   }
   if ((present === 'directory') === (entry.type === 'directory')) return;
   const [kind, other] = present === 'directory' ? ['directory', 'non-directory'] : ['non-directory', 'directory'];
-  throw new EngineError('invalid', 'TYPE_DIFFERS', `cannot overwrite ${kind} "/${path}" with ${other}`);
+  throw new EngineError('invalid', 'TYPE_DIFFERS', `cannot overwrite ${kind} "${before === '/' ? '' : before}/${path}" with ${other} "${folder}"`);
 }
 
 /** Extracts an uncompressed layer as it arrives. Nothing is durable: whoever commits the layer syncs once, for all of it. */
@@ -107,7 +129,7 @@ async function extractEntries(files: Files, source: ByteSource, root: Root, whit
   return { sizeBytes, entries };
 }
 
-async function writeEntry(files: Files, root: Root, clear: Clear, reader: TarReader, entry: TarEntry, path: string, writeBehind?: WriteBehind): Promise<void> {
+async function writeEntry(files: Files, root: Root, clear: Clear, reader: TarReader, entry: TarEntry, path: string, writeBehind?: WriteBehind, owner: ExtractOptions['owner'] = 'of-the-archive'): Promise<void> {
   switch (entry.type) {
     case 'directory':
       await makeDirectory(root, clear, path);
@@ -144,11 +166,14 @@ async function writeEntry(files: Files, root: Root, clear: Clear, reader: TarRea
       break;
     }
   }
-  setMetadata(root, entry, path);
+  setMetadata(root, entry, path, owner);
 }
 
-function setMetadata(root: Root, entry: TarEntry, path: string): void {
-  root.lchown(path, entry.uid, entry.gid);
+function setMetadata(root: Root, entry: TarEntry, path: string, owner: ExtractOptions['owner']): void {
+  if (owner !== 'ours') {
+    const { uid, gid } = owner === 'of-the-archive' ? entry : owner;
+    root.lchown(path, uid, gid);
+  }
   if (entry.type !== 'symlink') root.chmod(path, entry.mode);
   for (const [name, value] of entry.xattrs) {
     // Overlay's own marks in an image could point a file at another layer's inode.
@@ -156,7 +181,8 @@ function setMetadata(root: Root, entry: TarEntry, path: string): void {
     try {
       root.setXattr(path, name, value);
     } catch (error) {
-      if (systemErrorCode(error) !== 'ENOTSUP' && systemErrorCode(error) !== 'EOPNOTSUPP') throw error;
+      const code = systemErrorCode(error);
+      if (code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && !(code === 'EPERM' && owner === 'ours')) throw error;
     }
   }
   if (entry.type !== 'directory') root.utimes(path, entry.mtimeSeconds, entry.mtimeNanoseconds);

@@ -2,6 +2,7 @@ import type { Command } from '../command.ts';
 import type { CommandGroup } from '../help.ts';
 import { completionCommands } from './completion.ts';
 import { attachCommand } from './container-attach.ts';
+import { copyCommand } from './container-copy.ts';
 import { createCommand } from './container-create.ts';
 import { execCommand } from './container-exec.ts';
 import { killCommand, pauseCommand, removeCommand, renameCommand, restartCommand, stopCommand, unpauseCommand, waitCommand } from './container-lifecycle.ts';
@@ -34,7 +35,7 @@ import { volumeCreateCommand, volumeListCommand, volumeRemoveCommand } from './v
 /** Every verb. The order is that of help's "Common Commands". */
 export const commands: readonly Command[] = [
   runCommand, execCommand, containerListCommand, buildCommand, pullCommand, pushCommand, imageListCommand, loginCommand, logoutCommand, versionCommand, infoCommand,
-  attachCommand, commitCommand, createCommand, deltaCommand, diffCommand, eventsCommand, exportCommand, historyCommand, importCommand, killCommand, loadCommand, logsCommand,
+  attachCommand, commitCommand, copyCommand, createCommand, deltaCommand, diffCommand, eventsCommand, exportCommand, historyCommand, importCommand, killCommand, loadCommand, logsCommand,
   pauseCommand, portCommand, removeCommand, renameCommand, restartCommand, imageRemoveCommand, saveCommand, startCommand, statsCommand, stopCommand, tagCommand,
   topCommand, unpauseCommand, updateCommand, waitCommand,
   ...inspectCommands, ...pruneCommands, diskUsageCommand, checkCommand,
@@ -63,6 +64,5 @@ export const unsupportedVerbs: Readonly<Record<string, string>> = {
   checkpoint: 'it cannot checkpoint processes; stop and start the container', context: 'it has no contexts; name the daemon with -H or MINKE_HOST',
   manifest: 'it does not edit manifest lists; skopeo or buildah do', buildx: 'it has no BuildKit', builder: 'it has no BuildKit; "build" builds, and "system prune" removes the build cache',
   compose: 'use the docker-compose program, with DOCKER_HOST naming the socket of minke', search: 'the public index cannot be searched from here; look the image up on the web site of its registry',
-  cp: 'copying is not in this version yet; pipe an archive: tar c FILES | minke exec -i CONTAINER tar x -C FOLDER',
   scan: 'it has no scanner', scout: 'it has no scanner', init: 'it makes no project files',
 };

@@ -75,6 +75,7 @@ async function fromSource(source: CompletionSource | undefined, connect: () => C
   try {
     const { api } = connect();
     switch (source) {
+      case 'copy-place': return [...(await fromSource('container', connect)).map((name) => `${name}:`), fileMarker];
       case 'container': case 'running': {
         const containers = await api.get<Array<{ Names?: string[] | null }>>('/containers/json', { all: source === 'container' || undefined });
         return containers.flatMap(({ Names }) => (Names ?? []).map((name) => name.replace(/^\//, '')));

@@ -3,7 +3,7 @@ export type FlagKind =
   | 'filter' | 'mount' | 'network' | 'ulimit';
 
 /** What the words for a flag or an argument are completed from. */
-export type CompletionSource = 'container' | 'running' | 'image' | 'network' | 'volume' | 'file' | 'signal' | 'type' | readonly string[];
+export type CompletionSource = 'container' | 'running' | 'image' | 'network' | 'volume' | 'file' | 'copy-place' | 'signal' | 'type' | readonly string[];
 
 /** One row of the flag table: it parses, completes and documents the flag. */
 export interface FlagSpec {
