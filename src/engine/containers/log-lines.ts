@@ -48,6 +48,12 @@ export function eachLogLine(buffer: Uint8Array, visit: (line: LogLine) => void):
   return at;
 }
 
+/** Whether the record that starts there ends a line of the container. */
+export function endsLine(buffer: Uint8Array, from: number): boolean {
+  const timeTo = find(buffer, SPACE, from);
+  return timeTo >= 0 && buffer[timeTo + 8] === LETTER_F;
+}
+
 /** What a client gets for a stretch of the log: pieces to write one after the other. `done`: a line lies beyond `until`. */
 export function renderLog(buffer: Uint8Array, filter: LogFilter): { pieces: Uint8Array[]; usedBytes: number; done: boolean } {
   const pieces: Uint8Array[] = [];

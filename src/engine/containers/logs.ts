@@ -1,11 +1,10 @@
 import { concat, find } from 'host:bytes';
-import { systemErrorCode } from '../error.ts';
 import type { ByteSink, Cancellation, Fd, Files } from '../ports/index.ts';
 import type { Container } from './collection.ts';
 import type { ContainerContext } from './context.ts';
-import { renderLog, type LogFilter } from './log-lines.ts';
-import { isLive } from './record.ts';
-import { logPath } from './start.ts';
+import { logPath, nextLog, openLogs, type LogFile } from './log-files.ts';
+import { endsLine, renderLog, type LogFilter } from './log-lines.ts';
+import { isLive, ZERO_TIME } from './record.ts';
 
 export interface LogRequest extends LogFilter {
   follow: boolean;
@@ -16,31 +15,33 @@ export interface LogRequest extends LogFilter {
 const CHUNK_BYTES = 64 * 1024;
 const NEWLINE = 10;
 
-/** Writes a container's log, and what is added to it while it runs if asked to. In memory stands one chunk, however long the log is. */
+/**
+ * Writes a container's log, and what is added to it while it runs if asked to, through all of its files. In memory stands one chunk, however
+ * long the log is.
+ */
 export async function writeLogs(context: ContainerContext, container: Container, request: LogRequest, sink: ByteSink, gone: Cancellation): Promise<void> {
   const { files } = context.system;
   const path = logPath(context, container.id);
-  let fd: Fd;
-  try {
-    fd = files.open(path, 'read');
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-    // Not started yet. A follower waits for its first start.
-    if (!request.follow || !(await firstStart(context, container, gone))) return;
-    fd = files.open(path, 'read');
-  }
-  let watch = request.follow ? files.watch(path) : undefined;
+  // Not started yet, or just being started. A follower waits for it.
+  if (container.record.state.startedAt === ZERO_TIME && (!request.follow || !(await firstStart(context, container, gone)))) return;
+  const open = openLogs(files, path);
+  // Of the folder, since files come and go.
+  const watch = request.follow ? files.watch(context.collection.folder(container.id)) : undefined;
   const forget = gone.onCancel(() => watch?.close());
   try {
-    let position = request.tail === undefined ? 0 : tailPosition(files, fd, request.tail);
+    const start = request.tail === undefined ? { index: 0, position: 0 } : tailStart(files, open, request.tail);
+    for (const { fd } of open.splice(0, start.index)) files.close(fd);
+    let { position } = start;
     let kept: Uint8Array = new Uint8Array(0);
-    for (;;) {
-      // Asked before reading: what was written until the end is then read below.
+    while (open[0] !== undefined) {
+      const [current] = open;
+      // Asked before reading: what was written until the end, and until the next file was begun, is then read below.
       const live = isLive(container.record.state);
+      const next = open[1] ?? nextLog(files, path, current);
       for (;;) {
         if (gone.cancelled) return;
         const chunk = new Uint8Array(CHUNK_BYTES);
-        const count = files.read(fd, chunk, position);
+        const count = files.read(current.fd, chunk, position);
         if (count === 0) break;
         position += count;
         const buffer = kept.length === 0 ? chunk.subarray(0, count) : concat([kept, chunk.subarray(0, count)]);
@@ -49,15 +50,11 @@ export async function writeLogs(context: ContainerContext, container: Container,
         if (pieces.length > 0) await sink.write(pieces);
         if (done) return;
       }
-      // At its size limit conmon goes on in a new file of the same name.
-      if (files.fstat(fd).linkCount === 0 && files.exists(path)) {
-        files.close(fd);
-        fd = files.open(path, 'read');
+      if (next !== undefined) {
+        files.close(current.fd);
+        open.splice(0, Math.min(2, open.length), next);
         position = 0;
-        if (watch !== undefined) {
-          watch.close();
-          watch = files.watch(path);
-        }
+        kept = new Uint8Array(0);
         continue;
       }
       if (watch === undefined || !live) return;
@@ -68,7 +65,7 @@ export async function writeLogs(context: ContainerContext, container: Container,
   } finally {
     forget();
     watch?.close();
-    files.close(fd);
+    for (const { fd } of open) files.close(fd);
   }
 }
 
@@ -103,25 +100,40 @@ async function firstStart(context: ContainerContext, container: Container, gone:
   });
 }
 
-/** Where the last `lines` lines start. */
-function tailPosition(files: Files, fd: Fd, lines: number): number {
-  const { sizeBytes } = files.fstat(fd);
-  if (lines <= 0) return sizeBytes;
-  const chunk = new Uint8Array(CHUNK_BYTES);
-  let end = sizeBytes;
+/** Where the last `lines` lines start: in which file, and where in it. */
+function tailStart(files: Files, open: readonly LogFile[], lines: number): { index: number; position: number } {
   let wanted = lines;
-  while (end > 0) {
+  let follows = false;
+  for (const [index, { fd }] of [...open.entries()].toReversed()) {
+    const { sizeBytes } = files.fstat(fd);
+    if (lines <= 0) return { index, position: sizeBytes };
+    for (const position of lineStarts(files, fd, sizeBytes)) {
+      // At the end of a file a line starts if there is one in the next.
+      if (position === sizeBytes && !follows) continue;
+      wanted -= 1;
+      if (wanted === 0) return { index, position };
+    }
+    follows ||= sizeBytes > 0;
+  }
+  return { index: 0, position: 0 };
+}
+
+/** Where lines of the container end, and the next ones start, from the last on. What conmon wrote in parts is one line. */
+function* lineStarts(files: Files, fd: Fd, sizeBytes: number): Generator<number> {
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  for (let end = sizeBytes; end > 0; ) {
     const start = Math.max(0, end - CHUNK_BYTES);
     const count = files.read(fd, chunk.subarray(0, end - start), start);
     const ends: number[] = [];
     for (let at = find(chunk, NEWLINE); at >= 0 && at < count; at = find(chunk, NEWLINE, at + 1)) ends.push(at);
-    // The very last line end closes the last line; it starts none.
-    if (end === sizeBytes && ends.at(-1) === count - 1) ends.pop();
-    const index = ends.length - wanted;
-    const at = ends[index];
-    if (index >= 0 && at !== undefined) return start + at + 1;
-    wanted -= ends.length;
-    end = start;
+    for (let index = ends.length - 1; index >= 0; index -= 1) {
+      const before = ends[index - 1];
+      // The record that ends first may have begun in the chunk before: there it is looked at.
+      if (before === undefined && start > 0) break;
+      const at = ends[index];
+      if (at !== undefined && endsLine(chunk, before === undefined ? 0 : before + 1)) yield start + at + 1;
+    }
+    const first = ends[0];
+    end = start > 0 && first !== undefined && start + first + 1 < end ? start + first + 1 : start;
   }
-  return 0;
 }

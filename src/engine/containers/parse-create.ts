@@ -5,7 +5,7 @@ import { parseEndpoint, parseLinkText } from './endpoint-request.ts';
 import { parseDeviceRule } from './devices.ts';
 import { createFields, type Fields } from './fields.ts';
 import { checkHealthcheck } from './health.ts';
-import { parseSize } from './sizes.ts';
+import { logOptionProblem } from './log-files.ts';
 
 export const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
@@ -204,8 +204,8 @@ function checkConsistency(config: ContainerConfig, host: HostConfig): void {
   if (!RUNTIMES.includes(host.Runtime ?? '')) throw invalid(`unknown or invalid runtime name: ${host.Runtime}`);
   if (!['', 'default'].includes(host.Isolation ?? '')) throw invalid(`invalid isolation '${host.Isolation}' on linux`);
   const driver = host.LogConfig.Type;
-  const limit = host.LogConfig.Config['max-size'];
-  if (limit !== undefined && limit !== '-1' && parseSize(limit) === undefined) throw invalid(`invalid value for max-size: ${limit}`);
+  const problem = logOptionProblem(host.LogConfig);
+  if (problem !== undefined) throw invalid(problem);
   if (!['json-file', 'local', 'none', 'k8s-file'].includes(driver)) {
     throw new EngineError('invalid', 'LOG_DRIVER', `logger: no log driver named '${driver}' is registered`);
   }

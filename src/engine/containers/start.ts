@@ -9,18 +9,12 @@ import { resolveDevices } from './devices.ts';
 import { etcFiles, hostnameOf, writeEtc } from './etc-files.ts';
 import { watchHealth } from './health-monitor.ts';
 import { linkVariables } from './links.ts';
+import { logLimits, logPath } from './log-files.ts';
 import { isLive } from './record.ts';
 import { containerSpec } from './spec.ts';
-import { parseSize } from './sizes.ts';
 import { openSubpaths } from './subpaths.ts';
 import { userOf, type ResolvedUser } from './users.ts';
 import { watchContainer } from './watch.ts';
-
-const LOG_FILE = 'container.log';
-
-export function logPath(context: ContainerContext, id: string): string {
-  return `${context.collection.folder(id)}/${LOG_FILE}`;
-}
 
 /** Starts a container that does not run. Resolves when its first process does. */
 export function startContainer(context: ContainerContext, container: Container, automatic = false): Promise<void> {
@@ -64,13 +58,15 @@ async function launch(context: ContainerContext, container: Container): Promise<
     throw error;
   }
 
+  const limits = logLimits(record.hostConfig.LogConfig);
   const { pid, conmonPid } = await runtime.create({
     containerId: id,
     name: record.name,
     directory: bundle,
     exitDirectory: context.paths.exits,
     logPath: record.hostConfig.LogConfig.Type === 'none' ? undefined : logPath(context, id),
-    logLimitBytes: parseSize(record.hostConfig.LogConfig.Config['max-size']),
+    // With one file conmon itself begins anew; several are the daemon's work.
+    logLimitBytes: limits.files === 1 ? limits.sizeBytes : undefined,
     tty: record.config.Tty,
     stdin: record.config.OpenStdin,
     // A terminal outlives the client that detaches from it, as in Docker.

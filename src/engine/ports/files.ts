@@ -10,6 +10,8 @@ export interface FileStat {
   sizeBytes: number;
   mtimeSeconds: number;
   mtimeNanoseconds: number;
+  /** The same for all names of one file. */
+  inode: bigint;
   linkCount: number;
   rdevMajor: number;
   rdevMinor: number;

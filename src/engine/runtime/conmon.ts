@@ -73,6 +73,9 @@ export function parseSyncReport(line: string): SyncReport | undefined {
   }
 }
 
+/** The line for conmon's control fifo that has it begin its log file anew, under the name that it was given. */
+export const REOPEN_COMMAND = '2 0 0\n';
+
 /** The line for conmon's control fifo that resizes the terminal. */
 export function resizeCommand(rows: number, columns: number): string {
   return `1 ${rows} ${columns}\n`;

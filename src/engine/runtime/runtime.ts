@@ -1,7 +1,7 @@
 import { concat, find, text } from 'host:bytes';
 import { EngineError, systemErrorCode } from '../error.ts';
 import { sleep, type ByteSource, type Connection, type System } from '../ports/index.ts';
-import { ATTACH_SOCKET, CONMON_PID_FILE, conmonArguments, CONTROL_FIFO, parseSyncReport, resizeCommand, type SupervisedProcess } from './conmon.ts';
+import { ATTACH_SOCKET, CONMON_PID_FILE, conmonArguments, CONTROL_FIFO, parseSyncReport, REOPEN_COMMAND, resizeCommand, type SupervisedProcess } from './conmon.ts';
 import { runtimeFailure } from './runtime-error.ts';
 
 export interface StartedProcess {
@@ -28,6 +28,8 @@ export interface Runtime {
   exec(request: ProcessRequest, attached: () => Promise<void>): Promise<StartedProcess>;
   attach(directory: string): Promise<Connection>;
   resize(directory: string, rows: number, columns: number): void;
+  /** Has conmon begin a new log file under the log's name. Once it is there, nothing is written to the one before. */
+  reopenLog(directory: string): void;
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
   /** Removes what is left of it, killing what still runs. A missing one is fine. */
@@ -58,6 +60,22 @@ export function createRuntime(system: System, programs: RuntimePrograms): Runtim
     if (!Number.isInteger(pid) || pid <= 0) throw new EngineError('internal', 'CONMON_FAILED', 'conmon did not say its process id');
     return pid;
   };
+
+  function control(directory: string, line: string): void {
+    let fd: number;
+    try {
+      fd = files.open(`${directory}/${CONTROL_FIFO}`, 'write-nonblocking');
+    } catch (error) {
+      // Nobody reads it any more: the process has ended, and its terminal with it.
+      if (systemErrorCode(error) === 'ENXIO' || systemErrorCode(error) === 'ENOENT') return;
+      throw error;
+    }
+    try {
+      files.write(fd, line);
+    } finally {
+      files.close(fd);
+    }
+  }
 
   return {
     programs,
@@ -106,21 +124,8 @@ export function createRuntime(system: System, programs: RuntimePrograms): Runtim
       }
     },
     attach: (directory) => sockets.connectRecords(`${directory}/${ATTACH_SOCKET}`),
-    resize(directory, rows, columns) {
-      let fd: number;
-      try {
-        fd = files.open(`${directory}/${CONTROL_FIFO}`, 'write-nonblocking');
-      } catch (error) {
-        // Nobody reads it any more: the process has ended, and its terminal with it.
-        if (systemErrorCode(error) === 'ENXIO' || systemErrorCode(error) === 'ENOENT') return;
-        throw error;
-      }
-      try {
-        files.write(fd, resizeCommand(rows, columns));
-      } finally {
-        files.close(fd);
-      }
-    },
+    resize: (directory, rows, columns) => control(directory, resizeCommand(rows, columns)),
+    reopenLog: (directory) => control(directory, REOPEN_COMMAND),
     pause: async (id) => void (await crun('pause', id)),
     resume: async (id) => void (await crun('resume', id)),
     async remove(id) {

@@ -67,7 +67,7 @@ export function memoryFiles(disk: Disk, power: { changesLeft: number; torn: bool
     fsync: async () => undefined,
     writeOut: async (fds) => fds.forEach((fd) => open.delete(fd)),
     tryLock: () => true,
-    stat: (path) => ({ type: 'file', mode: 0, uid: 0, gid: 0, sizeBytes: content(path).length, mtimeSeconds: 0, mtimeNanoseconds: 0, linkCount: 1, rdevMajor: 0, rdevMinor: 0 }),
+    stat: (path) => ({ type: 'file', mode: 0, uid: 0, gid: 0, sizeBytes: content(path).length, mtimeSeconds: 0, mtimeNanoseconds: 0, linkCount: 1, inode: 1n, rdevMajor: 0, rdevMinor: 0 }),
     readText: (path) => content(path).toString('utf8'),
     writeText: (path, text) => change(() => void disk.files.set(path, Buffer.from(text))),
     readdir: (path) => [...new Set(below(path).map((one) => one.slice(path.length + 1).split('/')[0] ?? ''))].map((name) => ({ name, type: 'file' })),
