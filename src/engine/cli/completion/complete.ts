@@ -56,6 +56,11 @@ export async function completeWords(words: readonly string[], ports: CliPorts, c
 async function candidatesAt(position: Position, typed: string, connect: () => CommandContext): Promise<readonly string[]> {
   const { command, group, pending } = position;
   if (pending) return fromSource(pending.complete, connect);
+  const [, name = '', equals] = /^--([\w-]+)(=)/.exec(typed) ?? [];
+  if (equals !== undefined) {
+    const flag = (command ? command.flags : globalFlags).find((known) => known.name === name && known.kind !== 'bool');
+    return (await fromSource(flag?.complete, connect)).map((value) => (value === fileMarker ? value : `--${name}=${value}`));
+  }
   if (typed.startsWith('-')) {
     const flags = command ? command.flags : globalFlags;
     return [...flags.filter(({ hidden }) => !hidden).map(({ name }) => `--${name}`), '--help'].sort();
