@@ -1,5 +1,5 @@
 import { EngineError, messageOf } from '../error.ts';
-import { DEFAULT_BRIDGE_ID, OPTION, parseIpv4, planPorts, type Network } from '../network/index.ts';
+import { DEFAULT_BRIDGE_ID, findLink, OPTION, parseIpv4, planPorts, removeLink, type Network } from '../network/index.ts';
 import type { Container } from './collection.ts';
 import type { EndpointRequest } from './config.ts';
 import type { ContainerContext } from './context.ts';
@@ -43,7 +43,7 @@ export function freeInsideName(attachments: readonly Attachment[]): string {
 }
 
 /** Interface names have at most 15 characters. */
-export function hostLinkName(containerId: string, { insideName }: Attachment): string {
+export function hostLinkName(containerId: string, { insideName }: Pick<Attachment, 'insideName'>): string {
   return `veth${containerId.slice(0, 9)}${insideName.slice('eth'.length)}`;
 }
 
@@ -128,9 +128,20 @@ export function hasNames(context: ContainerContext, record: ContainerRecord): bo
   return record.attachments.some(({ networkId }) => networkId !== DEFAULT_BRIDGE_ID && context.networks.byId(networkId) !== undefined);
 }
 
+/** What a daemon was killed in the middle of: a connection that no client was told of goes, one whose interface has gone is forgotten. */
+function finishCut(context: ContainerContext, { id, record }: Container): void {
+  const { netlink } = context.system;
+  removeLink(netlink, hostLinkName(id, { insideName: freeInsideName(record.attachments) }));
+  const cut = record.attachments.filter((attachment) => findLink(netlink, hostLinkName(id, attachment)) === undefined);
+  if (cut.length === 0) return;
+  context.system.reporter.log('warn', 'a running container is not connected to all of its networks any more', { container: id, networks: cut.map(({ networkId }) => networkId).join(' ') });
+  record.attachments = record.attachments.filter((attachment) => !cut.includes(attachment));
+}
+
 /** Takes note of a container that has been running all along. */
 export async function adoptAttachments(context: ContainerContext, container: Container): Promise<void> {
   const { id, record } = container;
+  finishCut(context, container);
   for (const attachment of record.attachments) {
     const network = context.networks.byId(attachment.networkId);
     if (network === undefined || !network.bridge.adopt(attachment.address)) {

@@ -37,7 +37,12 @@ export function disconnectContainer(context: ContainerContext, container: Contai
       throw new EngineError('forbidden', 'NOT_CONNECTED', `container ${container.id} is not connected to network ${network.record.name}`);
     }
     if (isLive(record.state)) {
-      await detachLive(context, container, attachment);
+      // It is off the network even where the rules of what is left could not be set.
+      try {
+        await detachLive(context, container, attachment);
+      } finally {
+        await context.collection.save(container);
+      }
       writeEtc(context, container);
     } else record.attachments.splice(record.attachments.indexOf(attachment), 1);
     await context.collection.save(container);

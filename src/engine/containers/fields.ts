@@ -40,12 +40,12 @@ export function createFields(value: unknown, where: string): Fields {
     raw: at,
     text: (name) => typed(name, isText, 'a string') ?? '',
     flag: (name) => typed(name, isFlag, 'a boolean') ?? false,
-    number: (name) => typed(name, isInteger, 'a whole number') ?? 0,
-    optionalNumber: (name) => typed(name, isInteger, 'a whole number'),
+    number: (name) => fields.optionalNumber(name) ?? 0,
+    optionalNumber: (name) => withinInt64(typed(name, isInteger, 'a whole number')),
     numbers(names) {
       const found: Record<string, number> = {};
       for (const name of names) {
-        const number = typed(name, isInteger, 'a whole number');
+        const number = fields.optionalNumber(name);
         if (number !== undefined) found[name] = number;
       }
       return found;
@@ -85,7 +85,12 @@ function isFlag(value: unknown): value is boolean {
 }
 
 function isInteger(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value);
+  return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2 ** 63;
+}
+
+/** Clients write Go's largest int64 for "no limit"; read as a double it is one more, which they could not read back. */
+function withinInt64(value: number | undefined): number | undefined {
+  return value === 2 ** 63 ? 2 ** 63 - 1024 : value;
 }
 
 function isTexts(value: unknown): value is string[] {

@@ -12,6 +12,8 @@ export const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 const RESTART_NAMES = ['', 'no', 'always', 'unless-stopped', 'on-failure'] as const;
 /** All mean the one that there is: clients ask for runc by habit. */
 const RUNTIMES = ['', 'crun', 'runc', 'io.containerd.runc.v2'];
+/** '', '0', '0-2,4' */
+const NUMBER_SET = /^(?:\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)?$/;
 const MOUNT_TYPES = ['bind', 'volume', 'tmpfs'] as const;
 
 /** The body of POST /containers/create, checked and with every default filled in. Throws 'invalid'. */
@@ -93,7 +95,7 @@ function parseHostConfig(fields: Fields): HostConfig {
     ContainerIDFile: fields.text('ContainerIDFile'),
     LogConfig: { Type: log?.text('Type') || 'json-file', Config: log?.textMap('Config') ?? {} },
     NetworkMode: fields.text('NetworkMode') || 'default',
-    PortBindings: (fields.raw('PortBindings') ?? {}) as PortMap,
+    PortBindings: parsePortBindings(fields.record('PortBindings')),
     RestartPolicy: parseRestart(fields.record('RestartPolicy')),
     AutoRemove: fields.flag('AutoRemove'),
     VolumeDriver: fields.text('VolumeDriver'),
@@ -146,6 +148,11 @@ function parseHostConfig(fields: Fields): HostConfig {
   return host;
 }
 
+function parsePortBindings(fields: Fields | undefined): PortMap {
+  const bindings = (name: string): PortMap[string] => fields?.records(name)?.map((binding) => ({ HostIp: binding.text('HostIp'), HostPort: binding.text('HostPort') })) ?? null;
+  return Object.fromEntries((fields?.names() ?? []).map((name) => [name, bindings(name)]));
+}
+
 export function parseRestart(fields: Fields | undefined): RestartPolicy {
   const name = fields?.text('Name') ?? '';
   const known = RESTART_NAMES.find((candidate) => candidate === name);
@@ -177,6 +184,7 @@ function parseMount(fields: Fields): MountRequest {
   const volume = fields.record('VolumeOptions');
   if (volume !== undefined) mount.VolumeOptions = { NoCopy: volume.flag('NoCopy'), Labels: volume.textMap('Labels') ?? {}, ...subpath(volume.text('Subpath')) };
   const tmpfs = fields.record('TmpfsOptions');
+  if ((tmpfs?.number('Mode') ?? 0) < 0 || (tmpfs?.number('Mode') ?? 0) > 0xffff_ffff) throw invalid('invalid mount config for type "tmpfs": invalid mode');
   if (tmpfs !== undefined) mount.TmpfsOptions = { SizeBytes: tmpfs.number('SizeBytes'), Mode: tmpfs.number('Mode') };
   return mount;
 }
@@ -191,6 +199,8 @@ function subpath(path: string): { Subpath?: string } {
 /** Throws 'invalid' for limits that no container can have. */
 export function checkLimits(host: HostConfig): void {
   if (host.Memory !== 0 && host.Memory < 6 * 1024 * 1024) throw invalid('Minimum memory limit allowed is 6MB');
+  for (const [what, set] of [['cpus', host.CpusetCpus], ['mems', host.CpusetMems]]) if (!NUMBER_SET.test(set ?? '')) throw invalid(`Invalid value ${set} for cpuset ${what}`);
+  if (host.BlkioWeight !== 0 && (host.BlkioWeight < 10 || host.BlkioWeight > 1000)) throw invalid('Range of blkio weight is from 10 to 1000');
   if (host.NanoCpus < 0) throw invalid('Range of CPUs is from 0.01 upwards');
   if (host.NanoCpus > 0 && (host.CpuPeriod > 0 || host.CpuQuota > 0)) throw invalid('Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set');
 }

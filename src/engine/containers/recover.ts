@@ -5,6 +5,7 @@ import type { Container } from './collection.ts';
 import { bundleFolder, nowIso, type ContainerContext } from './context.ts';
 import { finishContainer, readExitCode, releaseContainer } from './finish.ts';
 import { watchHealth } from './health-monitor.ts';
+import { readLent } from './lent.ts';
 import { isLive } from './record.ts';
 import { removeRecord } from './remove.ts';
 import { startsWithDaemon } from './restart-policy.ts';
@@ -57,6 +58,10 @@ async function recoverOne(context: ContainerContext, container: Container): Prom
   const status = await runtime.status(id);
   const alive = conmonAlive(context, id);
   if (alive !== undefined && (status === 'running' || status === 'paused') && readExitCode(context, id) === undefined) {
+    if (!isLive(state)) {
+      readLent(context, container);
+      Object.assign(state, { exitCode: 0, oomKilled: false, error: '', startedAt: nowIso(context) });
+    }
     Object.assign(state, { status, pid: readPid(context, `${bundle}/${PID_FILE}`), conmonPid: alive });
     await adoptAttachments(context, container);
     watchContainer(context, container);

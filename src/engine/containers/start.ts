@@ -8,6 +8,7 @@ import { bundleFolder, emit, nowIso, type ContainerContext } from './context.ts'
 import { resolveDevices } from './devices.ts';
 import { etcFiles, hostnameOf, writeEtc } from './etc-files.ts';
 import { watchHealth } from './health-monitor.ts';
+import { noteLent } from './lent.ts';
 import { linkVariables } from './links.ts';
 import { logLimits, logPath } from './log-files.ts';
 import { isLive } from './record.ts';
@@ -79,6 +80,7 @@ async function launch(context: ContainerContext, container: Container): Promise<
     container.pendingAttach.delete(pending);
     pending.connected(await runtime.attach(bundle));
   }
+  noteLent(context, container);
   await runtime.start(id);
   const { state } = record;
   Object.assign(state, { status: 'running', pid, conmonPid, exitCode: 0, oomKilled: false, error: '', startedAt: nowIso(context) });

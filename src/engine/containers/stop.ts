@@ -7,6 +7,8 @@ import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
 import { startContainer } from './start.ts';
 
 const DEFAULT_TIMEOUT_S = 10;
+/** Somebody else may have frozen it: a `crun pause` of a daemon that was killed, say. */
+const THAW_AFTER_MS = 2000;
 /** After SIGKILL the kernel has to be done with it; uninterruptible processes may not be. */
 const KILL_PATIENCE_MS = 20_000;
 
@@ -47,6 +49,7 @@ export async function endContainer(context: ContainerContext, container: Contain
     if (signal !== SIGKILL && patienceMs !== Number.POSITIVE_INFINITY) {
       timers.push(clock.after(patienceMs, () => void signalContainer(context, container, SIGKILL).catch(() => undefined)));
     }
+    if (patienceMs !== Number.POSITIVE_INFINITY) timers.push(clock.after(patienceMs + THAW_AFTER_MS, () => void context.runtime.resume(container.id).catch(() => undefined)));
     if (patienceMs === Number.POSITIVE_INFINITY) {
       await ended.promise;
       return;
@@ -118,7 +121,13 @@ export async function pauseContainer(context: ContainerContext, container: Conta
     const { state } = container.record;
     if (state.status === 'paused') throw new EngineError('conflict', 'ALREADY_PAUSED', `container ${container.id} is already paused`);
     if (state.status !== 'running') throw new EngineError('conflict', 'NOT_RUNNING', `container ${container.id} is not running`);
-    await context.runtime.pause(container.id);
+    try {
+      await context.runtime.pause(container.id);
+    } catch (error) {
+      // It may have been frozen before the runtime failed, and would take no signal then.
+      await context.runtime.resume(container.id).catch(() => undefined);
+      throw error;
+    }
     state.status = 'paused';
     unwatchHealth(container);
     await context.collection.save(container);

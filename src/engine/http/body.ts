@@ -1,5 +1,6 @@
 import { concat, text } from 'host:bytes';
 import type { ByteSource } from '../ports/index.ts';
+import { trimBlanks } from './blanks.ts';
 import { HttpError } from './http-error.ts';
 import type { Input } from './input.ts';
 import type { BodyFraming } from './request-head.ts';
@@ -42,7 +43,7 @@ function chunkedBody(input: Input): Body {
     if (!first) await line(input, 2, 'malformed chunk end');
     first = false;
     const size = await line(input, CHUNK_LINE_LIMIT, 'malformed chunk size');
-    const digits = size.split(';')[0]?.trim() ?? '';
+    const digits = trimBlanks(size.split(';')[0] ?? '');
     if (!/^[0-9a-fA-F]{1,12}$/.test(digits)) throw new HttpError(400, 'malformed chunk size');
     left = Number.parseInt(digits, 16);
     if (left > 0) return;

@@ -1,3 +1,4 @@
+import { trimBlanks } from './blanks.ts';
 import { HttpClientError } from './client-error.ts';
 import type { ClientInput } from './client-input.ts';
 
@@ -38,7 +39,7 @@ async function readHeaders(input: ClientInput): Promise<Map<string, string>> {
     const colon = line.indexOf(':');
     if (colon <= 0) throw new HttpClientError('malformed', `malformed header "${line.slice(0, 60)}"`);
     const name = line.slice(0, colon).toLowerCase();
-    const value = line.slice(colon + 1).trim();
+    const value = trimBlanks(line.slice(colon + 1));
     const before = headers.get(name);
     headers.set(name, before === undefined ? value : `${before}, ${value}`);
   }

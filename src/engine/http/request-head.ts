@@ -1,3 +1,4 @@
+import { trimBlanks } from './blanks.ts';
 import { HttpError } from './http-error.ts';
 
 export interface RequestHead {
@@ -28,7 +29,7 @@ export function parseRequestHead(text: string): RequestHead {
   for (const line of lines.slice(1)) {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
-    const value = line.slice(colon + 1).trim();
+    const value = trimBlanks(line.slice(colon + 1));
     if (!TOKEN.test(name) || CONTROL.test(value)) throw new HttpError(400, 'malformed header field');
     const before = headers.get(name);
     if (before !== undefined && (name === 'host' || name === 'content-length')) throw new HttpError(400, `repeated ${name} header`);
@@ -64,7 +65,7 @@ export function bodyFraming(head: RequestHead): BodyFraming {
 /** True when a comma-separated header holds the token, whatever its case. */
 export function headerHas(head: RequestHead, name: string, token: string): boolean {
   const value = head.headers.get(name);
-  return value !== undefined && value.split(',').some((part) => part.trim().toLowerCase() === token);
+  return value !== undefined && value.split(',').some((part) => trimBlanks(part).toLowerCase() === token);
 }
 
 export function wantsClose(head: RequestHead): boolean {

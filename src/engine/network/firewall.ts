@@ -1,22 +1,28 @@
 import { concat, text } from 'host:bytes';
-import { EngineError, systemErrorCode } from '../error.ts';
-import type { Netlink, Processes, System } from '../ports/index.ts';
+import { EngineError, messageOf, systemErrorCode } from '../error.ts';
+import { sleep, type Netlink, type Processes, type System } from '../ports/index.ts';
 import { formatRuleset, type FirewallBridge, type PublishedPort } from './nft-ruleset.ts';
 import { getTable, type NFPROTO } from './table-message.ts';
 
 export interface Firewall {
   /** Resolves when rules with these ports are in force. */
   publish(owner: string, ports: readonly PublishedPort[]): Promise<void>;
+  /** Resolves when they are gone, or nft could not be run for it: that is tried again until it can. */
   withdraw(owner: string): Promise<void>;
   /** Writes all rules anew, whatever the table holds. */
   restore(): Promise<void>;
 }
 
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 60_000;
+
 /** Keeps the table in step with networks and published ports; changes that come while nft runs go together in its next run. */
-export function createFirewall({ processes, netlink }: Pick<System, 'processes' | 'netlink'>, nft: string, table: string, bridges: () => readonly FirewallBridge[]): Firewall {
+export function createFirewall({ processes, netlink, clock, reporter }: Pick<System, 'processes' | 'netlink' | 'clock' | 'reporter'>, nft: string, table: string, bridges: () => readonly FirewallBridge[]): Firewall {
   const owners = new Map<string, readonly PublishedPort[]>();
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
+  let retryMs = FIRST_RETRY_MS;
+  let waiting = false;
 
   const write = (): Promise<void> => {
     const present = bridges();
@@ -26,7 +32,7 @@ export function createFirewall({ processes, netlink }: Pick<System, 'processes' 
   };
   const restore = (): Promise<void> => {
     if (running === undefined) {
-      running = write().finally(() => {
+      running = attempt().finally(() => {
         running = undefined;
       });
       return running;
@@ -39,6 +45,25 @@ export function createFirewall({ processes, netlink }: Pick<System, 'processes' 
       });
     return next;
   };
+  /** A killed nft leaves the table as it was before. */
+  const tryLater = async (): Promise<void> => {
+    if (waiting) return;
+    waiting = true;
+    await sleep(clock, retryMs);
+    waiting = false;
+    retryMs = Math.min(2 * retryMs, LAST_RETRY_MS);
+    await restore().catch(() => undefined);
+  };
+  const attempt = async (): Promise<void> => {
+    try {
+      await write();
+      retryMs = FIRST_RETRY_MS;
+    } catch (error) {
+      reporter.log('warn', 'the firewall rules are not in force; they are tried again', { error: messageOf(error), inMs: retryMs });
+      void tryLater();
+      throw error;
+    }
+  };
 
   return {
     restore,
@@ -48,7 +73,7 @@ export function createFirewall({ processes, netlink }: Pick<System, 'processes' 
       return restore();
     },
     withdraw(owner) {
-      return owners.delete(owner) ? restore() : Promise.resolve();
+      return owners.delete(owner) ? restore().catch(() => undefined) : Promise.resolve();
     },
   };
 }

@@ -4,7 +4,7 @@
 export { createAddressPool, type AddressPool } from './address-pool.ts';
 export { formatIpv4, formatSubnet, parseInterfaceAddress, parseIpv4, type Ipv4, type Subnet } from './ipv4.ts';
 export { formatIpv6, parseIpv6 } from './ipv6.ts';
-export { macFor, raiseLoopback } from './links.ts';
+export { findLink, macFor, raiseLoopback, removeLink } from './links.ts';
 export type { PublishedPort } from './nft-ruleset.ts';
 export { createPortBook, parseContainerPort, planPorts, type PortBook, type PortLease, type PortMap } from './port-bindings.ts';
 export { formatHosts, formatOwnResolvConf, formatResolvConf, resolvConfServers, parseExtraHost, type DnsSettings, type HostsEntry } from './resolver-files.ts';

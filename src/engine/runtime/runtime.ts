@@ -41,6 +41,8 @@ export interface Runtime {
 const SYNC_FD = 3;
 const START_FD = 4;
 const ATTACH_FD = 5;
+/** conmon waits for ever for a runtime that was killed when its container was made already: it reads complaints that the container's first process could still make. */
+const CREATE_PATIENCE_MS = 120_000;
 
 export function createRuntime(system: System, programs: RuntimePrograms): Runtime {
   const { processes, files, sockets, clock } = system;
@@ -88,8 +90,22 @@ export function createRuntime(system: System, programs: RuntimePrograms): Runtim
         newSession: true,
       });
       const sync = child.streams[SYNC_FD];
-      const [report, code] = await Promise.all([readReport(sync), child.wait()]);
-      sync?.close();
+      let tired = false;
+      const stop = clock.after(CREATE_PATIENCE_MS, () => {
+        tired = true;
+        sync?.close();
+      });
+      const [report, code] = await Promise.all([
+        readReport(sync).catch((error: unknown) => {
+          if (!tired) throw error;
+          return undefined;
+        }),
+        child.wait(),
+      ]).finally(() => {
+        stop();
+        sync?.close();
+      });
+      if (tired) throw runtimeFailure('failed to create task for container', `the runtime did not come to an end within ${CREATE_PATIENCE_MS / 1000} s`);
       if (code !== 0 || report === undefined) throw runtimeFailure('failed to create task for container', 'conmon failed');
       if (report.pid <= 0) throw runtimeFailure('failed to create task for container: failed to create shim task: OCI runtime create failed', report.message);
       return { pid: report.pid, conmonPid: await conmonPid(request.directory) };
