@@ -38,7 +38,7 @@ async function unpack({ files }: System, source: ByteSource, root: Root): Promis
     const damaged = error instanceof TarError || systemErrorCode(error) === 'CORRUPT' || systemErrorCode(error) === 'TRUNCATED';
     if (damaged) throw new EngineError('invalid', 'CONTEXT_INVALID', `the build context is not an archive that can be read: ${error instanceof Error ? error.message : ''}`, { hint: 'a tar, plain or compressed with gzip or zstd', cause: error });
     // Such as a file behind a link that leads nowhere.
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemErrorCode(error) ?? '')) throw new EngineError('invalid', 'CONTEXT_INVALID', `the build context cannot be unpacked: ${error instanceof Error ? error.message : ''}`, { cause: error });
+    if (error instanceof EngineError && error.code === 'LAYER_ENTRY_IMPOSSIBLE') throw new EngineError('invalid', 'CONTEXT_INVALID', `the build context cannot be unpacked: ${error.message}`, { cause: error });
     throw error;
   }
 }

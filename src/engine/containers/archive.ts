@@ -1,5 +1,5 @@
 import { TarError } from '../archive/index.ts';
-import { EngineError, systemErrorCode } from '../error.ts';
+import { EngineError, messageOf, systemErrorCode } from '../error.ts';
 import { extractInto } from '../images/index.ts';
 import type { ByteSource, FileStat, Files, Root } from '../ports/index.ts';
 import { treeArchive } from '../tree/index.ts';
@@ -132,7 +132,7 @@ export async function readArchive(context: ContainerContext, container: Containe
       await extractInto(context.system.files, source, root, target, { keepTypes, owner });
     } catch (error) {
       if (systemErrorCode(error) === 'EROFS') throw new EngineError('forbidden', 'READ_ONLY', 'mounted volume is marked read-only', { cause: error });
-      if (error instanceof TarError) throw new EngineError('invalid', 'ARCHIVE_INVALID', `the archive cannot be read: ${error.message}`, { cause: error });
+      if (error instanceof TarError || ['CORRUPT', 'TRUNCATED'].includes(systemErrorCode(error) ?? '')) throw new EngineError('invalid', 'ARCHIVE_INVALID', `the archive cannot be read: ${messageOf(error)}`, { cause: error });
       throw error;
     }
   });

@@ -1,6 +1,6 @@
 import { encode } from 'host:bytes';
 import { createTarReader, decompressed, type TarEntry, type TarReader } from '../archive/index.ts';
-import { EngineError, systemErrorCode } from '../error.ts';
+import { EngineError, messageOf, systemErrorCode } from '../error.ts';
 import type { ByteSource, Fd, Files, Root } from '../ports/index.ts';
 import { entryPath, parentPath } from './entry-path.ts';
 import type { LayerRecorder } from './layer-record.ts';
@@ -50,7 +50,8 @@ export async function extractInto(files: Files, source: ByteSource, root: Root, 
       if (options.keepTypes) refuseOtherType(root, entry, path, options.shownAs === undefined ? ['', `/${below}`] : [options.shownAs, options.shownAs]);
       const linkPath = entry.type === 'hardlink' ? placed(entry.linkPath) : entry.linkPath;
       // The folder itself keeps its owner and mode.
-      if (path !== below) await writeEntry(files, root, clear, reader, { ...entry, linkPath }, path, undefined, options.owner);
+      if (path === below) continue;
+      await refusing(entry, () => writeEntry(files, root, clear, reader, { ...entry, linkPath }, path, undefined, options.owner));
     }
     await reader.drain();
   } finally {
@@ -103,16 +104,17 @@ async function extractEntries(files: Files, source: ByteSource, root: Root, whit
     const meaning = classifyWhiteout(path);
     if (meaning.kind === 'ignored') continue;
     if (meaning.kind === 'opaque') {
-      if (whiteouts === 'overlay') await withParents(root, `${meaning.directory}/.`, () => root.setXattr(meaning.directory, OPAQUE_XATTR, YES));
+      if (whiteouts === 'overlay') await refusing(entry, () => withParents(root, `${meaning.directory}/.`, () => root.setXattr(meaning.directory, OPAQUE_XATTR, YES)));
       continue;
     }
     if (meaning.kind === 'removal') {
-      await replace(root, clear, meaning.path, () => {
+      const mark = (): void => {
         if (whiteouts === 'overlay') root.makeDevice(meaning.path, 'character', 0, 0, 0);
-      });
+      };
+      await refusing(entry, () => replace(root, clear, meaning.path, mark));
       continue;
     }
-    await writeEntry(files, root, clear, reader, entry, path, writeBehind);
+    await refusing(entry, () => writeEntry(files, root, clear, reader, entry, path, writeBehind));
     if (entry.type === 'file') recorder.file(entry, path);
     if (entry.type === 'directory') directoryTimes.set(path, { seconds: entry.mtimeSeconds, nanoseconds: entry.mtimeNanoseconds });
     if (entry.type === 'file') sizeBytes += entry.sizeBytes;
@@ -127,6 +129,21 @@ async function extractEntries(files: Files, source: ByteSource, root: Root, whit
     }
   }
   return { sizeBytes, entries };
+}
+
+/** What the kernel says of an entry that cannot be: a name too long, a file below a file, a way out by a link. */
+const IMPOSSIBLE = new Set(['E2BIG', 'EEXIST', 'EFBIG', 'EINVAL', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOENT', 'ENOTDIR', 'EPERM', 'ERANGE', 'EXDEV', 'EMLINK', 'EOVERFLOW']);
+const SHOWN_LENGTH = 200;
+
+/** That an entry cannot be made is the archive's fault, not ours. */
+async function refusing<T>(entry: TarEntry, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make();
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (error instanceof EngineError || !(error instanceof RangeError || (code !== undefined && IMPOSSIBLE.has(code)))) throw error;
+    throw new EngineError('invalid', 'LAYER_ENTRY_IMPOSSIBLE', `archive entry ${JSON.stringify(entry.path.slice(0, SHOWN_LENGTH))} cannot be made: ${messageOf(error).slice(0, SHOWN_LENGTH)}`, { cause: error });
+  }
 }
 
 async function writeEntry(files: Files, root: Root, clear: Clear, reader: TarReader, entry: TarEntry, path: string, writeBehind?: WriteBehind, owner: ExtractOptions['owner'] = 'of-the-archive'): Promise<void> {

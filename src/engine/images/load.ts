@@ -1,7 +1,7 @@
 import { isZero, text } from 'host:bytes';
 import { sha256 } from 'host:crypto';
 import { createTarReader, decompressed, parseTarHeader, peek, TarError, type TarEntry } from '../archive/index.ts';
-import { EngineError } from '../error.ts';
+import { EngineError, messageOf, systemErrorCode } from '../error.ts';
 import { collect } from '../http/body.ts';
 import type { ByteSource } from '../ports/index.ts';
 import { parseDockerManifest, promisedDigest, readOciIndex, type ArchivedImage } from './archive-manifest.ts';
@@ -53,7 +53,7 @@ export async function loadArchive(source: ByteSource, stores: Stores): Promise<L
     for (const image of archived) loaded.push(await addImage(image, parts, stores));
     return loaded;
   } catch (error) {
-    if (error instanceof TarError) throw new EngineError('invalid', 'IMAGE_ARCHIVE_INVALID', `cannot load the archive: ${error.message}`, { cause: error });
+    if (error instanceof TarError || ['CORRUPT', 'TRUNCATED'].includes(systemErrorCode(error) ?? '')) throw new EngineError('invalid', 'IMAGE_ARCHIVE_INVALID', `cannot load the archive: ${messageOf(error)}`, { cause: error });
     throw error;
   } finally {
     plain.close();
