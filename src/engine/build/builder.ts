@@ -53,8 +53,7 @@ export function createBuilder({ containers, puller, proxies, onDamage }: Builder
       const workshop = await openWorkshop(containers, folder);
       const openRoots: Root[] = [];
       try {
-        const path = `${workshop.folder}/context`;
-        const { root, source } = await openContext(containers.system, proxies, path, request, body, gone);
+        const { root, path, source } = await openContext(containers.system, proxies, `${workshop.folder}/context`, request, body, gone);
         openRoots.push(root);
         contextRead();
         const session = planSession(environment, request, { output, gone, workshop, openRoots, root, path, source, using });

@@ -52,7 +52,7 @@ export async function prepareCopy(context: ContainerContext, plan: CopyPlan, pac
   const rules = plan.exclude.length === 0 ? undefined : createIgnore(plan.exclude);
   const digests: string[] = [];
   for (const { from, named, path, stat } of chosen) {
-    const hex = await digestTree(context.system.files, from.root, path, rules, plan.keepOwners, pace);
+    const hex = from.identity !== undefined ? sha256(from.identity) : await digestTree(context.system.files, from.root, path, rules, plan.keepOwners, pace);
     digests.push(chosen.length === 1 && stat.type === 'directory' ? hex : sha256(`${named.split('/').at(-1) ?? ''} ${hex}`));
   }
   for (const { name, content } of plan.documents) digests.push(sha256(`${name} ${content}`));

@@ -10,6 +10,8 @@ export interface FileSource {
   root: Root;
   /** Where paths start, without a slash at the end; '' for the root. */
   base: string;
+  /** What stands for the content in cache keys; undefined to hash it. */
+  identity?: string;
 }
 
 /** One thing that COPY takes: the path of a file or folder as it was named, and where it leads. */

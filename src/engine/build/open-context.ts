@@ -6,6 +6,7 @@ import type { RegistrySettings } from '../registry/index.ts';
 import { peekArchive } from './archive-kind.ts';
 import { dockerfileError } from './dockerfile/index.ts';
 import { fetchFile, isAddress } from './fetch.ts';
+import { checkOut, folderWithin, isGitAddress, parseGitAddress } from './git/index.ts';
 import { parseIgnore } from './ignore.ts';
 
 const DOCKERFILE_LIMIT_BYTES = 4 * 1024 * 1024;
@@ -14,17 +15,33 @@ export interface ContextRequest {
   /** '' for the request's body. */
   remote: string;
   dockerfile: string;
+  buildArgs: ReadonlyMap<string, string>;
 }
 
-/** Brings a context into a folder, and gives the text of its Dockerfile. Throws 'invalid'. */
-export async function openContext(system: System, proxies: RegistrySettings['proxies'], folder: string, request: ContextRequest, body: ByteSource, cancellation: Cancellation): Promise<{ root: Root; source: string }> {
+/** Brings a context into a folder, and gives the text of its Dockerfile and where the context begins. Throws 'invalid'. */
+export async function openContext(system: System, proxies: RegistrySettings['proxies'], folder: string, request: ContextRequest, body: ByteSource, cancellation: Cancellation): Promise<{ root: Root; path: string; source: string }> {
   const { files } = system;
   files.mkdirs(folder, 0o755);
+  if (isGitAddress(request.remote)) return openRepository(system, proxies, folder, request, cancellation);
   const root = files.openRoot(folder);
   try {
     const alone = request.remote === '' ? undefined : await fetchContext(system, proxies, folder, root, request.remote, cancellation);
     if (request.remote === '') await unpack(system, body, root);
-    return { root, source: alone ?? takeDockerfile(root, request.dockerfile) };
+    return { root, path: folder, source: alone ?? takeDockerfile(root, request.dockerfile) };
+  } catch (error) {
+    root.close();
+    throw error;
+  }
+}
+
+/** Without the repository's own folder, which is never the same twice, unless it is asked for as BuildKit has it. */
+async function openRepository(system: System, proxies: RegistrySettings['proxies'], folder: string, request: ContextRequest, cancellation: Cancellation): Promise<{ root: Root; path: string; source: string }> {
+  const address = parseGitAddress(request.remote);
+  await checkOut(system, proxies, address, folder, ['1', 'true'].includes(request.buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR') ?? ''), cancellation);
+  const path = folderWithin(system, folder, address);
+  const root = system.files.openRoot(path);
+  try {
+    return { root, path, source: takeDockerfile(root, request.dockerfile) };
   } catch (error) {
     root.close();
     throw error;
@@ -45,7 +62,7 @@ async function unpack({ files }: System, source: ByteSource, root: Root): Promis
 
 /** An archive becomes the context; anything else is the Dockerfile itself, whose text is given back. */
 async function fetchContext(system: System, proxies: RegistrySettings['proxies'], folder: string, root: Root, remote: string, cancellation: Cancellation): Promise<string | undefined> {
-  if (!isAddress(remote) || /\.git(?:#.*)?$/.test(remote)) throw new EngineError('not-implemented', 'CONTEXT_REMOTE', `a context from ${remote} is not supported: repositories are not cloned`, { hint: 'clone it and build the folder, or name the http(s) address of an archive' });
+  if (!isAddress(remote)) throw new EngineError('invalid', 'CONTEXT_REMOTE', `a context cannot be had from ${JSON.stringify(remote)}`, { hint: 'name the http(s) address of an archive or Dockerfile, or that of a git repository' });
   const path = `${folder}.download`;
   await fetchFile(system, proxies, remote, path, cancellation);
   const slash = path.lastIndexOf('/');

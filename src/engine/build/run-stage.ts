@@ -5,9 +5,10 @@ import { commitStep } from './commit-step.ts';
 import { commandLine, configure, expander, type ConfigInstruction } from './configure.ts';
 import { kindAt, makeFolders } from './copy-tree.ts';
 import { prepareCopy, runCopy, type CopyPlan } from './copy-step.ts';
-import { dockerfileError, expandWord, parseTrigger, splitWords, type Instruction, type InstructionOf } from './dockerfile/index.ts';
+import { dockerfileError, expandWord, parseTrigger, splitWords, type CopyOptions, type Instruction, type InstructionOf } from './dockerfile/index.ts';
 import { fetchFile, isAddress, nameOfAddress } from './fetch.ts';
 import { checkCancelled } from './file-tree.ts';
+import { checkOut, folderWithin, isGitAddress, parseGitAddress } from './git/index.ts';
 import { prepareMounts, type MountSource } from './mounts.ts';
 import { resolveFrom, type PlannedStage, type StageBase } from './plan.ts';
 import { parseRunMount } from './run-mount.ts';
@@ -185,11 +186,11 @@ async function runCopyStep(session: BuildSession, planned: PlannedStage, done: R
     plan.sources.push({ from: { root, base: '' }, words, unpack: false });
   } else {
     for (const word of words) {
+      const repository = instruction.kind === 'add' && isGitAddress(word);
       const remote = instruction.kind === 'add' && isAddress(word);
-      plan.sources.push(remote ? await fetchSource(session, word, options.checksum, options.unpack === true, line) : { from: { root: session.context.root, base: '' }, words: [word], unpack });
+      plan.sources.push(repository ? await fetchRepository(session, word, options, line) : remote ? await fetchSource(session, word, options.checksum, options.unpack === true, line) : { from: { root: session.context.root, base: '' }, words: [word], unpack });
     }
   }
-  if (instruction.kind === 'add' && words.some((word) => /^(?:git@|git:\/\/|ssh:\/\/)/.test(word))) throw dockerfileError(line, 'ADD of git repositories is not supported', 'clone it in a RUN instruction');
   const prepared = await prepareCopy(containers, plan, pace);
   const look = [...(plan.chown === '' ? [] : [`--chown=${plan.chown}`]), ...(plan.chmod === '' ? [] : [`--chmod=${plan.chmod}`]), ...(plan.parents ? ['--parents'] : []), ...plan.exclude.map((pattern) => `--exclude=${pattern}`)];
   const createdBy = `/bin/sh -c #(nop) ${[keyword, ...look, prepared.digest, 'in', plan.destination].join(' ')} `;
@@ -202,6 +203,21 @@ function expandDocument(session: BuildSession, state: StageState, content: strin
   } catch (error) {
     throw dockerfileError(line, error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Fetches a repository, to copy it from there. Its commit is what the cache goes by: the files get the time at which they were fetched. */
+async function fetchRepository(session: BuildSession, word: string, { checksum, keepGitFolder }: CopyOptions, line: number): Promise<CopyPlan['sources'][number]> {
+  const { containers, workshop, proxies, gone } = session;
+  const { system } = containers;
+  const address = parseGitAddress(word);
+  const folder = `${workshop.folder}/repository-${system.machine.randomHex(8)}`;
+  system.files.mkdir(folder, 0o755);
+  const { commit } = await checkOut(system, proxies, address, folder, keepGitFolder, gone);
+  const expected = checksum.replace(/^sha(?:1|256):/, '').toLowerCase();
+  if (checksum !== '' && (expected.length < 7 || !commit.startsWith(expected))) throw dockerfileError(line, `digest mismatch for ${word}: expected ${checksum}, got ${commit}`);
+  const root = system.files.openRoot(folderWithin(system, folder, address));
+  session.openRoots.push(root);
+  return { from: { root, base: '', identity: `git:${commit}:${address.folder}:${keepGitFolder ? 'whole' : ''}` }, words: ['.'], unpack: false };
 }
 
 /** Downloads what an address gives, to copy it from there. */

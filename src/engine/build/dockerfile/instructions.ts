@@ -8,10 +8,12 @@ export interface CopyOptions {
   chmod: string;
   parents: boolean;
   exclude: string[];
-  /** ADD alone: 'sha256:…' of what an address gives. */
+  /** ADD alone: 'sha256:…' of what an address gives, or a repository's commit. */
   checksum: string;
   /** ADD alone: archives are unpacked unless false. */
   unpack: boolean | undefined;
+  /** ADD alone: a repository comes with its .git. */
+  keepGitFolder: boolean;
 }
 
 export interface HealthcheckOptions {

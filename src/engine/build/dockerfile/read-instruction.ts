@@ -115,13 +115,12 @@ function readCopy(kind: 'copy' | 'add', flags: InstructionFlags, { line, escape,
   const sources = words.slice(0, -1).filter((word) => heredocs.length === 0 || parseHeredocWord(word) === undefined);
   if (destination === undefined || words.length < 2) throw dockerfileError(line, `${kind.toUpperCase()} requires at least two arguments, but only ${words.length} ${words.length === 1 ? 'was' : 'were'} provided. Destination could not be determined`);
   if (parseHeredocWord(destination) !== undefined && heredocs.length > 0) throw dockerfileError(line, `${kind.toUpperCase()} cannot accept a heredoc as a destination`);
-  if (flags.flag('keep-git-dir') === true) throw dockerfileError(line, 'ADD --keep-git-dir is not supported: repositories cannot be added');
   flags.flag('link');
   return {
     kind, sources, destination, heredocs,
     options: {
       from: flags.text('from'), chown: flags.text('chown'), chmod: flags.text('chmod'), parents: flags.flag('parents') ?? false,
-      exclude: flags.all('exclude'), checksum: flags.text('checksum'), unpack: flags.flag('unpack'),
+      exclude: flags.all('exclude'), checksum: flags.text('checksum'), unpack: flags.flag('unpack'), keepGitFolder: kind === 'add' && (flags.flag('keep-git-dir') ?? false),
     },
   };
 }

@@ -1,4 +1,5 @@
 import { parseIgnore } from '../../build/ignore.ts';
+import { isGitAddress } from '../../build/git/git-address.ts';
 import type { PullSource } from '../../http/client.ts';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command.ts';
@@ -18,7 +19,7 @@ const TAR_MARK_AT = 257;
 export async function openBuildContext(context: CommandContext, place: string): Promise<BuildContext> {
   const { ports, flags } = context;
   const file = flags.string('file');
-  if (/^(?:https?:\/\/|git@|git:\/\/|github\.com\/)/.test(place)) return { body: undefined, remote: place, dockerfile: file };
+  if (/^https?:\/\//.test(place) || (isGitAddress(place) && ports.files.stat(place) === null)) return { body: undefined, remote: place, dockerfile: file };
   if (place === '-') {
     if (file === '-') throw new CliError("invalid argument: can't use stdin for both build context and dockerfile");
     return fromInput(context, file);
