@@ -7,11 +7,13 @@ export interface OsEngine {
   pull(reference: string): Promise<string>;
   /** Labels of an image; undefined when it is not there. */
   labels(id: string): Promise<Readonly<Record<string, string>> | undefined>;
+  /** Id of the image with this name. */
+  find(name: string): Promise<string | undefined>;
   name(id: string, name: string): Promise<void>;
   /** The image as `docker save` writes it. */
   save(id: string): Promise<ByteSource & { close(): void }>;
-  /** Removes an image and its names; one that is gone or in use is let be. */
-  remove(image: string): Promise<void>;
+  /** Removes an image and all its names; one that is gone or in use is let be. */
+  remove(id: string): Promise<void>;
   /** Starts a program of an image without any rights or network. */
   start(program: { imageId: string; argv: readonly string[]; environment: readonly string[]; binds: readonly string[]; devices: readonly { host: string; inside: string }[] }): Promise<RunningProgram>;
 }

@@ -2,6 +2,7 @@ import { EngineError } from '../error.ts';
 import type { Device } from './device.ts';
 import type { OsEngine } from './engine.ts';
 import { healthChecks, waitUntilHealthy } from './health.ts';
+import { dropImage, keepImage } from './images.ts';
 import { readRecord, writeRecord, type UpdateRecord } from './record.ts';
 import { otherSlot } from './slots.ts';
 import type { Say } from './write-slot.ts';
@@ -35,6 +36,7 @@ export async function settle(device: Device, engine: OsEngine, patienceMs: numbe
   const reason = record.reason ?? (next === record.to ? 'the boot loader did not start it: it could not write down that it tries' : 'it did not get as far as its health check: kernel, initrd or system failed, or the power went');
   await loader.forget(record.to);
   await writeRecord(device, { ...record, phase: 'rolled-back', reason });
+  await dropImage(engine, record.imageId).catch(() => undefined);
   await say(`the update to ${record.toVersion} was rolled back: ${reason}`);
   return 'rolled-back';
 }
@@ -52,12 +54,8 @@ export async function markGood(device: Device, engine: OsEngine): Promise<void> 
   device.system.files.writeText(`${device.places.run}/kept`, '');
   if (record === undefined || record.to !== device.running || record.phase === 'kept') return;
   await writeRecord(device, { ...record, phase: 'kept' });
-  // This release's image stays: the next one comes as a delta to it. The one before is not needed any more.
-  await engine.name(record.imageId, OS_IMAGE).catch(() => undefined);
+  await keepImage(engine, record.imageId).catch(() => undefined); // a release that works is kept, whatever its image
 }
-
-/** Name of the image of the release that runs. */
-export const OS_IMAGE = 'minke-os/current:latest';
 
 /** Goes back to the other slot at the next start, which is tried as an update is. */
 export async function rollBack(device: Device): Promise<void> {

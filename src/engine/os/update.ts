@@ -3,6 +3,7 @@ import type { ByteSource } from '../ports/index.ts';
 import { slotDevice, type Device } from './device.ts';
 import type { OsEngine } from './engine.ts';
 import { hasDefaultRoute, hasVpn } from './health.ts';
+import { dropImage, NEXT_IMAGE } from './images.ts';
 import { writeRecord } from './record.ts';
 import { compareVersions, readRelease, type Release } from './release.ts';
 import { onTrial } from './settle.ts';
@@ -30,10 +31,7 @@ export async function update(device: Device, engine: OsEngine, request: UpdateRe
     if (onTrial(device)) throw new EngineError('conflict', 'OS_ON_TRIAL', 'the release that runs is still being tried', { hint: 'it is kept or given up within minutes; `minke os commit` keeps it now' });
     const to = otherSlot(running);
     const imageId = 'archive' in request.source ? await engine.load(request.source.archive) : await engine.pull(request.source.reference);
-    const labels = (await engine.labels(imageId)) ?? {};
-    if (!checkSignature(device, labels)) await say('note: this device trusts no keys, so that nothing proves where the release comes from');
-    const release = readRelease(labels);
-    check(device, release, request.allowDowngrade);
+    const release = await accepted(device, engine, imageId, request, say);
     const record = { from: running, to, fromVersion: device.version, toVersion: release.os.version, imageId, before: { network: hasDefaultRoute(files), vpn: hasVpn(files) } };
     // What the slot held is gone from now on: it must not be started, by an update that was prepared before or by a rollback.
     await loader.forget(to);
@@ -48,8 +46,19 @@ export async function update(device: Device, engine: OsEngine, request: UpdateRe
   }
 }
 
-/** Name of the image of a release that is being tried. */
-const NEXT_IMAGE = 'minke-os/next:latest';
+/** What the image says of itself; one that this device must not run does not stay. */
+async function accepted(device: Device, engine: OsEngine, imageId: string, { allowDowngrade }: UpdateRequest, say: Say): Promise<Release> {
+  try {
+    const labels = (await engine.labels(imageId)) ?? {};
+    if (!checkSignature(device, labels)) await say('note: this device trusts no keys, so that nothing proves where the release comes from');
+    const release = readRelease(labels);
+    check(device, release, allowDowngrade);
+    return release;
+  } catch (error) {
+    await dropImage(engine, imageId).catch(() => undefined);
+    throw error;
+  }
+}
 
 function check(device: Device, release: Release, allowDowngrade: boolean): void {
   const { system: { files }, machine, running } = device;

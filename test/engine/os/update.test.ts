@@ -103,11 +103,29 @@ describe.each<Loader>(['systemd-boot', 'u-boot'])('an update with %s', (loader) 
     const engine = fakeEngine(disk, endless, releases);
     expect(await settle(fakeDevice(disk, endless), engine, 60_000, quietly)).toBe('kept');
     expect(engine.names.get('minke-os/current:latest')).toBe(nextId);
+    expect(engine.removed).toEqual([]);
     expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ slot: 'B', trial: false, next: 'B', update: { phase: 'kept' } });
     expect([start(disk, loader), start(disk, loader)]).toEqual(['B', 'B']);
     await updated();
     expect(start(disk, loader)).toBe('A');
     expect(whole(disk, 'A')).toBe('1.1');
+  });
+
+  test('that is kept takes the image of the release before with it, and one that is rolled back its own', async () => {
+    const oldId = Object.keys(releases)[0] ?? '';
+    await updated();
+    expect(start(disk, loader)).toBe('B');
+    started(disk, 'B', '1.1');
+    const engine = fakeEngine(disk, endless, releases);
+    engine.names.set('minke-os/current:latest', oldId);
+    await settle(fakeDevice(disk, endless), engine, 60_000, quietly);
+    expect([engine.removed, engine.names.get('minke-os/current:latest')]).toEqual([[oldId], nextId]);
+    await update(fakeDevice(disk, endless), engine, { source: { reference: oldId }, allowDowngrade: true }, quietly);
+    expect(start(disk, loader)).toBe('A');
+    expect(start(disk, loader)).toBe('B');
+    started(disk, 'B', '1.1');
+    expect(await settle(fakeDevice(disk, endless), engine, 60_000, quietly)).toBe('rolled-back');
+    expect([engine.removed, engine.names.get('minke-os/current:latest')]).toEqual([[oldId, oldId], nextId]);
   });
 
   test('that never comes up is started once; the release before says so', async () => {
@@ -202,7 +220,9 @@ test.each([
 ])('a release %s is refused before anything is written', async (_, other, code) => {
   const disk = flashed('u-boot');
   const before = new Map(disk.files);
-  await expect(update(fakeDevice(disk, endless), fakeEngine(disk, endless, { [nextId]: other }), request, quietly)).rejects.toThrow(expect.objectContaining({ code }));
+  const engine = fakeEngine(disk, endless, { [nextId]: other });
+  await expect(update(fakeDevice(disk, endless), engine, request, quietly)).rejects.toThrow(expect.objectContaining({ code }));
+  expect(engine.removed).toEqual([nextId]); // it would only fill the disk
   disk.files.delete('/run/minke/update.lock');
   expect(disk.files).toEqual(before);
 });

@@ -4,11 +4,14 @@ import { ApiError } from '../api/api-client.ts';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command.ts';
 import { splitImageName } from '../output/image-name.ts';
+import { showProgress } from '../output/progress.ts';
+import { createDemultiplexer } from '../session/multiplex.ts';
 import { imagePath } from './image-actions.ts';
 import { pullImage } from './image-pull.ts';
 
 interface ImageFacts {
   readonly Id: string;
+  readonly RepoTags?: readonly string[] | null;
   readonly Config?: { readonly Labels?: Readonly<Record<string, string>> | null };
 }
 
@@ -22,11 +25,7 @@ export function osEngine(context: CommandContext): OsEngine {
     async load(archive) {
       const answer = await api.stream('POST', '/images/load', { query: { quiet: true }, body: archive, contentType: 'application/x-tar' });
       let said = '';
-      for await (const value of jsonLines(answer.body, ports.codec)) {
-        const { stream, error } = value as { stream?: string; error?: string };
-        if (error !== undefined) throw new CliError(error);
-        said += stream ?? '';
-      }
+      await showProgress(ports, jsonLines(answer.body, ports.codec), { isTty: false, write: async (text) => void (said += typeof text === 'string' ? text : ports.codec.decode(text)) }, false);
       const name = /^Loaded image(?: ID)?: (\S+)$/m.exec(said)?.[1];
       if (name === undefined) throw new CliError('the archive holds no image');
       return (await inspect(name)).Id;
@@ -36,6 +35,7 @@ export function osEngine(context: CommandContext): OsEngine {
       return (await inspect(reference)).Id;
     },
     labels: (id) => missingAs(undefined, async () => (await inspect(id)).Config?.Labels ?? {}),
+    find: (name) => missingAs(undefined, async () => (await inspect(name)).Id),
     async name(id, name) {
       const { repository, tag } = splitImageName(name);
       await api.post(`/images/${imagePath(id)}/tag`, { query: { repo: repository, tag } });
@@ -44,7 +44,10 @@ export function osEngine(context: CommandContext): OsEngine {
       const { body, close } = await api.stream('GET', `/images/${imagePath(id)}/get`);
       return { read: () => body.read(), close };
     },
-    remove: (image) => missingAs(undefined, async () => void (await api.delete(`/images/${imagePath(image)}`))),
+    async remove(id) {
+      const names = (await missingAs(undefined, () => inspect(id)))?.RepoTags ?? [];
+      for (const name of [...names, id]) await missingAs(undefined, async () => void (await api.delete(`/images/${imagePath(name)}`)));
+    },
     async start({ imageId, argv, environment, binds, devices }) {
       const { Id: id } = await api.post<{ Id: string }>('/containers/create', {
         json: {
@@ -66,10 +69,16 @@ export function osEngine(context: CommandContext): OsEngine {
         running: async () => (await api.get<{ State: { Running: boolean } }>(`/containers/${id}/json`)).State.Running,
         async end() {
           const { StatusCode: status } = await api.post<{ StatusCode: number }>(`/containers/${id}/wait`);
-          const output = await api.getText(`/containers/${id}/logs`, { stdout: true, stderr: true, tail: outputLines });
+          let output = '';
+          const logs = await api.stream('GET', `/containers/${id}/logs`, { query: { stdout: true, stderr: true, tail: outputLines } });
+          try {
+            const pieces = createDemultiplexer(async (_, data) => void (output += ports.codec.decode(data)));
+            for (let chunk = await logs.body.read(); chunk !== null; chunk = await logs.body.read()) await pieces.push(chunk);
+          } finally {
+            logs.close();
+          }
           await remove();
-          // Each piece has a head of eight bytes that says which stream it is of.
-          return { status, output: output.replace(/[\u0000-\u0008\ufffd]/g, '') };
+          return { status, output };
         },
         abandon: remove,
       };

@@ -110,16 +110,22 @@ export function release(version: string, machine = 'board'): { release: Release;
 }
 
 /** An engine that holds releases by their id, and whose programs write a root where they are told to. */
-export function fakeEngine(disk: Disk, power: { changesLeft: number; torn: boolean }, releases: Record<string, ReturnType<typeof release>>, healthy = (): boolean => true): OsEngine & { names: Map<string, string> } {
+export function fakeEngine(disk: Disk, power: { changesLeft: number; torn: boolean }, releases: Record<string, ReturnType<typeof release>>, healthy = (): boolean => true): OsEngine & { names: Map<string, string>; removed: string[] } {
   const names = new Map<string, string>();
+  const removed: string[] = [];
   const files = memoryFiles(disk, power);
   return {
     names,
+    removed,
     load: async () => Object.keys(releases).at(-1) ?? '',
     pull: async (reference) => reference,
     labels: async (id) => (releases[id] === undefined ? undefined : { 'io.minke.os.release': JSON.stringify({ format: 1, ...releases[id].release }) }),
     name: async (id, name) => void names.set(name, id),
-    remove: async () => undefined,
+    find: async (name) => names.get(name),
+    remove: async (id) => {
+      for (const [name, of] of names) if (of === id) names.delete(name);
+      removed.push(id);
+    },
     save: async (id) => {
       const parts = [releases[id]?.save ?? Buffer.alloc(0)];
       return { read: async () => parts.shift() ?? null, close: () => undefined };
