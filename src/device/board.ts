@@ -5,6 +5,7 @@ import type { Arch } from '../model/index.ts';
 import type { Emulator } from './emulator.ts';
 import type { HostServices } from './host-services.ts';
 import type { Lane } from './lane.ts';
+import type { Registry } from './registry.ts';
 import { waitForSsh, type SshKey, type SshResult, type SshSession, type SshTarget } from './ssh.ts';
 import type { ToolsTree } from './tools-tree.ts';
 
@@ -28,12 +29,18 @@ export interface Board {
   lane: Lane;
   tree: ToolsTree;
   services: HostServices;
+  /** For suites that pull. */
+  registry: Registry | null;
   /** Name that the host's name server knows. */
   serviceName: string;
   serviceAnswer: string;
   /** Port of the board that a container publishes, as the host reaches it. */
   published: { host: number; guest: number };
   container: { reference: string; archive: Buffer };
+  /** Port of the host's loopback that leads to the engine's API, which listens on TCP in development mode. */
+  enginePort: number;
+  /** Folder of the host for what checks of one test leave to each other. */
+  scratch: string;
   /** UUIDs of the filesystems as shipped. */
   shippedUuids: string[];
   /** Capture file of the first boot's network. */

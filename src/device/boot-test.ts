@@ -8,6 +8,7 @@ import { busyboxImage } from './container-image.ts';
 import { configureDisk, copyDisk, type DiskCopy } from './disk-copy.ts';
 import { startEmulator, type Emulator } from './emulator.ts';
 import { freePort } from './free-port.ts';
+import { startRegistry, type Registry } from './registry.ts';
 import { measureBoot, recordInto, type BootTestReport, type Recorder } from './report.ts';
 import { startHostServices } from './host-services.ts';
 import { prepareLane } from './lane.ts';
@@ -60,8 +61,9 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   const reference = 'localhost/boot-test:1';
   const answer = `answer-${randomBytes(8).toString('hex')}`;
   const serviceName = 'web.boot-test.example';
+  const registry: Registry | null = options.suite === 'faults' ? await startRegistry(tree, join(diskFolder, 'registry')) : null;
   const services = await startHostServices(serviceName, answer, options.release ?? null);
-  const ports = { ssh: await freePort(), web: await freePort() };
+  const ports = { ssh: await freePort(), web: await freePort(), engine: await freePort() };
 
   let emulator: Emulator | null = null;
   const running = (): Emulator => {
@@ -80,10 +82,13 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
     lane,
     tree,
     services,
+    registry,
     serviceName,
     serviceAnswer: answer,
     published: { host: ports.web, guest: 8080 },
     container: { reference, archive: busyboxImage(await readFile(options.busybox), reference, machine.arch) },
+    enginePort: ports.engine,
+    scratch: join(diskFolder, 'scratch'),
     shippedUuids: await filesystemUuids(disk),
     capture: join(diskFolder, 'first.pcap'),
     scale,
@@ -110,6 +115,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
       const forward = [
         { host: ports.ssh, guest: 22222 },
         { host: ports.web, guest: board.published.guest },
+        { host: ports.engine, guest: 2375 },
       ];
       const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', ...(index === 0 ? { capture: 'first.pcap' } : {}) });
       log(`${stage.name}: ${command.argv.join(' ')}`);
@@ -123,6 +129,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
     link.drop();
     await emulator?.cutPower();
     await services.close();
+    await registry?.close();
     if (options.keepDisk !== true) await rm(diskFolder, { recursive: true, force: true });
   }
   report.outcome = report.checks.every(({ outcome }) => outcome === 'passed') ? 'passed' : 'failed';

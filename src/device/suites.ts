@@ -1,7 +1,9 @@
 import type { RecipeSource } from '../model/index.ts';
 import { accessChecks } from './checks/access.ts';
 import type { BootCheck } from './checks/check.ts';
+import { cutDuringPull, finishPull, makeReleases, runFirstRelease, runSecondRelease, storeIsWhole } from './checks/delta-pull.ts';
 import { diskChecks } from './checks/disk.ts';
+import { dockerChecks } from './checks/docker.ts';
 import { engineChecks, returningContainer, usableImage } from './checks/engine.ts';
 import { networkChecks } from './checks/network.ts';
 import { leaveMarks, persistenceChecks } from './checks/persistence.ts';
@@ -10,7 +12,7 @@ import { recipeChecks } from './checks/recipe-checks.ts';
 import { breakEngine, breakKernel, inSlot, keptIn, refusals, rolledBack, updateInto } from './checks/update.ts';
 
 /** What a board is tried for; each has boots of its own. */
-export const suites = ['boot', 'update'] as const;
+export const suites = ['boot', 'update', 'faults'] as const;
 export type Suite = (typeof suites)[number];
 
 /** One boot of a suite: how it is called, its checks, and what is done with the board afterwards. */
@@ -33,7 +35,14 @@ export const named = (stage: Stage): string[] => [stage.restarts === true ? rest
 export const checkNames = (suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production'): string[] => stages(suite, recipes, mode).flatMap(named);
 
 export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
-  return suite === 'boot' ? bootStages(recipes, mode) : updateStages();
+  switch (suite) {
+    case 'boot':
+      return bootStages(recipes, mode);
+    case 'update':
+      return updateStages();
+    case 'faults':
+      return faultStages();
+  }
 }
 
 const restart = (stage: string): BootCheck => ({
@@ -48,7 +57,7 @@ const restart = (stage: string): BootCheck => ({
 function bootStages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
   const [first, second, third] = ['first boot', 'second boot', 'after a power cut'] as const;
   return [
-    { name: first, checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks], finish: restart(first) },
+    { name: first, checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks, ...(mode === 'development' ? dockerChecks : [])], finish: restart(first) },
     { name: second, checks: [...persistenceChecks(second), returningContainer(second), usableImage(second)], finish: powerCut },
     { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), returningContainer(third), usableImage(third), ...powerOffChecks] },
   ];
@@ -63,5 +72,17 @@ function updateStages(): Stage[] {
     { name: back, checks: [rolledBack(back, 'B', /did not get as far/), ...persistenceChecks(back), updateInto(back, 'A'), breakEngine('A')], finish: restart(back) },
     { name: mute, restarts: true, checks: [] },
     { name: again, checks: [rolledBack(again, 'B', /engine/), ...persistenceChecks(again)] },
+  ];
+}
+
+function faultStages(): Stage[] {
+  const [before, once, twice, thrice] = ['before the faults', 'after one power cut', 'after two power cuts', 'after three power cuts'] as const;
+  const remember: BootCheck = { name: `${before}: marks are left to be found again`, run: leaveMarks };
+  const cut = (stage: string, share: number): Stage => ({ name: stage, checks: [...persistenceChecks(stage), returningContainer(stage), storeIsWhole(stage)], finish: cutDuringPull(stage, share) });
+  return [
+    { name: before, checks: [makeReleases, runFirstRelease, remember], finish: cutDuringPull(before, 0.15) },
+    cut(once, 0.5),
+    cut(twice, 0.9),
+    { name: thrice, checks: [...persistenceChecks(thrice), returningContainer(thrice), storeIsWhole(thrice), finishPull(thrice), runSecondRelease, returningContainer('the second release')] },
   ];
 }

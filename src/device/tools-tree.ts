@@ -15,8 +15,8 @@ export interface TreeCommand {
 export interface ToolsTree {
   /** Folder of the tree on the host. */
   folder: string;
-  /** Runs a program to its end; returns its standard output. */
-  run(command: TreeCommand & { stdin?: string; stdout?: string; log?(line: string): void }): Promise<string>;
+  /** Runs a program to its end, without a network unless it asks for the host's; returns its standard output. */
+  run(command: TreeCommand & { network?: boolean; stdin?: string; stdout?: string; log?(line: string): void }): Promise<string>;
   /**
    * Starts a program on the host's network with pipes or the caller's terminal. Killing the returned process with
    * SIGKILL kills the program with it, by the kernel's own doing.
@@ -54,7 +54,7 @@ export function openToolsTree({ folder, work, hostEnvironment, signal }: OpenTre
   };
   return {
     folder,
-    run: async ({ stdin, stdout, log, ...command }) => run(await prepare(command, false), { env: hostEnvironment, signal, stdin, stdout, log: log ?? (() => undefined) }),
+    run: async ({ stdin, stdout, log, network = false, ...command }) => run(await prepare(command, network), { env: hostEnvironment, signal, stdin, stdout, log: log ?? (() => undefined) }),
     start: async ({ stdio, ...command }) => start(await prepare(command, true), { env: hostEnvironment, stdio }),
     words: (command) => prepare(command, true),
   };

@@ -5,6 +5,8 @@ export const emulationPackages: readonly string[] = [
   'bash',
   'coreutils',
   'dash',
+  'docker-cli',
+  'docker-registry',
   'e2fsprogs',
   'ipxe-qemu',
   'mtools',

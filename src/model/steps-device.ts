@@ -10,8 +10,8 @@ export interface DeviceSteps {
     machineName: string;
     machine: Machine;
     mode: 'development' | 'production';
-    /** boot: three boots and a power cut; update: into the other slot and back, with the input `release` (os.tar). */
-    suite: 'boot' | 'update';
+    /** boot: three boots and a power cut; update: into the other slot and back, with the input `release` (os.tar); faults: an application's update while the power goes. */
+    suite: 'boot' | 'update' | 'faults';
     /** For their checks and writable paths. */
     recipes: { name: string; recipe: Recipe }[];
   };

@@ -5,6 +5,8 @@ import { diskImage, osImage, type ComposedImage } from './compose.ts';
 import type { DebianWorld } from './debian.ts';
 import { busybox, emulation, planToolsTree } from './trees.ts';
 
+const titles: Record<Suite, string> = { boot: 'Boot test', update: 'Test of updates', faults: 'Test of faults' };
+
 /** A suite of tests of a composed image, as a task: it is cached by the image's key and, like every step, the sources of what carries it out. */
 export async function planBootTest(built: ComposedImage, suite: Suite, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
   const { machine, request } = built;
@@ -17,7 +19,7 @@ export async function planBootTest(built: ComposedImage, suite: Suite, invocatio
   const task: AnyTask = {
     id: `device/${machine.name}/${suite}-test`,
     kind: 'device/boot-test',
-    title: `${suite === 'boot' ? 'Boot test' : 'Test of updates'} of ${machine.name}`,
+    title: `${titles[suite]} of ${machine.name}`,
     args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, suite, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })) },
     inputs: {
       image: { from: 'task', ...diskImage(built).ref },

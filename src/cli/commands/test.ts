@@ -19,7 +19,7 @@ export const test: Command = {
   options: {
     ...machinesOption,
     ...lockOptions,
-    suite: { type: 'string', value: 'suite', help: 'boot (three boots and a power cut; the default) or update (into the other slot, and back from releases that fail)' },
+    suite: { type: 'string', value: 'suite', help: 'boot (three boots and a power cut; the default), update (into the other slot, and back from releases that fail) or faults (an application is updated by delta over 256 kbit/s while the power goes three times)' },
     flasher: { type: 'boolean', help: 'try the flasher instead: it writes a disk in QEMU, and the board is started from that disk' },
   },
   arguments: { min: 0, max: 0 },
@@ -59,6 +59,6 @@ export const test: Command = {
 function chosenSuite({ flags }: Invocation): Suite {
   const given = flags.text('suite') ?? 'boot';
   const suite = suites.find((name) => name === given);
-  if (suite === undefined || (flags.on('flasher') && given !== 'boot')) throw new OsbuildError('OSB_USAGE', suite === undefined ? `"${given}" is no suite` : '--flasher is a suite of its own', { hint: suites.join(' or ') });
+  if (suite === undefined || (flags.on('flasher') && given !== 'boot')) throw new OsbuildError('OSB_USAGE', suite === undefined ? `"${given}" is no suite` : '--flasher is a suite of its own', { hint: suites.join(', ') });
   return suite;
 }

@@ -12,7 +12,7 @@ async function publishedPage(board: Board): Promise<string> {
   return response.text();
 }
 
-const page = 'served by a container';
+export const page = 'served by a container';
 
 export const engineChecks: readonly BootCheck[] = [
   {
