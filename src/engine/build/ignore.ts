@@ -1,4 +1,4 @@
-import { compilePattern } from './patterns.ts';
+import { compilePattern, type Pattern } from './patterns.ts';
 
 /** Which files of a context are left out. Paths are relative, without a slash at either end. */
 export interface IgnoreRules {
@@ -9,7 +9,7 @@ export interface IgnoreRules {
 
 interface Rule {
   exception: boolean;
-  expression: RegExp;
+  pattern: Pattern;
 }
 
 /** A .dockerignore: one pattern a line, `#` comments, `!` exceptions, the last match counting. Throws 'invalid' for malformed patterns. */
@@ -27,17 +27,17 @@ export function createIgnore(patterns: readonly string[]): IgnoreRules {
   const rules = patterns.flatMap((line): Rule[] => {
     const exception = line.startsWith('!');
     const pattern = clean(exception ? line.slice(1).trim() : line);
-    return pattern === '' ? [] : [{ exception, expression: compilePattern(pattern, true) }];
+    return pattern === '' ? [] : [{ exception, pattern: compilePattern(pattern, true) }];
   });
   return {
     hasExceptions: rules.some(({ exception }) => exception),
     ignores(path) {
       let ignored = false;
       const parts = path.split('/');
-      for (const { exception, expression } of rules) {
+      for (const { exception, pattern } of rules) {
         if (exception !== ignored) continue;
         // What holds for a folder holds for all below it.
-        if (parts.some((_, index) => expression.test(parts.slice(0, index + 1).join('/')))) ignored = !exception;
+        if (parts.some((_, index) => pattern.test(parts.slice(0, index + 1).join('/')))) ignored = !exception;
       }
       return ignored;
     },

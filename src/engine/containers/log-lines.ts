@@ -81,7 +81,9 @@ export function dockerTime(stamp: string): string {
   if (stamp.endsWith('+00:00') || stamp.endsWith('-00:00')) return `${stamp.slice(0, -6)}Z`;
   const match = /^(.{19})\.(\d{1,9})([+-]\d\d:\d\d)$/.exec(stamp);
   if (match === null) return stamp;
-  const seconds = new Date(`${match[1]}${match[3]}`).toISOString().slice(0, 19);
+  const time = new Date(`${match[1]}${match[3]}`);
+  if (Number.isNaN(time.getTime())) return stamp;
+  const seconds = time.toISOString().slice(0, 19);
   return `${seconds}.${(match[2] ?? '').padEnd(9, '0')}Z`;
 }
 

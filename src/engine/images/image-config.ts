@@ -70,14 +70,37 @@ export function parseImageConfig(text: string): ImageConfig {
   }
   const config = value['config'];
   if (config !== undefined && config !== null && !isRecord(config)) throw invalid('its config is not an object');
-  for (const name of ['Env', 'Entrypoint', 'Cmd', 'Shell']) checkStrings(config, name);
+  checkKinds(value, 'a text', isText, ['architecture', 'os', 'variant', 'created', 'author']);
+  checkKinds(config, 'a list of strings', isTexts, ['Env', 'Entrypoint', 'Cmd', 'Shell', 'OnBuild']);
+  checkKinds(config, 'a text', isText, ['User', 'WorkingDir', 'StopSignal']);
+  checkKinds(config, 'an object', isRecord, ['Volumes', 'ExposedPorts', 'Healthcheck']);
+  checkKinds(config, 'an object of strings', (labels) => isRecord(labels) && Object.values(labels).every(isText), ['Labels']);
+  const health = isRecord(config) ? config['Healthcheck'] : undefined;
+  checkKinds(health, 'a list of strings', isTexts, ['Test']);
+  checkKinds(health, 'a whole number', Number.isSafeInteger, ['Interval', 'Timeout', 'StartPeriod', 'StartInterval', 'Retries']);
+  checkKinds(value, 'a list of objects', (list) => Array.isArray(list) && list.every(isRecord), ['history']);
+  for (const step of (value['history'] ?? []) as unknown[]) {
+    checkKinds(step, 'a text', isText, ['created', 'created_by', 'comment', 'author']);
+    checkKinds(step, 'a boolean', (flag) => typeof flag === 'boolean', ['empty_layer']);
+  }
   return value as unknown as ImageConfig;
 }
 
-function checkStrings(config: unknown, name: string): void {
-  const list = isRecord(config) ? config[name] : undefined;
-  if (list === undefined || list === null) return;
-  if (!Array.isArray(list) || list.some((item) => typeof item !== 'string')) throw invalid(`its ${name} is not a list of strings`);
+/** What is read as this kind later has to be of it, unless it is missing or null. */
+function checkKinds(record: unknown, kind: string, is: (value: unknown) => boolean, names: readonly string[]): void {
+  if (!isRecord(record)) return;
+  for (const name of names) {
+    const value = record[name] ?? undefined;
+    if (value !== undefined && !is(value)) throw invalid(`its ${name} is not ${kind}`);
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(isText);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

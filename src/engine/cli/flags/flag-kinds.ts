@@ -15,6 +15,9 @@ export function parseInteger(text: string): number | null {
   return Number.isSafeInteger(magnitude) ? (text.startsWith('-') ? -magnitude : magnitude) : null;
 }
 
+/** Go's int64. */
+const LARGEST = 2 ** 63;
+
 const byteUnits: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4, p: 1024 ** 5 };
 
 /** "512m", "1.5g", "64KiB", "100": bytes in powers of 1024; null when it is none. */
@@ -23,7 +26,8 @@ export function parseMemoryBytes(text: string): number | null {
   if (!match) return null;
   const unit = (match[2] ?? '').toLowerCase();
   if (unit === '' && (match[3] ?? '').length > 1) return null;
-  return Math.trunc(Number(match[1]) * (byteUnits[unit] ?? 1));
+  const bytes = Math.trunc(Number(match[1]) * (byteUnits[unit] ?? 1));
+  return bytes <= LARGEST ? bytes : null;
 }
 
 /** What is wrong with a value of this kind, or null. */
