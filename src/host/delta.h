@@ -22,6 +22,8 @@ void streams_init(Stream *streams, int count);
 void streams_drop(JSRuntime *rt, Stream *streams, int count);
 void streams_mark(JSRuntime *rt, Stream *streams, int count, JS_MarkFunc *visit);
 bool streams_used_up(const Stream *streams, int count);
+// An empty stream gets a byte array of JS. 0, or -1 with an exception.
+int stream_hold(JSContext *ctx, Stream *s, JSValueConst bytes);
 // Instead of what was there, from a JS array of byte arrays. 0, or -1 with an exception.
 int streams_take(JSContext *ctx, Stream *streams, int count, JSValueConst list);
 // False when the stream ends before.
@@ -45,5 +47,12 @@ HOST_FN(delta_diff);        // delta_diff.c
 HOST_FN(delta_fingerprint); // delta_diff.c
 HOST_FN(delta_headers);     // delta_header.c
 int delta_header_class(JSContext *ctx);
+
+#define DELTA_BLOCK 512
+typedef struct Headers Headers;
+// NULL with an exception when it is something else.
+Headers *delta_headers_of(JSContext *ctx, JSValueConst v);
+// The next header of the columns; false when they hold none.
+bool delta_get_header(Headers *h, uint8_t block[DELTA_BLOCK]);
 
 #endif

@@ -1,7 +1,7 @@
 // host:delta's columns of tar headers: each field in a stream of its own, as a difference to the header before.
 #include "delta.h"
 
-#define BLOCK 512
+#define BLOCK DELTA_BLOCK
 #define NAME_ROOM 100
 typedef enum Column { COLUMN_NAMES, COLUMN_MASKS, COLUMN_FIELDS, COLUMN_SIZES, COLUMN_TIMES, COLUMN_COUNT } Column;
 // docs/delta-format.md, "Headers": bits of the mask
@@ -20,12 +20,12 @@ typedef struct Kind { // of entries, or of headers that extend the next one
   uint64_t time;
 } Kind;
 
-typedef struct Headers {
+struct Headers {
   Kind kinds[2];
   uint8_t type;
   Buffer out[COLUMN_COUNT];
   Stream in[COLUMN_COUNT];
-} Headers;
+};
 
 static JSClassID headers_id;
 
@@ -172,7 +172,7 @@ static bool get_name(Headers *h, char *name) {
   return true;
 }
 
-static bool get_header(Headers *h, uint8_t *block) {
+bool delta_get_header(Headers *h, uint8_t block[DELTA_BLOCK]) {
   uint8_t bytes[2], type = h->type;
   if (!stream_bytes(&h->in[COLUMN_MASKS], bytes, 2)) return false;
   uint32_t mask = (uint32_t)(bytes[0] | bytes[1] << 8);
@@ -229,6 +229,8 @@ HOST_FN(delta_headers) {
   return object;
 }
 
+Headers *delta_headers_of(JSContext *ctx, JSValueConst v) { return JS_GetOpaque2(ctx, v, headers_id); }
+
 static HOST_FN(put) {
   Headers *h = JS_GetOpaque2(ctx, self, headers_id);
   uint8_t *p;
@@ -264,7 +266,7 @@ static HOST_FN(get) {
   size_t size, from, to;
   if (!h || arg_bytes(ctx, ARG(0), &p, &size) || arg_range(ctx, ARG(1), JS_UNDEFINED, size, &from, &to)) return JS_EXCEPTION;
   if (to - from < BLOCK) return JS_ThrowRangeError(ctx, "a header takes 512 bytes");
-  if (!get_header(h, block)) return delta_corrupt(ctx, "a header cannot be read");
+  if (!delta_get_header(h, block)) return delta_corrupt(ctx, "a header cannot be read");
   memcpy(p + from, block, BLOCK);
   return JS_UNDEFINED;
 }

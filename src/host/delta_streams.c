@@ -28,17 +28,21 @@ bool streams_used_up(const Stream *streams, int count) {
   return true;
 }
 
+int stream_hold(JSContext *ctx, Stream *s, JSValueConst v) {
+  uint8_t *bytes;
+  size_t size;
+  if (arg_bytes(ctx, v, &bytes, &size)) return -1;
+  *s = (Stream){.held = JS_DupValue(ctx, v), .p = bytes, .size = size};
+  return 0;
+}
+
 int streams_take(JSContext *ctx, Stream *streams, int count, JSValueConst list) {
   streams_drop(JS_GetRuntime(ctx), streams, count);
   for (int i = 0; i < count; i++) {
     JSValue v = JS_GetPropertyUint32(ctx, list, (uint32_t)i);
-    uint8_t *bytes;
-    size_t size;
-    if (arg_bytes(ctx, v, &bytes, &size)) {
-      JS_FreeValue(ctx, v);
-      return -1;
-    }
-    streams[i] = (Stream){.held = v, .p = bytes, .size = size};
+    int r = stream_hold(ctx, &streams[i], v);
+    JS_FreeValue(ctx, v);
+    if (r) return -1;
   }
   return 0;
 }

@@ -179,10 +179,13 @@ static HOST_FN(unpacker_close) {
 }
 
 // --- playing ------------------------------------------------------------------------------------------------------------------------
-typedef enum Stop { STOP_FULL, STOP_GROUP, STOP_HEADER, STOP_BLOCKS, STOP_FILE } Stop;
+typedef enum Stop { STOP_FULL, STOP_GROUP, STOP_FILE } Stop;
 
 typedef struct Player {
-  Stream lanes[LANE_COUNT];
+  Stream lanes[LANE_COUNT], blocks;
+  JSValue columns; // that headers come from; or undefined
+  Headers *headers;
+  uint8_t header[DELTA_BLOCK];
   int fd; // of the base file, which is the caller's
   uint64_t base_size, at, given, left, value;
   Op op; // that has bytes left
@@ -197,18 +200,25 @@ static void player_finalize(JSRuntime *rt, JSValue v) {
   Player *p = JS_GetOpaque(v, player_id);
   if (!p) return;
   streams_drop(rt, p->lanes, LANE_COUNT);
+  streams_drop(rt, &p->blocks, 1);
+  JS_FreeValueRT(rt, p->columns);
   plan_free(p->plan);
   free(p);
 }
 
 static void player_mark(JSRuntime *rt, JSValueConst v, JS_MarkFunc *visit) {
   Player *p = JS_GetOpaque(v, player_id);
-  if (p) streams_mark(rt, p->lanes, LANE_COUNT, visit);
+  if (!p) return;
+  streams_mark(rt, p->lanes, LANE_COUNT, visit);
+  streams_mark(rt, &p->blocks, 1, visit);
+  JS_MarkValue(rt, p->columns, visit);
 }
 static const JSClassDef player_def = {"Player", .finalizer = player_finalize, .gc_mark = player_mark};
 
 static HOST_FN(new_player) {
-  (void)self, (void)argc, (void)argv;
+  (void)self;
+  Headers *headers = NULL;
+  if (!JS_IsUndefined(ARG(0)) && !(headers = delta_headers_of(ctx, argv[0]))) return JS_EXCEPTION;
   Player *p = calloc(1, sizeof *p);
   JSValue object = p ? JS_NewObjectClass(ctx, (int)player_id) : JS_ThrowOutOfMemory(ctx);
   if (JS_IsException(object)) {
@@ -216,6 +226,9 @@ static HOST_FN(new_player) {
     return object;
   }
   streams_init(p->lanes, LANE_COUNT);
+  streams_init(&p->blocks, 1);
+  p->columns = headers ? JS_DupValue(ctx, argv[0]) : JS_UNDEFINED;
+  p->headers = headers;
   p->fd = -1;
   JS_SetOpaque(object, p);
   return object;
@@ -224,8 +237,10 @@ static HOST_FN(new_player) {
 static HOST_FN(player_group) {
   Player *p = JS_GetOpaque2(ctx, self, player_id);
   if (!p) return JS_EXCEPTION;
-  if (p->left || !streams_used_up(p->lanes, LANE_COUNT)) return delta_corrupt(ctx, "a group has more data than its instructions use");
-  return streams_take(ctx, p->lanes, LANE_COUNT, ARG(0)) ? JS_EXCEPTION : JS_UNDEFINED;
+  if (p->left || !streams_used_up(p->lanes, LANE_COUNT) || !streams_used_up(&p->blocks, 1)) return delta_corrupt(ctx, "a group has more data than its instructions use");
+  if (streams_take(ctx, p->lanes, LANE_COUNT, ARG(0))) return JS_EXCEPTION;
+  streams_drop(JS_GetRuntime(ctx), &p->blocks, 1);
+  return JS_IsUndefined(ARG(1)) || !stream_hold(ctx, &p->blocks, argv[1]) ? JS_UNDEFINED : JS_EXCEPTION;
 }
 
 static HOST_FN(player_base) {
@@ -288,11 +303,14 @@ static int next(Player *p, Stop *stop, const char **why) {
   uint64_t v = 0;
   switch (p->op) {
   case OP_HEADER:
-    *stop = STOP_HEADER;
+    if (!p->headers || !delta_get_header(p->headers, p->header)) return wrong(why, "a header cannot be read");
+    p->left = DELTA_BLOCK;
     return 0;
   case OP_BLOCKS:
-    *stop = STOP_BLOCKS;
-    return stream_number(&lanes[LANE_RAWS], &p->value) ? 0 : wrong(why, "a number is cut short");
+    if (!stream_number(&lanes[LANE_RAWS], &v)) return wrong(why, "a number is cut short");
+    if (v > p->blocks.size - p->blocks.at) return wrong(why, "blocks are missing");
+    p->left = v;
+    return 0;
   case OP_FILE:
     *stop = STOP_FILE;
     return stream_number(&lanes[LANE_MOVES], &p->value) ? 0 : wrong(why, "a number is cut short");
@@ -358,12 +376,13 @@ static HOST_FN(player_run) {
       continue;
     }
     size_t n = p->left < room - from ? (size_t)p->left : room - from;
-    Stream *lane = &p->lanes[p->op == OP_ADD ? LANE_DIFF : LANE_LITERAL];
+    Stream *lane = p->op == OP_BLOCKS ? &p->blocks : &p->lanes[p->op == OP_ADD ? LANE_DIFF : LANE_LITERAL];
     if (p->op == OP_PLAY) {
       int r = plan_give(p->plan, p->lanes, base_read, p, out + from, n, &n, &why);
       if (!r && n == p->left && !plan_rests(p->plan)) r = wrong(&why, "a part of a plan ends too early");
       if (r) return player_failed(ctx, r, why);
-    } else if (p->op == OP_RAW) memcpy(out + from, lane->p + lane->at, n);
+    } else if (p->op == OP_HEADER) memcpy(out + from, p->header + DELTA_BLOCK - p->left, n);
+    else if (p->op == OP_RAW || p->op == OP_BLOCKS) memcpy(out + from, lane->p + lane->at, n);
     else if (p->op == OP_PAD) memset(out + from, 0, n);
     else {
       int r = base_bytes(p, out + from, n);
@@ -371,22 +390,13 @@ static HOST_FN(player_run) {
     }
     if (p->op == OP_ADD)
       for (size_t i = 0; i < n; i++) out[from + i] += lane->p[lane->at + i];
-    if (p->op == OP_ADD || p->op == OP_RAW) lane->at += n;
+    if (p->op == OP_ADD || p->op == OP_RAW || p->op == OP_BLOCKS) lane->at += n;
     p->left -= n;
     p->given += n;
     from += n;
   }
   JS_SetPropertyStr(ctx, self, "stop", JS_NewInt32(ctx, stop));
   return JS_NewInt64(ctx, (int64_t)from);
-}
-
-// Bytes that the caller has put out by itself.
-static HOST_FN(player_gave) {
-  Player *p = JS_GetOpaque2(ctx, self, player_id);
-  int64_t n;
-  if (!p || arg_i64(ctx, ARG(0), 0, &n)) return JS_EXCEPTION;
-  p->given += (uint64_t)n;
-  return JS_UNDEFINED;
 }
 
 static JSValue player_value(JSContext *ctx, JSValueConst self) {
@@ -398,8 +408,7 @@ static JSValue player_value(JSContext *ctx, JSValueConst self) {
 static const JSCFunctionListEntry packer_methods[] = {JS_CFUNC_DEF("pack", 1, packer_pack)};
 static const JSCFunctionListEntry unpacker_methods[] = {JS_CFUNC_DEF("unpack", 2, unpacker_unpack), JS_CFUNC_DEF("close", 0, unpacker_close)};
 static const JSCFunctionListEntry player_methods[] = {
-    JS_CFUNC_DEF("group", 1, player_group), JS_CFUNC_DEF("base", 2, player_base),          JS_CFUNC_DEF("run", 2, player_run),
-    JS_CFUNC_DEF("gave", 1, player_gave),   JS_CGETSET_DEF("value", player_value, NULL),
+    JS_CFUNC_DEF("group", 2, player_group), JS_CFUNC_DEF("base", 2, player_base), JS_CFUNC_DEF("run", 2, player_run), JS_CGETSET_DEF("value", player_value, NULL),
 };
 
 // The order of a text's suffixes, for tests.
@@ -417,7 +426,7 @@ static HOST_FN(sort_suffixes) {
 }
 
 static const JSCFunctionListEntry functions[] = {
-    JS_CFUNC_DEF("packer", 3, new_packer), JS_CFUNC_DEF("unpacker", 1, new_unpacker),        JS_CFUNC_DEF("player", 0, new_player),
+    JS_CFUNC_DEF("packer", 3, new_packer), JS_CFUNC_DEF("unpacker", 1, new_unpacker),        JS_CFUNC_DEF("player", 1, new_player),
     JS_CFUNC_DEF("diff", 4, delta_diff),   JS_CFUNC_DEF("fingerprint", 2, delta_fingerprint), JS_CFUNC_DEF("sortSuffixes", 1, sort_suffixes),
     JS_CFUNC_DEF("headers", 0, delta_headers),
 };

@@ -36,8 +36,12 @@ export interface HashedSource extends ByteSource {
 /** Below, another thread costs more than it takes over. */
 const WORTH_A_THREAD_BYTES = 8 * 1024;
 
-/** The hash of a piece is made while the next ones are read and used: it takes half of a pull's time where the processor has no instructions for it. */
-export function hashed(source: ByteSource): HashedSource {
+/**
+ * The hash of a piece is made while the next ones are read and used: it takes half of a pull's time where the processor has no instructions for it.
+ * A source that hashes itself stays as it is.
+ */
+export function hashed(source: ByteSource | HashedSource): HashedSource {
+  if ('hex' in source) return source;
   const hash = new Sha256();
   let sizeBytes = 0;
   let pending: Promise<void> | undefined;

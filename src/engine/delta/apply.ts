@@ -1,13 +1,13 @@
 import { player, headers, unpacker, type Columns, type Lanes, type Unpacker } from 'host:delta';
 import { Sha256 } from 'host:crypto';
+import type { HashedSource } from '../archive/index.ts';
 import { EngineError, systemErrorCode } from '../error.ts';
-import type { ByteSource, Fd, Files } from '../ports/index.ts';
+import type { Fd, Files } from '../ports/index.ts';
 import type { DeltaBase } from './base.ts';
 import { CHECK_BYTES, damaged, END, GROUP, readGroup, readHead, type DeltaHead, type Take } from './container.ts';
 import { FIRST_COLUMN, GROUP_LIMIT_BYTES, LANE, LANE_COUNT, PACKED_LIMIT_BYTES } from './lanes.ts';
 
 const CHUNK_BYTES = 64 * 1024;
-const BLOCK_BYTES = 512;
 
 /** What the delta says of itself. Throws EngineError 'DELTA_DAMAGED' or 'DELTA_VERSION'. */
 export function readDeltaHead(files: Files, fd: Fd): DeltaHead {
@@ -20,43 +20,70 @@ export function readDeltaHead(files: Files, fd: Fd): DeltaHead {
  * 'DELTA_BASE_CHANGED' when a file of the base is not what it was: nothing that came before is worth anything then. Memory is bounded,
  * whatever the delta says. The descriptor stays the caller's.
  */
-export function applyDelta(files: Files, fd: Fd, base: DeltaBase): ByteSource & { close(): void } {
-  const parts = play(files, fd, base);
+export function applyDelta(files: Files, fd: Fd, base: DeltaBase): HashedSource & { close(): void } {
+  const hash = createOutputHash();
+  const parts = play(files, fd, base, hash);
   return {
-    read() {
-      try {
-        const { value, done } = parts.next();
-        return Promise.resolve(done === true ? null : value);
-      } catch (error) {
-        return Promise.reject(error);
-      }
+    get sizeBytes() {
+      return hash.sizeBytes();
+    },
+    hex: () => hash.hex(),
+    async read() {
+      const { value, done } = await parts.next();
+      return done === true ? null : value;
     },
     close: () => void parts.return(undefined),
   };
 }
 
-function* play(files: Files, fd: Fd, base: DeltaBase): Generator<Uint8Array> {
+/** The hash of what is made: of whole chunks on the pool, while the next one is made. */
+interface OutputHash {
+  /** Adds bytes that do not change any more. */
+  add(bytes: Uint8Array): Promise<void>;
+  /** Of all so far. */
+  digest(): Promise<Uint8Array>;
+  hex(): string;
+  sizeBytes(): number;
+}
+
+function createOutputHash(): OutputHash {
+  const hash = new Sha256();
+  let sizeBytes = 0;
+  let pending: Promise<void> | undefined;
+  return {
+    async add(bytes) {
+      await pending;
+      sizeBytes += bytes.length;
+      pending = hash.updateLater(bytes);
+    },
+    async digest() {
+      await pending;
+      return hash.digest();
+    },
+    hex: () => hash.hex(),
+    sizeBytes: () => sizeBytes,
+  };
+}
+
+async function* play(files: Files, fd: Fd, base: DeltaBase, hash: OutputHash): AsyncGenerator<Uint8Array> {
   const take = taking(files, fd);
   files.seek(fd, 0);
   const head = readHead(take);
-  const hash = new Sha256();
   const streams: (Unpacker | undefined)[] = Array.from({ length: LANE_COUNT }, () => undefined);
-  const content = player();
   const columns = headers();
+  const content = player(columns);
   const source = createBaseReader(files, base);
-  let blocks: Uint8Array = new Uint8Array(0);
   let out = new Uint8Array(CHUNK_BYTES);
   let used = 0;
   let hashedTo = 0;
   let madeBytes = 0;
-  const settle = (to: number): void => {
-    madeBytes += to - hashedTo;
-    if (madeBytes > head.sizeBytes) throw damaged('it makes more than it says');
-    hash.update(out.subarray(hashedTo, to));
-    hashedTo = to;
-    used = to;
+  const hashed = async (): Promise<void> => {
+    if (used > hashedTo) await hash.add(out.subarray(hashedTo, used));
+    hashedTo = used;
   };
-  const renew = (): Uint8Array => {
+  /** Gives away what has been made, hashed, and begins a new chunk. */
+  const renew = async (): Promise<Uint8Array> => {
+    await hashed();
     const full = out.subarray(0, used);
     out = new Uint8Array(CHUNK_BYTES);
     used = 0;
@@ -70,65 +97,86 @@ function* play(files: Files, fd: Fd, base: DeltaBase): Generator<Uint8Array> {
       if (mark === END) break;
       if (mark !== GROUP) throw damaged('a group has no beginning');
       const { lanes, check } = readGroup(take, unpack, { unpacked: GROUP_LIMIT_BYTES, packed: PACKED_LIMIT_BYTES });
-      if (blocks.length > 0) throw damaged('blocks are left over');
-      content.group(lanes.slice(0, FIRST_COLUMN) as unknown as Lanes);
+      content.group(lanes.slice(0, FIRST_COLUMN) as unknown as Lanes, lanes[LANE.blocks]);
       columns.group(lanes.slice(FIRST_COLUMN, LANE.blocks) as unknown as Columns);
-      blocks = lanes[LANE.blocks] ?? blocks;
       for (let ended = false; !ended; ) {
-        settle(content.run(out, used));
-        if (content.stop === 0) yield renew();
+        const to = content.run(out, used);
+        madeBytes += to - used;
+        if (madeBytes > head.sizeBytes) throw damaged('it makes more than it says');
+        used = to;
+        if (content.stop === 0) yield await renew();
         else if (content.stop === 1) ended = true;
-        else if (content.stop === 2) {
-          if (used > CHUNK_BYTES - BLOCK_BYTES) yield renew();
-          columns.get(out, used);
-          settle(used + BLOCK_BYTES);
-          content.gave(BLOCK_BYTES);
-        } else if (content.stop === 3) {
-          if (content.value > blocks.length) throw damaged('blocks are missing');
-          for (let left = content.value; left > 0; ) {
-            if (used === CHUNK_BYTES) yield renew();
-            const count = Math.min(left, CHUNK_BYTES - used);
-            out.set(blocks.subarray(0, count), used);
-            blocks = blocks.subarray(count);
-            settle(used + count);
-            content.gave(count);
-            left -= count;
-          }
-        } else {
+        else {
           const { fd: file, sizeBytes } = source.move(content.value);
           content.base(file, sizeBytes);
         }
       }
-      const made = hash.digest();
+      await hashed();
+      const made = await hash.digest();
       for (let i = 0; i < CHECK_BYTES; i += 1) if (made[i] !== check[i]) throw changed(source.path());
     }
-    if (used > 0) yield renew();
+    if (used > 0) yield await renew();
+    await hash.digest(); // all of it is in
     if (madeBytes !== head.sizeBytes || `sha256:${hash.hex()}` !== head.diffId) throw changed(source.path());
   } catch (error) {
     throw explain(error, source.path());
   } finally {
+    await hash.digest().catch(() => undefined); // the pool reads the chunk still
     source.close();
     for (const stream of streams) stream?.close();
   }
 }
 
-/** The base files one after the other, one open at a time. */
+/** So many files are asked for before it is their turn, and of each so much: small ones would be waited for one by one. */
+const AHEAD_FILES = 16;
+const AHEAD_BYTES = 256 * 1024;
+
+/** The base files, mostly one after the other. */
 function createBaseReader(files: Files, base: DeltaBase): { move(zigzag: number): { fd: Fd; sizeBytes: number }; path(): string; close(): void } {
   let number = -1;
   let fd: Fd | undefined;
-  const close = (): void => {
+  const ahead = new Map<number, Fd>();
+  let aheadTo = -1;
+  const openAhead = (next: number): void => {
+    const file = base.file(next);
+    if (file === undefined || ahead.has(next)) return;
+    try {
+      const open = base.open(next);
+      ahead.set(next, open);
+      files.readAhead(open, Math.min(file.sizeBytes, AHEAD_BYTES));
+    } catch {
+      // It is said when it is this file's turn, if that ever comes.
+    }
+  };
+  const closeOthers = (from: number, to: number): void => {
+    for (const [next, open] of ahead) {
+      if (next >= from && next <= to) continue;
+      ahead.delete(next);
+      files.close(open);
+    }
+  };
+  const closeCurrent = (): void => {
     if (fd !== undefined) files.close(fd);
     fd = undefined;
   };
   return {
-    close,
+    close() {
+      closeCurrent();
+      closeOthers(1, 0);
+    },
     path: () => base.file(number)?.path ?? '',
     move(zigzag) {
-      close();
-      number += 1 + (zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2);
+      closeCurrent();
+      const expected = number + 1;
+      number = expected + (zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2);
       const file = base.file(number);
       if (file === undefined) throw damaged('it names a file that the base does not have');
-      fd = base.open(number);
+      fd = ahead.get(number);
+      ahead.delete(number);
+      fd ??= base.open(number);
+      if (number !== expected) aheadTo = number;
+      else while (aheadTo < number + AHEAD_FILES) openAhead((aheadTo = Math.max(aheadTo, number) + 1));
+      if (ahead.size > AHEAD_FILES) closeOthers(number + 1, number + AHEAD_FILES);
       return { fd, sizeBytes: file.sizeBytes };
     },
   };

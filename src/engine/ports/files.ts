@@ -44,6 +44,8 @@ export interface Files {
   /** A hole at the end of what has been written. */
   truncate(fd: Fd, sizeBytes: number): void;
   seek(fd: Fd, position: number): void;
+  /** Has the kernel read the beginning of a file in advance; nothing waits for it. */
+  readAhead(fd: Fd, sizeBytes: number): void;
   /** Length of a file or block device; the position moves to its end. */
   lengthOf(fd: Fd): number;
   fsync(fd: Fd): Promise<void>;

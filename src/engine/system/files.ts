@@ -32,6 +32,7 @@ export const hostFiles: Files = {
   write: (fd, data) => fs.write(fd, data),
   truncate: fs.ftruncate,
   seek: (fd, position) => void fs.seek(fd, position),
+  readAhead: (fd, sizeBytes) => fs.fadvise(fd, 'willneed', 0, sizeBytes),
   lengthOf: (fd) => fs.seek(fd, 0, 'end'),
   fsync: fs.fsync,
   allocate: (fd, sizeBytes) => fs.fallocate(fd, 0, sizeBytes),

@@ -18,21 +18,20 @@ declare module 'host:delta' {
   }
   export function unpacker(prefix: Uint8Array): Unpacker;
 
-  /** Plays instructions until one is for the caller. Throws HostError 'CORRUPT' for what cannot be played, 'ESTALE' when the base file is shorter. */
+  /** Plays instructions until it needs its caller. Throws HostError 'CORRUPT' for what cannot be played, 'ESTALE' when the base file is shorter. */
   export interface Player {
-    /** The next group's streams, kept until they are used up; throws 'CORRUPT' when something of the last one is left. */
-    group(lanes: Lanes): void;
+    /** The next group's streams and its blocks, kept until they are used up; throws 'CORRUPT' when something of the last one is left. */
+    group(lanes: Lanes, blocks?: Uint8Array): void;
     /** The file that is read from now on, from its beginning. The descriptor stays the caller's. */
     base(fd: number, sizeBytes: number): void;
     /** Puts bytes into the array from `from` on; returns where they end. */
     run(into: Uint8Array, from: number): number;
-    /** Tells of bytes that the caller put out. */
-    gave(countBytes: number): void;
-    /** Why run() returned: 0 the array is full, 1 the group is used up, 2 a header, 3 `value` bytes of blocks, 4 another file (`value`: a move, zigzag). */
-    readonly stop: 0 | 1 | 2 | 3 | 4;
+    /** Why run() returned: 0 the array is full, 1 the group is used up, 2 another file (`value`: a move, zigzag). */
+    readonly stop: 0 | 1 | 2;
     readonly value: number;
   }
-  export function player(): Player;
+  /** `columns`: where headers come from; without them an instruction that makes one is 'CORRUPT'. */
+  export function player(columns?: Headers): Player;
 
   /** Columns of tar headers: names, masks, other fields, sizes, times. */
   export type Columns = readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
