@@ -64,6 +64,7 @@ function parseBuildRequest(request: ApiRequest): BuildRequest {
     },
     binds: jsonList(request, 'volumes'),
     secrets: parseSecrets(exchange.head.headers.get('x-minke-build-secrets')),
+    agents: new Map(Object.entries(jsonMap(request, 'ssh')).flatMap(([id, path]): [string, string][] => (path?.startsWith('/') === true ? [[id, path]] : []))),
     credentials: credentialsOf(exchange.head.headers.get('x-registry-config')),
   };
 }

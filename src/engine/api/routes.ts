@@ -13,6 +13,7 @@ import { login } from './pull.ts';
 import { pushImage } from './push.ts';
 import type { Route } from './router.ts';
 import { saveImage, saveImages } from './save.ts';
+import { search } from './search.ts';
 import { stats } from './stats.ts';
 import * as streams from './streams.ts';
 import * as swarm from './swarm.ts';
@@ -63,6 +64,7 @@ export const ROUTES: readonly Route<ApiContext>[] = [
 
   ['POST', '/commit', commit],
   ['GET', '/images/json', images.list],
+  ['GET', '/images/search', search],
   ['GET', '/images/get', saveImages],
   ['POST', '/images/load', images.load],
   ['POST', '/images/create', images.create],

@@ -25,5 +25,7 @@ export interface BuildRequest {
   /** 'source:target[:mode]': there while RUN runs, and no part of the image. */
   binds: string[];
   secrets: ReadonlyMap<string, Uint8Array>;
+  /** Sockets of ssh agents on this machine. */
+  agents: ReadonlyMap<string, string>;
   credentials(domain: string): Credentials;
 }

@@ -2,7 +2,7 @@ import { nearestWord } from '../cli/nearest.ts';
 import { dockerfileError } from './dockerfile/index.ts';
 
 export interface RunMount {
-  type: 'bind' | 'cache' | 'tmpfs' | 'secret';
+  type: 'bind' | 'cache' | 'tmpfs' | 'secret' | 'ssh';
   target: string;
   /** Stage or image; '' for the context. */
   from: string;
@@ -20,7 +20,9 @@ export interface RunMount {
   env: string;
 }
 
-const TYPES = ['bind', 'cache', 'tmpfs', 'secret'] as const;
+const TYPES = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'] as const;
+/** Where programs find the agent unless told otherwise, as BuildKit has it. */
+const AGENT_SOCKET = '/run/buildkit/ssh_agent.0';
 const KEYS = ['type', 'target', 'dst', 'destination', 'source', 'src', 'from', 'readonly', 'ro', 'rw', 'readwrite', 'id', 'sharing', 'uid', 'gid', 'mode', 'size', 'required', 'env'];
 const FLAGS = ['readonly', 'ro', 'rw', 'readwrite', 'required'];
 const UNITS: Record<string, number> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
@@ -48,11 +50,11 @@ export function parseRunMount(text: string, line: number): RunMount {
   };
   const wanted = text0('type') || 'bind';
   const type = TYPES.find((candidate) => candidate === wanted);
-  if (type === undefined) throw dockerfileError(line, wanted === 'ssh' ? 'RUN --mount=type=ssh is not supported: the classic API carries no agent' : `unsupported mount type ${JSON.stringify(wanted)}`, `${TYPES.join(', ')} are known`);
+  if (type === undefined) throw dockerfileError(line, `unsupported mount type ${JSON.stringify(wanted)}`, `${TYPES.join(', ')} are known`);
   const source = text0('source', 'src');
   const target = text0('target', 'dst', 'destination');
   const id = text0('id');
-  if (target === '' && type !== 'secret') throw dockerfileError(line, `--mount=type=${type} needs a target`);
+  if (target === '' && type !== 'secret' && type !== 'ssh') throw dockerfileError(line, `--mount=type=${type} needs a target`);
   const sharing = (['shared', 'private', 'locked'] as const).find((mode) => mode === (text0('sharing') || 'shared'));
   if (sharing === undefined) throw dockerfileError(line, `unsupported sharing value ${JSON.stringify(text0('sharing'))}`);
   const secret = id || source || target.split('/').at(-1) || '';
@@ -62,9 +64,9 @@ export function parseRunMount(text: string, line: number): RunMount {
   const env = text0('env');
   return {
     type, from: text0('from'), source, env,
-    target: target === '' && env === '' ? `/run/secrets/${secret}` : target,
+    target: target !== '' ? target : type === 'ssh' ? AGENT_SOCKET : env === '' ? `/run/secrets/${secret}` : '',
     readOnly: type === 'bind' ? !flag('rw', 'readwrite') : flag('readonly', 'ro'),
-    id: type === 'secret' ? secret : id || target,
+    id: type === 'secret' ? secret : id || (type === 'ssh' ? 'default' : target),
     sharing,
     uid: number('uid', 10) ?? 0,
     gid: number('gid', 10) ?? 0,

@@ -111,7 +111,7 @@ async function runRun(session: BuildSession, planned: PlannedStage, done: Readon
   const expand = expander(state, session.escape, line);
   const mounts = await prepareMounts(
     {
-      files, workshop, pace, line, cacheFolder: `${session.folder}/cache`, secrets: request.secrets, workingDir: state.config.WorkingDir ?? '/', fresh: () => machine.randomHex(8),
+      files, workshop, pace, line, cacheFolder: `${session.folder}/cache`, secrets: request.secrets, agents: request.agents, workingDir: state.config.WorkingDir ?? '/', fresh: () => machine.randomHex(8),
       source: (from) => mountSource(session, planned, done, from, line),
     },
     instruction.mounts.map((mount) => parseRunMount(expand(mount), line)),

@@ -14,6 +14,7 @@ export { fetchDocument } from './document.ts';
 export { login } from './login.ts';
 export { inspectDistribution, type Distribution } from './distribution.ts';
 export { openRepository, type FetchedManifest, type Repository, type RegistryContext } from './repository.ts';
+export { parseSearchTerm, searchRegistry, type SearchResult } from './search.ts';
 export { tlsFor } from './tls-files.ts';
 export { createTransport, type Reply } from './transport.ts';
 export { parseUrl } from './url.ts';

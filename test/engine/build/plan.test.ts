@@ -100,12 +100,14 @@ describe('mounts of RUN', () => {
     ['type=cache,target=/c', { type: 'cache', target: '/c', id: '/c', readOnly: false, sharing: 'shared' }],
     ['type=cache,dst=/c,id=x,sharing=locked,uid=1,gid=2,mode=0700', { id: 'x', sharing: 'locked', uid: 1, gid: 2, mode: 0o700 }],
     ['target=/m', { type: 'bind', from: '', source: '', readOnly: true }],
+    ['type=ssh', { type: 'ssh', id: 'default', target: '/run/buildkit/ssh_agent.0', required: false }],
+    ['type=ssh,id=work,target=/agent,required', { id: 'work', target: '/agent', required: true }],
     ['type=bind,from=s,src=/a,target=/m,rw', { from: 's', source: '/a', readOnly: false }],
     ['type=tmpfs,target=/t,size=10m', { sizeBytes: 10 * 1024 * 1024 }],
     ['type=secret,id=k', { target: '/run/secrets/k', id: 'k', required: false }],
     ['type=secret,id=k,env=K,required', { target: '', env: 'K', required: true }],
   ])('%s', (text, expected) => expect(parseRunMount(text, 1)).toMatchObject(expected));
-  it.each([['type=ssh', 'ssh is not supported'], ['type=cash,target=/x', 'unsupported mount type "cash"'], ['type=cache', 'needs a target'], ['type=bind,tagret=/x', "unexpected key 'tagret'"], ['type=cache,target=/x,sharing=mine', 'unsupported sharing'], ['type=tmpfs,target=/x,size=big', 'invalid value "big" for size'], ['type=cache,target=/x,mode=999', 'invalid value "999" for mode']])('%s is an error', (text, message) => {
+  it.each([['type=cash,target=/x', 'unsupported mount type "cash"'], ['type=cache', 'needs a target'], ['type=bind,tagret=/x', "unexpected key 'tagret'"], ['type=cache,target=/x,sharing=mine', 'unsupported sharing'], ['type=tmpfs,target=/x,size=big', 'invalid value "big" for size'], ['type=cache,target=/x,mode=999', 'invalid value "999" for mode']])('%s is an error', (text, message) => {
     expect(() => parseRunMount(text, 3)).toThrow(message);
   });
 });

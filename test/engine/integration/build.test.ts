@@ -228,6 +228,31 @@ describeLab('docker build', (lab) => {
     await waitFor(() => readdirSync(join(lab.dataRoot, 'tmp')).length + readdirSync(join(lab.dataRoot, 'build/running')).length === 0);
   });
 
+  it('begins a cache with what a stage has, once', () => {
+    const lines = (run: string) => `FROM busybox:lab AS seed\nRUN mkdir -p /s/deep && echo seed > /s/deep/file\nFROM busybox:lab\nRUN --mount=type=cache,id=seeded,target=/c,from=seed,source=/s ${run}`;
+    built(project(lines('cat /c/deep/file > /first && echo changed > /c/deep/file')), '-t', 'seeded');
+    expect(out('seeded', 'cat /first; ls -d /c 2>/dev/null; true')).toBe('seed');
+    built(project(lines('cat /c/deep/file > /second')), '-t', 'seeded');
+    expect(out('seeded', 'cat /second')).toBe('changed');
+    expect(build(project(lines('true').replace('source=/s', 'source=/none').replace('id=seeded', 'id=other'))).stderr).toContain('there is no /none in seed');
+  });
+
+  it('lends an ssh agent to a command', async () => {
+    const minke = process.env['OSBUILD_ENGINE_BINARY'] ?? '';
+    const socket = join(lab.folder, 'agent.sock');
+    const agent = lab.spawn([process.execPath, '-e', "require('node:net').createServer((c) => c.destroy()).listen(process.argv[1], () => console.log('up'))", socket]);
+    await new Promise((resolve) => agent.stdout?.once('data', resolve));
+    const folder = project('FROM busybox:lab\nRUN --mount=type=ssh,required test -S "$SSH_AUTH_SOCK" && echo "$SSH_AUTH_SOCK" > /said\nRUN ls -d /run/buildkit; echo "none${SSH_AUTH_SOCK}" >> /said');
+    const ours = (env: string[], ...options: string[]) => lab.run(['env', ...env, minke, 'build', ...options, folder]);
+    expect(ours([`SSH_AUTH_SOCK=${socket}`], '--ssh', 'default', '-t', 'agent')).toMatchObject({ code: 0 });
+    expect(out('agent', 'cat /said; ls -d /run/buildkit 2>/dev/null; true')).toBe('/run/buildkit/ssh_agent.0\nnone');
+    expect(ours([], '--ssh', `default=${socket}`)).toMatchObject({ code: 0 });
+    expect(ours([]).stderr).toContain('the ssh agent default is required and was not given');
+    expect(ours(['SSH_AUTH_SOCK='], '--ssh', 'default').stderr).toContain('invalid empty ssh agent socket');
+    expect(ours([], '--ssh', `default=${folder}/Dockerfile`).stderr).toContain('is no socket of an ssh agent');
+    agent.kill();
+  });
+
   it('cut short by a kill leaves nothing that the next start does not clear', async () => {
     const folder = project('FROM busybox:lab AS one\nRUN echo 1 > /1\nFROM busybox:lab\nRUN --mount=type=bind,from=one,target=/one sleep 1000');
     const child = lab.spawn(['env', 'DOCKER_BUILDKIT=0', 'docker', 'build', folder]);

@@ -102,6 +102,8 @@ interface RegistryOptions {
   auth?: { kind: 'basic' | 'token'; user: string; password: string; anonymousPull?: boolean; /** May read alone. */ readOnly?: boolean };
   /** Whether it knows OCI 1.1's referrers; otherwise it keeps a manifest's subject and says nothing of it. */
   referrers?: boolean;
+  /** What its search (/v1/search) finds; it has none without. */
+  index?: readonly { name: string; description?: string; star_count?: number; is_official?: boolean }[];
   /** Address by which clients reach it, for the token realm. */
   publicAddress?: string;
 }
@@ -196,6 +198,22 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<TestR
     if (url === '/v2/') {
       response.writeHead(200, { 'Content-Length': 2 });
       response.end('{}');
+      return;
+    }
+    const asked = new URL(url, 'http://x');
+    if (asked.pathname === '/v1/search' && options.index !== undefined) {
+      const words = asked.searchParams.get('q') ?? '';
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify({ results: options.index.filter(({ name }) => name.includes(words)).slice(0, Number(asked.searchParams.get('n'))) }));
+      return;
+    }
+    if (asked.pathname === '/v2/_catalog') {
+      // Two a page, so that clients have to follow the links.
+      const names = [...tags.keys()].toSorted();
+      const at = names.indexOf(asked.searchParams.get('last') ?? '') + 1;
+      const page = names.slice(at, at + 2);
+      response.writeHead(200, { 'Content-Type': 'application/json', ...(at + 2 < names.length ? { Link: `</v2/_catalog?last=${page[1] ?? ''}&n=2>; rel="next"` } : {}) });
+      response.end(JSON.stringify({ repositories: page }));
       return;
     }
     const match = /^\/v2\/(.+)\/(manifests|blobs|tags|referrers)\/([^/?]+)/.exec(url);

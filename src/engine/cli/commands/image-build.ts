@@ -40,6 +40,7 @@ const flags: readonly FlagSpec[] = [
   { name: 'security-opt', kind: 'strings', help: 'Security options of the containers' },
   { name: 'shm-size', kind: 'bytes', help: 'Size of /dev/shm', default: '0' },
   { name: 'squash', kind: 'bool', help: 'Make one layer of all that the build adds' },
+  { name: 'ssh', kind: 'list', help: 'Give RUN --mount=type=ssh an agent (default, or ID=SOCKET), of the machine of the daemon' },
   { name: 'tag', short: 't', kind: 'list', help: 'Name of the image (NAME:TAG)' },
   { name: 'target', kind: 'string', help: 'Stage to build' },
   { name: 'ulimit', kind: 'ulimit', help: 'Set a ulimit (type=soft:hard)' },
@@ -68,7 +69,7 @@ export const buildCommand: Command = {
         target: given.string('target'), platform: given.string('platform'), networkmode: given.string('network'), extrahosts: given.list('add-host'), securityopt: given.list('security-opt'), cgroupparent: given.string('cgroup-parent'),
         cpuperiod: given.int('cpu-period') || undefined, cpuquota: given.int('cpu-quota') || undefined, cpushares: given.int('cpu-shares') || undefined, cpusetcpus: given.string('cpuset-cpus'), cpusetmems: given.string('cpuset-mems'),
         memory: bytes('memory'), memswap: bytes('memory-swap'), shmsize: bytes('shm-size'), ulimits: asJson(given.list('ulimit').map(parseUlimit)),
-        buildargs: JSON.stringify(buildArgs), labels: JSON.stringify(keyValueMap(given.list('label'))), cachefrom: asJson(cacheFrom), volumes: asJson(given.list('volume')),
+        buildargs: JSON.stringify(buildArgs), labels: JSON.stringify(keyValueMap(given.list('label'))), cachefrom: asJson(cacheFrom), volumes: asJson(given.list('volume')), ssh: agents(context, given.list('ssh')),
       },
       headers: { ...(await registryConfig(context)), ...secretsHeader(context, given.list('secret')) },
       ...(body === undefined ? {} : { body }), contentType: 'application/x-tar',
@@ -113,6 +114,21 @@ function secretsHeader({ ports }: CommandContext, specs: readonly string[]): Rec
   const header = base64(ports.codec.encode(JSON.stringify(secrets)), 'url');
   if (header.length > SECRETS_LIMIT_BYTES) throw new CliError(`the secrets are too large: ${header.length} bytes encoded, ${SECRETS_LIMIT_BYTES} are possible; mount a folder with -v instead`);
   return { 'X-Minke-Build-Secrets': header };
+}
+
+/** Sockets by id, as JSON; the daemon mounts them, so that they have to be on its machine. */
+function agents({ config, ports }: CommandContext, specs: readonly string[]): string | undefined {
+  if (specs.length === 0) return undefined;
+  if (config.endpoint.kind !== 'unix') throw new CliError('--ssh works with a daemon on this machine alone: the API carries no agent');
+  return JSON.stringify(Object.fromEntries(specs.map((spec) => {
+    const equals = spec.indexOf('=');
+    const [id, socket] = equals < 0 ? [spec, ports.process.environment()['SSH_AUTH_SOCK'] ?? ''] : [spec.slice(0, equals), spec.slice(equals + 1)];
+    if (socket === '') throw new CliError(`invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set, or name one (--ssh ${id || 'default'}=SOCKET)`);
+    const path = socket.startsWith('/') ? socket : `${ports.process.workingDirectory}/${socket}`;
+    const kind = ports.files.stat(path)?.kind;
+    if (kind !== 'other') throw new CliError(kind === undefined ? `could not find the ssh agent's socket ${socket}` : `${socket} is no socket of an ssh agent: keys are not read, load them into an agent with ssh-add`);
+    return [id || 'default', path];
+  })));
 }
 
 function readSecret(read: (path: string) => string, path: string): string {

@@ -21,6 +21,7 @@ import { deltaCommand } from './image-delta.ts';
 import { imageRemoveCommand, importCommand, loadCommand, pullCommand, pushCommand, saveCommand, tagCommand } from './image-actions.ts';
 import { historyCommand } from './image-history.ts';
 import { imageListCommand } from './image-list.ts';
+import { searchCommand } from './image-search.ts';
 import { inspectCommands } from './inspect.ts';
 import { loginCommand, logoutCommand } from './login.ts';
 import { networkConnectCommand, networkCreateCommand, networkDisconnectCommand, networkListCommand, networkRemoveCommand } from './networks.ts';
@@ -36,7 +37,7 @@ import { volumeCreateCommand, volumeListCommand, volumeRemoveCommand } from './v
 export const commands: readonly Command[] = [
   runCommand, execCommand, containerListCommand, buildCommand, pullCommand, pushCommand, imageListCommand, loginCommand, logoutCommand, versionCommand, infoCommand,
   attachCommand, commitCommand, copyCommand, createCommand, deltaCommand, diffCommand, eventsCommand, exportCommand, historyCommand, importCommand, killCommand, loadCommand, logsCommand,
-  pauseCommand, portCommand, removeCommand, renameCommand, restartCommand, imageRemoveCommand, saveCommand, startCommand, statsCommand, stopCommand, tagCommand,
+  pauseCommand, portCommand, removeCommand, renameCommand, restartCommand, imageRemoveCommand, saveCommand, searchCommand, startCommand, statsCommand, stopCommand, tagCommand,
   topCommand, unpauseCommand, updateCommand, waitCommand,
   ...inspectCommands, ...pruneCommands, diskUsageCommand, checkCommand,
   volumeListCommand, volumeCreateCommand, volumeRemoveCommand,
@@ -63,6 +64,6 @@ export const unsupportedVerbs: Readonly<Record<string, string>> = {
   plugin: 'it takes no plugins; volumes, networks and log drivers are built in', trust: 'it has no content trust; pull by digest (NAME@sha256:…)',
   checkpoint: 'it cannot checkpoint processes; stop and start the container', context: 'it has no contexts; name the daemon with -H or MINKE_HOST',
   manifest: 'it does not edit manifest lists; skopeo or buildah do', buildx: 'it has no BuildKit', builder: 'it has no BuildKit; "build" builds, and "system prune" removes the build cache',
-  compose: 'use the docker-compose program, with DOCKER_HOST naming the socket of minke', search: 'the public index cannot be searched from here; look the image up on the web site of its registry',
+  compose: 'use the docker-compose program, with DOCKER_HOST naming the socket of minke',
   scan: 'it has no scanner', scout: 'it has no scanner', init: 'it makes no project files',
 };
