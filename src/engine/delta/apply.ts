@@ -128,8 +128,8 @@ async function* play(files: Files, fd: Fd, base: DeltaBase, hash: OutputHash): A
 }
 
 /** So many files are asked for before it is their turn, and of each so much: small ones would be waited for one by one. */
-const AHEAD_FILES = 16;
-const AHEAD_BYTES = 256 * 1024;
+const AHEAD_FILES = 64;
+const AHEAD_BYTES = 128 * 1024;
 
 /** The base files, mostly one after the other. */
 function createBaseReader(files: Files, base: DeltaBase): { move(zigzag: number): { fd: Fd; sizeBytes: number }; path(): string; close(): void } {
