@@ -1,4 +1,5 @@
 import { EngineError, messageOf, systemErrorCode, type ErrorKind } from '../error.ts';
+import { HttpError } from '../http/index.ts';
 
 const STATUS: Record<ErrorKind, number> = {
   invalid: 400,
@@ -24,6 +25,7 @@ export function errorAnswer(error: unknown): ErrorAnswer {
   if (error instanceof EngineError) {
     return { status: STATUS[error.kind], message: error.hint === undefined ? error.message : `${error.message} (${error.hint})`, unexpected: false };
   }
+  if (error instanceof HttpError) return { status: error.status, message: error.message, unexpected: false };
   const code = systemErrorCode(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') return { status: 500, message: 'no space left on device (remove images or containers that are not needed)', unexpected: true };
   return { status: 500, message: messageOf(error), unexpected: true };
