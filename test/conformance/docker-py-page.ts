@@ -20,7 +20,7 @@ export function conformancePage(results: readonly TestResult[], reasons: Reasons
     '<!-- Written by test/conformance/docker-py.mjs; reasons are kept in test/conformance/docker-py-reasons.json. -->',
     '',
     "docker-py's own integration tests, without those of swarm mode (swarm, services, nodes, secrets, configs) and plugins, run against minke over its",
-    'unix socket. Their images (alpine, busybox, hello-world) are busybox under these names, since the tests need no more of them, and come',
+    'unix socket, and over TCP where they speak WebSocket. Their images (alpine, busybox, hello-world) are busybox under these names, since the tests need no more of them, and come',
     'from a registry on loopback that stands in for the hub.',
     '',
     `**${count(results, 'passed')} of ${executed} tests that ran passed**; ${count(results, 'skipped')} were skipped by the suite itself. Docker 26.1 passes 240 to 256, depending on whether it reaches the hub.`,

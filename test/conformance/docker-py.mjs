@@ -4,7 +4,7 @@
 //   OSBUILD_DOCKER_PY=<checkout of docker/docker-py> node test/conformance/docker-py.mjs [test file ...]
 //
 // OSBUILD_ENGINE_BINARY names the engine (default: out/engine/amd64/minke), OSBUILD_PYTHON the interpreter (default:
-// /usr/bin/python3; Debian: python3-pytest python3-pytest-timeout python3-requests python3-paramiko). With test files as
+// /usr/bin/python3; Debian: python3-pytest python3-pytest-timeout python3-requests python3-paramiko python3-websocket). With test files as
 // arguments ('api_exec_test.py', 'api_exec_test.py::ExecTest::test_execute_command') only those run, and nothing is written.
 import { build } from 'esbuild';
 import { rmSync } from 'node:fs';

@@ -72,7 +72,7 @@ describeLab('minke cp', (lab) => {
     ['from a container that is missing', 'none:/seed', 'there'],
     ['a folder where a file of its name is', 'box:/seed/dir', 'clash'],
   ])('copies out %s', (_, from, to) => {
-    for (const flags of [[], ['-L'], ['-a']]) {
+    for (const flags of [[], ['-L', '-a']]) {
       both((program) => {
         rmSync(work, { recursive: true, force: true });
         mkdirSync(join(work, 'there'), { recursive: true });
@@ -116,7 +116,7 @@ describeLab('minke cp', (lab) => {
     ['below what is missing', 'nothing/file', '/t/there'],
     ['to a device', 'file', '/dev/null'],
   ])('copies in %s', (_, from, to) => {
-    for (const [container, ...flags] of [['box'], ['box', '-L'], ['user', '-a']]) {
+    for (const [container, ...flags] of [['box'], ['user', '-L', '-a']]) {
       both((program) => {
         const script = 'rm -rf /t && mkdir -p /t/there /t/clash && cd /t && echo old > there/old && echo x > clash/dir && ln -s there to-there && ln -s there/old to-old && ln -s /t/there/new to-new';
         lab.ok('exec', '-u', '0', container ?? '', 'sh', '-c', script);
