@@ -1,7 +1,7 @@
 import type { Suite } from '../../device/index.ts';
 import { OsbuildError, type AnyTask, type Machine, type OutputRef, type Recipe } from '../../model/index.ts';
 import type { Invocation } from '../command.ts';
-import { diskImage, osImage, type ComposedImage } from './compose.ts';
+import { diskImage, flasherImage, osImage, type ComposedImage } from './compose.ts';
 import type { DebianWorld } from './debian.ts';
 import { busybox, emulation, planToolsTree } from './trees.ts';
 
@@ -35,15 +35,13 @@ export async function planBootTest(built: ComposedImage, suite: Suite, invocatio
 /** The test of an image's flasher, as a task. */
 export async function planFlasherTest(built: ComposedImage, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
   const { machine, request } = built;
-  const flasher = built.artifacts.find(({ fileName }) => fileName.endsWith('-flasher.img.zst'));
-  if (!flasher) throw new Error('no flasher was composed with the image');
   const qemu = await planToolsTree(emulation, invocation, world, { locked: invocation.flags.on('locked') });
   const task: AnyTask = {
     id: `device/${machine.name}/flasher-test`,
     kind: 'device/flasher-test',
     title: `Test of the flasher of ${machine.name}`,
     args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode },
-    inputs: { image: { from: 'task', ...diskImage(built).ref }, flasher: { from: 'task', ...flasher.ref }, emulation: { from: 'tree', task: qemu.tree } },
+    inputs: { image: { from: 'task', ...diskImage(built).ref }, flasher: { from: 'task', ...flasherImage(built).ref }, emulation: { from: 'tree', task: qemu.tree } },
     result: 'files',
   };
   return { tasks: [...qemu.tasks, task], report: { task: task.id, output: 'report.json' } };

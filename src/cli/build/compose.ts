@@ -57,15 +57,18 @@ export function chosenMode({ flags }: Invocation, { build }: Project): ImageRequ
 
 /** The compressed disk among an image's artifacts, which its flasher has a like of. */
 export function diskImage({ request, artifacts }: ComposedImage): ComposedImage['artifacts'][number] {
-  const found = artifacts.find(({ fileName }) => fileName.endsWith(`${request.os.version}.img.zst`));
-  if (!found) throw new Error('the image has no compressed disk among its artifacts');
-  return found;
+  return artifact({ artifacts }, `${request.os.version}.img.zst`);
 }
 
 /** What devices that run the image's release are updated with. */
-export function osImage({ artifacts }: ComposedImage): ComposedImage['artifacts'][number] {
-  const found = artifacts.find(({ fileName }) => fileName.endsWith('.os.tar'));
-  if (!found) throw new Error('the image has no OS image among its artifacts');
+export const osImage = (built: ComposedImage): ComposedImage['artifacts'][number] => artifact(built, '.os.tar');
+
+export const flasherImage = (built: ComposedImage): ComposedImage['artifacts'][number] => artifact(built, '-flasher.img.zst');
+
+/** The artifact whose file name ends so. */
+export function artifact({ artifacts }: Pick<ComposedImage, 'artifacts'>, end: string): ComposedImage['artifacts'][number] {
+  const found = artifacts.find(({ fileName }) => fileName.endsWith(end));
+  if (!found) throw new Error(`the image has no ${end} among its artifacts`);
   return found;
 }
 

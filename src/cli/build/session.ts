@@ -7,7 +7,7 @@ import type { Project } from '../../config/index.ts';
 import { buildGraph, taskKeys, type Graph, type TaskKey } from '../../graph/index.ts';
 import { isAddress } from '../../downloads/index.ts';
 import { createHttpClient } from '../../http/index.ts';
-import { OsbuildError, type AnyTask, type Executors } from '../../model/index.ts';
+import { OsbuildError, type AnyTask, type Executors, type OutputRef } from '../../model/index.ts';
 import { findWork, runGraph, type RunnerOptions } from '../../runner/index.ts';
 import type { Invocation } from '../command.ts';
 import { debianWorld, type DebianWorld } from './debian.ts';
@@ -29,6 +29,13 @@ export interface KeyedPlan {
   keys: Map<string, TaskKey>;
   targets: string[];
   epoch: number;
+}
+
+/** A file that a run has made. */
+export function madeFile(results: ReadonlyMap<string, TaskResult>, { task, output }: OutputRef): TaskResult['files'][string] {
+  const blob = results.get(task)?.files[output];
+  if (!blob) throw new Error(`${task} made no ${output}`);
+  return blob;
 }
 
 /** Stores and runner of one invocation. */

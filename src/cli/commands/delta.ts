@@ -1,15 +1,13 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { access, chmod, copyFile, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 
+import { sha256File } from '../../cache/index.ts';
 import { archs, OsbuildError, type Arch } from '../../model/index.ts';
 import { bytesText } from '../../report/index.ts';
 import { engineSources, planEngine } from '../build/compose.ts';
 import { makeDelta } from '../build/image-delta.ts';
 import { withPrivateEngine } from '../build/private-engine.ts';
-import { Session } from '../build/session.ts';
+import { madeFile, Session } from '../build/session.ts';
 import type { Command, Invocation } from '../command.ts';
 import { openProject } from '../project.ts';
 
@@ -50,7 +48,7 @@ export const delta: Command = {
       const summary = await withPrivateEngine({ binary: program, folder: layout.work(), env, signal }, (engine) => makeDelta(engine, basePath, targetPath, flags.text('tag'), file));
       await rename(file, output);
       const [{ size: deltaBytes }, { size: targetBytes }] = await Promise.all([stat(output), stat(targetPath)]);
-      const line = { type: 'delta', file: output, ...summary, deltaBytes, targetBytes, sha256: await sha256Of(output) };
+      const line = { type: 'delta', file: output, ...summary, deltaBytes, targetBytes, sha256: await sha256File(output) };
       if (flags.on('json')) invocation.out(`${JSON.stringify(line)}\n`);
       else invocation.out(`${output}: ${bytesText(deltaBytes)} instead of ${bytesText(targetBytes)}, makes ${summary.name} from ${summary.base.slice(0, 19)}\n`);
     } finally {
@@ -70,16 +68,8 @@ async function hostEngine(invocation: Invocation): Promise<string> {
   await session.attended(async () => {
     const { tasks, binary } = await planEngine(arch, await engineSources(invocation.home), invocation, session.world, invocation.flags.on('locked'));
     const keyed = await session.key({ tasks, targets: [binary.task], epoch: project.build.epoch ?? 0 });
-    const blob = (await session.run(keyed, null)).get(binary.task)?.files[binary.output];
-    if (!blob) throw new Error(`${binary.task} made no ${binary.output}`);
-    path = session.blobs.path(blob.sha256);
+    path = session.blobs.path(madeFile(await session.run(keyed, null), binary).sha256);
     return 0;
   });
   return path;
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
 }

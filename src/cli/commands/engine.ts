@@ -4,7 +4,7 @@ import { nearest } from '../../config/index.ts';
 import { archs, OsbuildError, type AnyTask, type Arch } from '../../model/index.ts';
 import { engineSources, planEngine, planEngineArchive } from '../build/compose.ts';
 import { publish } from '../build/publish.ts';
-import { Session } from '../build/session.ts';
+import { madeFile, Session } from '../build/session.ts';
 import type { Command } from '../command.ts';
 import { openProject } from '../project.ts';
 
@@ -43,11 +43,7 @@ export const engine: Command = {
           { ref: built.debug, fileName: 'minke.debug' },
           { ref: built.map, fileName: 'minke.js.map' },
           ...(archive === null ? [] : [{ ref: archive.archive, fileName: archive.fileName }]),
-        ].map(({ ref, ...rest }) => {
-          const blob = results.get(ref.task)?.files[ref.output];
-          if (!blob) throw new Error(`${ref.task} made no ${ref.output}`);
-          return { ...rest, blob };
-        });
+        ].map(({ ref, ...rest }) => ({ ...rest, blob: madeFile(results, ref) }));
         const folder = join(flags.text('output') ?? join(project.folder, 'out', 'engine'), arch);
         if (!(await publish(folder, `engine-${arch}`, artifacts, session.blobs, invocation.emit))) {
           throw new OsbuildError('OSB_CACHE_CORRUPT', `the stored engine for ${arch} was damaged and has been removed`, { hint: 'run the command again: it is made anew' });

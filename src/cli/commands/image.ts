@@ -4,7 +4,7 @@ import { OsbuildError } from '../../model/index.ts';
 import { composeImages, type ComposedImage } from '../build/compose.ts';
 import { publish } from '../build/publish.ts';
 import { buildOnHost } from '../build/remote.ts';
-import { Session, type KeyedPlan } from '../build/session.ts';
+import { madeFile, Session, type KeyedPlan } from '../build/session.ts';
 import { flasherFleet, flasherOption, fleet, machinesOption } from '../build/selection.ts';
 import type { Command, Invocation } from '../command.ts';
 import { openProject } from '../project.ts';
@@ -69,11 +69,7 @@ export async function buildImage(invocation: Invocation, session: Session, keyed
   const folder = outFolder(invocation, session.project, built.machine.name);
   for (let attempt = 0; attempt < 3; attempt++) {
     const results = await session.run({ ...keyed, targets: built.targets }, built.machine.name);
-    const artifacts = built.artifacts.map(({ ref, fileName }) => {
-      const blob = results.get(ref.task)?.files[ref.output];
-      if (!blob) throw new Error(`${ref.task} made no ${ref.output}`);
-      return { fileName, blob };
-    });
+    const artifacts = built.artifacts.map(({ ref, fileName }) => ({ fileName, blob: madeFile(results, ref) }));
     if (await publish(folder, built.machine.name, artifacts, session.blobs, invocation.emit)) return folder;
     invocation.emit({ type: 'notice', level: 'warning', code: 'CACHE_DAMAGED', message: 'a stored artifact was damaged; it is made again' });
   }

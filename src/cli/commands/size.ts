@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 
 import { sizeReport, type ImageManifest, type SizeReport } from '../../image/index.ts';
 import { bytesText } from '../../report/index.ts';
-import { composeImages } from '../build/compose.ts';
+import { artifact, composeImages } from '../build/compose.ts';
 import { machineNames, machineOption } from '../build/selection.ts';
-import { Session } from '../build/session.ts';
+import { madeFile, Session } from '../build/session.ts';
 import type { Command } from '../command.ts';
 import { openProject } from '../project.ts';
 import { table } from '../table.ts';
@@ -25,12 +25,9 @@ export const size: Command = {
     const { plan, images } = await composeImages(invocation, project, machineNames(invocation, project), session.world);
     const keyed = await session.key(plan);
     for (const built of images) {
-      const manifest = built.artifacts.find(({ fileName }) => fileName === 'manifest.json');
-      if (!manifest) throw new Error('the image has no manifest');
+      const manifest = artifact(built, 'manifest.json');
       const results = await session.run({ ...keyed, targets: [manifest.ref.task] }, built.machine.name);
-      const blob = results.get(manifest.ref.task)?.files[manifest.ref.output];
-      if (!blob) throw new Error('the manifest was not made');
-      const report = sizeReport(JSON.parse(await readFile(session.blobs.path(blob.sha256), 'utf8')) as ImageManifest);
+      const report = sizeReport(JSON.parse(await readFile(session.blobs.path(madeFile(results, manifest.ref).sha256), 'utf8')) as ImageManifest);
       if (flags.on('json')) out(`${JSON.stringify({ type: 'size', machine: built.machine.name, ...report })}\n`);
       else out(sizeText(built.machine.name, report, flags.on('all')));
     }

@@ -6,7 +6,7 @@ import { OsbuildError } from '../../model/index.ts';
 import { planBootTest, planFlasherTest } from '../build/boot-test.ts';
 import { composeImages } from '../build/compose.ts';
 import { flasherFleet, fleet, fleetWith, machinesOption } from '../build/selection.ts';
-import { Session } from '../build/session.ts';
+import { madeFile, Session } from '../build/session.ts';
 import type { Command, Invocation } from '../command.ts';
 import { openProject } from '../project.ts';
 import { buildImage, lockOptions } from './image.ts';
@@ -39,8 +39,7 @@ export const test: Command = {
         const before = (await session.missing({ ...keyed, targets: [boot.report.task] })).length === 0;
         try {
           const results = await session.run({ ...keyed, targets: [boot.report.task] }, built.machine.name);
-          const blob = results.get(boot.report.task)?.files[boot.report.output];
-          if (!blob) throw new Error('a boot test left no report');
+          const blob = madeFile(results, boot.report);
           const report = JSON.parse(await readFile(session.blobs.path(blob.sha256), 'utf8')) as BootTestReport;
           if (before) for (const check of report.checks) invocation.emit({ type: 'check', machine: built.machine.name, ...check });
           await session.blobs.export(blob.sha256, join(folder, `${flasher ? 'flasher' : suite}-test.json`));
