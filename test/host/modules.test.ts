@@ -12,6 +12,7 @@ const programs: Record<string, string[]> = {
   crypto: [],
   delta: ['500', deltaSeed],
   fs: [],
+  fuzz: ['300', process.env['OSBUILD_FUZZ_SEED'] ?? '1'],
   net: [],
   netlink: [],
   process: [],

@@ -3,6 +3,14 @@ import { randomBytes, randomHex, sha1, Sha256, sha256, sha256File, sha256Impleme
 import * as fs from 'host:fs';
 import { check, equal, fails, noise, ok, rejects } from './check.ts';
 
+/** Public keys, and signatures of 'a release' by their owners: by OpenSSL, of keys that were thrown away. */
+export const SIGNED = [
+  ['-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxmqym8ORl940VFL3xI18\nCD/mdI7S2rHxX7a0tUr/W3evhKUc3lx/apUycM5k7XCwAWpRw32TkTWVhitJQ4VW\nT+6qOE6Cc+qFeoXCNywdWWImlJbCtzryZINlb4kRD6Yw4o4TcyGDDqV+WGZgbyF4\nHCq6IITGdn30lAilF8oNL/TX4CfIqqEqcUo6NpKWR0gWUKI/FtILPdb5Jad7c2e8\ni1JIfZ24ZqubioieCJRoKmWTvKkJ54Z4JzyICKMy/09ZIbl30tLSkKSPXYvKqokA\no4mA7sGUajxXemDEXFpOEHG6HOK3VVrZvFR3mBQTKUlm1nLoWaKi6Pzrpxndxxln\n8wIDAQAB\n-----END PUBLIC KEY-----\n',
+    '3d91a156b67b02f7441535968b9797909357c6c9d08a39b757ae1afd13b1b0e0cc883ab8dedfafcde0eeb1d04754ced7eeb05a1d6e8260f61d1b9c4e3ec8f44851e7c3285e15ef5c868f56275a916460a5ab193dea662ec7c29f471b74e7f3280321cd625de943cada3a9b3f978b535c9753b79e56ab5e820ad16014b74e4f7d109413a4cdde555d1b6bed01f3d5eba5fc74289933f5523b28b0bc9759e69e9180a579ed092c1f9b33af521b4d5ae6c935ddb329c46d0f60c263092265eacd7e16880cefad247729a5e4c2836f93ab354eada8be8fe1c369838a1e7230e2f6eb6b8c46caec0099d0cebb00564dbc2fa5e24b87aa6c57e4aa776b5d1cc27ac5cc'],
+  ['-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEJhJQGX7HVKuDg9EU4/gshr1lvX/n\nlLMUBy8nLoerY0MGzBX8vYs3g7mx9HukMedFSHvNS+efPLgE98UMr5hnYg==\n-----END PUBLIC KEY-----\n',
+    '30450220264e56231058bf1241e1f75258fb591a46fefc205d36266f3688be0f8fc7d93802210082be2ac05dbfde2c78ac68651d3fa3d55f07102a896be6b3c12215a65d0e28a6'],
+] as const;
+
 export async function cryptoProgram([folder = '/tmp']: string[]): Promise<void> {
   await check('SHA-256 of the vectors of FIPS 180-4', () => {
     equal(sha256(''), 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
@@ -73,14 +81,7 @@ export async function cryptoProgram([folder = '/tmp']: string[]): Promise<void> 
     fails('EBADF', () => sha256File(987));
   });
   await check('signatures of RSA and ECDSA hold for the message and its owner alone', () => {
-    // By OpenSSL, of keys that were thrown away.
-    const signed = [
-      ['-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxmqym8ORl940VFL3xI18\nCD/mdI7S2rHxX7a0tUr/W3evhKUc3lx/apUycM5k7XCwAWpRw32TkTWVhitJQ4VW\nT+6qOE6Cc+qFeoXCNywdWWImlJbCtzryZINlb4kRD6Yw4o4TcyGDDqV+WGZgbyF4\nHCq6IITGdn30lAilF8oNL/TX4CfIqqEqcUo6NpKWR0gWUKI/FtILPdb5Jad7c2e8\ni1JIfZ24ZqubioieCJRoKmWTvKkJ54Z4JzyICKMy/09ZIbl30tLSkKSPXYvKqokA\no4mA7sGUajxXemDEXFpOEHG6HOK3VVrZvFR3mBQTKUlm1nLoWaKi6Pzrpxndxxln\n8wIDAQAB\n-----END PUBLIC KEY-----\n',
-        '3d91a156b67b02f7441535968b9797909357c6c9d08a39b757ae1afd13b1b0e0cc883ab8dedfafcde0eeb1d04754ced7eeb05a1d6e8260f61d1b9c4e3ec8f44851e7c3285e15ef5c868f56275a916460a5ab193dea662ec7c29f471b74e7f3280321cd625de943cada3a9b3f978b535c9753b79e56ab5e820ad16014b74e4f7d109413a4cdde555d1b6bed01f3d5eba5fc74289933f5523b28b0bc9759e69e9180a579ed092c1f9b33af521b4d5ae6c935ddb329c46d0f60c263092265eacd7e16880cefad247729a5e4c2836f93ab354eada8be8fe1c369838a1e7230e2f6eb6b8c46caec0099d0cebb00564dbc2fa5e24b87aa6c57e4aa776b5d1cc27ac5cc'],
-      ['-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEJhJQGX7HVKuDg9EU4/gshr1lvX/n\nlLMUBy8nLoerY0MGzBX8vYs3g7mx9HukMedFSHvNS+efPLgE98UMr5hnYg==\n-----END PUBLIC KEY-----\n',
-        '30450220264e56231058bf1241e1f75258fb591a46fefc205d36266f3688be0f8fc7d93802210082be2ac05dbfde2c78ac68651d3fa3d55f07102a896be6b3c12215a65d0e28a6'],
-    ] as const;
-    for (const [key, signature] of signed) {
+    for (const [key, signature] of SIGNED) {
       const bytes = fromHex(signature);
       ok(verifySignature(key, 'a release', bytes), 'holds');
       ok(verifySignature(key, encode('a release'), bytes), 'of bytes as well');
@@ -90,7 +91,7 @@ export async function cryptoProgram([folder = '/tmp']: string[]): Promise<void> 
       bytes[20] = (bytes[20] ?? 0) ^ 1;
       ok(!verifySignature(key, 'a release', bytes), 'with a flipped bit');
     }
-    ok(!verifySignature(signed[0][0], 'a release', fromHex(signed[1][1])), 'of the other kind of key');
+    ok(!verifySignature(SIGNED[0][0], 'a release', fromHex(SIGNED[1][1])), 'of the other kind of key');
     fails('EINVAL', () => verifySignature('no key', 'a', new Uint8Array(1)));
     fails('EINVAL', () => verifySignature('', 'a', new Uint8Array(1)));
   });

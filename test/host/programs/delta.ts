@@ -80,7 +80,9 @@ async function openBench(folder: string): Promise<Bench> {
   const system = hostSystem(hostReporter('error'));
   const { files } = system;
   const paths = enginePaths(`${folder}/data`, `${folder}/run`);
-  await openDataRoot(files, paths);
+  await openDataRoot(files, paths, (path, error) => {
+    throw new Error(`${path}: ${String(error)}`);
+  });
   const layers = openLayerStore(files, system.machine, paths, (path, error) => {
     throw new Error(`${path}: ${String(error)}`);
   });

@@ -4,6 +4,7 @@ import { cryptoProgram } from './crypto.ts';
 import { deltaProgram } from './delta.ts';
 import { dnsProgram } from './dns.ts';
 import { endings } from './endings.ts';
+import { dnsFuzzProgram, fuzzProgram } from './fuzz.ts';
 import { fsProgram } from './fs.ts';
 import { memoryProgram, serverProgram } from './memory.ts';
 import { netlinkProgram } from './netlink.ts';
@@ -22,7 +23,9 @@ export const programs: Record<string, (args: string[]) => unknown> = {
   crypto: cryptoProgram,
   delta: deltaProgram,
   dns: dnsProgram,
+  'dns-fuzz': dnsFuzzProgram,
   fs: fsProgram,
+  fuzz: fuzzProgram,
   memory: memoryProgram,
   netlink: netlinkProgram,
   net: netProgram,

@@ -69,8 +69,8 @@ function answer(query: Buffer, limitBytes: number, lost: Set<string>): Buffer | 
   return Buffer.concat([header, question, ...(truncated ? [] : found)]);
 }
 
-/** A name server on loopback for both UDP and TCP, with the zone above. */
-export async function startNameServer(): Promise<{ port: number; close: () => void }> {
+/** A name server on loopback for both UDP and TCP, with the zone above; what it says goes through `spoil` on its way. */
+export async function startNameServer(spoil: (reply: Buffer) => Buffer = (reply) => reply): Promise<{ port: number; close: () => void }> {
   const lost = new Set<string>();
   const tcp = createServer((socket) => {
     let buffered = Buffer.alloc(0);
@@ -82,16 +82,17 @@ export async function startNameServer(): Promise<{ port: number; close: () => vo
         const reply = answer(buffered.subarray(2, 2 + size), 65535, lost);
         buffered = buffered.subarray(2 + size);
         if (reply === null) continue;
+        const spoilt = spoil(reply);
         const length = Buffer.alloc(2);
-        length.writeUInt16BE(reply.length, 0);
-        socket.write(Buffer.concat([length, reply]));
+        length.writeUInt16BE(spoilt.length, 0);
+        socket.write(Buffer.concat([length, spoilt]));
       }
     });
   });
   const udp = createSocket('udp4');
   udp.on('message', (query, from) => {
     const reply = answer(query, 512, lost);
-    if (reply !== null) udp.send(reply, from.port, from.address);
+    if (reply !== null) udp.send(spoil(reply), from.port, from.address);
   });
   await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
   const address = tcp.address();
