@@ -323,7 +323,10 @@ for (const [name, make] of Object.entries(cases)) {
   rows.push([name, mb(fresh.rawBytes), mb(fresh.gzipBytes), mb(sizeBytes), `${Math.round(fresh.gzipBytes / sizeBytes)}×`, create.cpu.toFixed(1), Math.round(create.peak), apply.cpu.toFixed(1), Math.round(apply.peak), full.cpu.toFixed(1), apply.seconds.toFixed(1), full.seconds.toFixed(1)]);
   process.stderr.write(`${rows.at(-1).join('  ')}\n`);
   if (values['no-others']) continue;
-  for (const [tool, size, create, apply] of others(old.tar, fresh.tar)) comparison.push([name, tool, (size / 1e6).toFixed(4), `${(fresh.gzipBytes / size).toFixed(1)}×`, create.cpu.toFixed(1), Math.round(create.mib), apply.cpu.toFixed(1), Math.round(apply.mib)]);
+  for (const [tool, size, create, apply] of others(old.tar, fresh.tar)) {
+    comparison.push([name, tool, (size / 1e6).toFixed(4), `${(fresh.gzipBytes / size).toFixed(1)}×`, create.cpu.toFixed(1), Math.round(create.mib), apply.cpu.toFixed(1), Math.round(apply.mib)]);
+    process.stderr.write(`${comparison.at(-1).join('  ')}\n`);
+  }
 }
 const table = (head, lines) => [head, head.map(() => '---'), ...lines].map((row) => `| ${row.join(' | ')} |`).join('\n');
 console.log(table(['', 'layer, MB', 'gzip -6', 'delta', 'smaller by', 'create, CPU s', 'create, MiB', 'apply, CPU s', 'apply, MiB', 'load whole, CPU s', 'apply, s', 'load whole, s'], rows));
