@@ -1,6 +1,6 @@
 // Holds engines against each other, all of them running at once and each asked in turn: memory, latency of runs and execs, parallel starts, streams, the API. Prints Markdown.
 //
-//   node bench/engine/compare.mjs --folder /var/tmp/peers [--minke out/engine/amd64/minke] [--engine minke --engine docker --engine podman] [--runs 11] [--containers 100] [--megabytes 64]
+//   node bench/engine/compare.mjs --folder /var/tmp/peers [--minke out/engine/amd64/minke] [--engine minke --engine docker --engine podman] [--runs 11] [--containers 100] [--megabytes 64] [--part latency --part streams …]
 //
 // Needs root, busybox, curl and what the engines need. Everything happens in mount, network and process namespaces of its own.
 import { mkdirSync, realpathSync, statSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { enterNamespaces, makeRootfs } from './namespaces.mjs';
 const { values } = parseArgs({
   options: {
     folder: { type: 'string' }, minke: { type: 'string', default: 'out/engine/amd64/minke' }, engine: { type: 'string', multiple: true, default: ['minke', 'docker', 'podman'] },
-    runs: { type: 'string', default: '11' }, containers: { type: 'string', default: '100' }, megabytes: { type: 'string', default: '64' },
+    runs: { type: 'string', default: '11' }, containers: { type: 'string', default: '100' }, megabytes: { type: 'string', default: '64' }, part: { type: 'string', multiple: true, default: ['memory', 'latency', 'starts', 'streams', 'api'] },
   },
 });
 if (!values.folder) throw new Error('--folder is needed');
@@ -29,6 +29,7 @@ const SLEEP = ['sleep', '86400'];
 /** This program, the shell above it, and what runs in the containers: the same for every engine. */
 const isOther = (pid, command) => pid === 1 || pid === process.pid || (command[0] === SLEEP[0] && command[1] === SLEEP[1]);
 
+const wanted = (part) => values.part.includes(part);
 const rows = [];
 /** One row: what each engine took. */
 function row(title, unit, results, digits = 0) {
@@ -51,28 +52,9 @@ async function alternate(callers, rounds, measure) {
   return new Map([...results].map(([title, list]) => [title, list.length === 0 ? undefined : median(list)]));
 }
 
-mkdirSync(place, { recursive: true });
-const loadBefore = loadavg();
 const engines = [];
-try {
-  const rootfs = makeRootfs(place);
-  const sizes = new Map();
-  const idle = new Map();
-  for (const name of values.engine) {
-    const own = known[name].own.map((program) => realpathSync(program.startsWith('/') ? program : run(['sh', '-c', `command -v ${program}`])));
-    sizes.set(name, own.reduce((sum, path) => sum + statSync(path).size, 0) / 1e6);
-    const before = pssMb(isOther);
-    engines.push(await startEngine(name, known[name], join(place, name), rootfs));
-    await sleep(3000);
-    idle.set(name, pssMb(isOther) - before);
-  }
-  row('programs of its own', 'MB', sizes, 1);
-  row('idle', 'MB PSS', idle, 1);
 
-  const callers = engines.flatMap((engine) => [
-    { title: engine.name, argv: engine.call, engine },
-    ...Object.entries(known[engine.name].otherCalls ?? {}).map(([title, argv]) => ({ title, argv: argv(engine.folder), engine })),
-  ]);
+async function latencies(callers) {
   for (const network of ['none', 'host', 'bridge']) {
     const latency = await alternate(callers, runs + 1, ({ argv, engine }) => timed([...argv, 'run', '--rm', ...engine.runOptions, '--network', network, IMAGE, 'true']));
     row(`\`run --rm true\`, network ${network}`, 'ms', latency);
@@ -80,8 +62,9 @@ try {
   for (const engine of engines) run([...engine.call, 'run', '-d', ...engine.runOptions, '--name', 'for-execs', '--network', 'none', IMAGE, ...SLEEP]);
   row('`exec true`', 'ms', await alternate(callers, runs, ({ argv }) => timed([...argv, 'exec', 'for-execs', 'true'])));
   for (const engine of engines) run([...engine.call, 'rm', '-f', 'for-execs']);
+}
 
-  const asked = engines.map((engine) => ({ title: engine.name, engine }));
+async function startsAtOnce(asked) {
   const memory = new Map();
   const starts = await alternate(asked, 1, async ({ engine }) => {
     const { socket } = engine;
@@ -98,9 +81,11 @@ try {
   });
   row(`${containers} starts at once, bridge, over the API`, 'ms', starts);
   row(`a container more, of ${containers} (what runs in it left out)`, 'MB PSS', memory, 2);
+}
 
+async function streams(asked) {
   const write = ['sh', '-c', `yes ${'0123456789'.repeat(10)} | head -c ${megabytes * 1e6}`];
-  const streamRounds = Math.max(1, Math.floor(runs / 4));
+  const streamRounds = Math.ceil(runs / 3);
   row('logs of a container that has ended', 'MB/s', await alternate(asked, streamRounds, async ({ engine: { call: argv, runOptions, socket } }, round) => {
     run([...argv, 'run', '--network', 'none', '-d', ...runOptions, '--name', `logs-${round}`, IMAGE, ...write]);
     run([...argv, 'wait', `logs-${round}`]);
@@ -123,7 +108,9 @@ try {
     run([...argv, 'rm', `attach-${round}`]);
     return megabytes / seconds;
   }));
+}
 
+async function requests(asked) {
   for (const { call: argv, runOptions } of engines) for (let index = 0; index < 10; index += 1) run([...argv, 'create', ...runOptions, '--name', `there-${index}`, IMAGE, 'true']);
   for (const [title, path, count] of [['`GET /_ping`', '/_ping', 1000], ['`GET /containers/json`, ten of them', '/containers/json?all=1', 300], ['`GET /containers/…/json`', '/containers/there-1/json', 300]]) {
     row(title, 'a second', await alternate(asked, 3, async ({ engine: { socket } }) => {
@@ -133,6 +120,34 @@ try {
       return (count * 1000) / (performance.now() - began);
     }));
   }
+}
+
+mkdirSync(place, { recursive: true });
+const loadBefore = loadavg();
+try {
+  const rootfs = makeRootfs(place);
+  const sizes = new Map();
+  const idle = new Map();
+  for (const name of values.engine) {
+    const own = known[name].own.map((program) => realpathSync(program.startsWith('/') ? program : run(['sh', '-c', `command -v ${program}`])));
+    sizes.set(name, own.reduce((sum, path) => sum + statSync(path).size, 0) / 1e6);
+    const before = pssMb(isOther);
+    engines.push(await startEngine(name, known[name], join(place, name), rootfs));
+    await sleep(3000);
+    idle.set(name, pssMb(isOther) - before);
+  }
+  if (wanted('memory')) row('programs of its own', 'MB', sizes, 1);
+  if (wanted('memory')) row('idle', 'MB PSS', idle, 1);
+
+  const callers = engines.flatMap((engine) => [
+    { title: engine.name, argv: engine.call, engine },
+    ...Object.entries(known[engine.name].otherCalls ?? {}).map(([title, argv]) => ({ title, argv: argv(engine.folder), engine })),
+  ]);
+  const asked = engines.map((engine) => ({ title: engine.name, engine }));
+  if (wanted('latency')) await latencies(callers);
+  if (wanted('starts')) await startsAtOnce(asked);
+  if (wanted('streams')) await streams(asked);
+  if (wanted('api')) await requests(asked);
 
   const names = callers.map(({ title }) => title);
   const cell = (results, name, digits) => (results.has(name) ? (results.get(name)?.toFixed(digits) ?? 'failed') : '');
