@@ -1,9 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { describeLab } from '../support/describe-lab.ts';
 import { IMAGE, leftovers, loadBusybox, waitFor } from '../support/lab.ts';
 
 const IDLE_LIMIT_KB = 10 * 1024;
+/** In full: 200, 1000 and 1000. */
+const number = (name: string, usual: number): number => Number(process.env[name] ?? usual);
+const containers = number('OSBUILD_STRESS_CONTAINERS', 50);
+const execs = number('OSBUILD_STRESS_EXECS', 80);
+const logMegabytes = number('OSBUILD_STRESS_LOG_MB', 100);
 
 describeLab('the daemon under load', (lab) => {
   const residentKb = (): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${lab.daemonPid()}/status`, 'utf8'))?.[1]);
@@ -13,18 +18,22 @@ describeLab('the daemon under load', (lab) => {
     loadBusybox(lab);
   });
 
-  it('runs 50 containers at once, each with an address of its own', async () => {
-    const results = await Promise.all(Array.from({ length: 50 }, (_, index) => lab.dockerAsync('run', '-d', '--name', `many-${index}`, IMAGE, 'sleep', '1000')));
+  it(`starts ${containers} containers at once, each with an address of its own, and stops them at once`, async () => {
+    const results = await Promise.all(Array.from({ length: containers }, (_, index) => lab.dockerAsync('run', '-d', '--name', `many-${index}`, '--stop-signal', 'KILL', IMAGE, 'sleep', '1000')));
     expect(results.filter(({ code }) => code !== 0)).toEqual([]);
     const addresses = lab.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', ...results.map(({ stdout }) => stdout.trim())).split('\n');
-    expect(new Set(addresses).size).toBe(50);
-    await Promise.all(Array.from({ length: 50 }, (_, index) => lab.dockerAsync('rm', '-f', `many-${index}`)));
+    expect(new Set(addresses).size).toBe(containers);
+    const stops = await Promise.all(Array.from({ length: containers }, (_, index) => lab.dockerAsync('stop', `many-${index}`)));
+    expect(stops.filter(({ code }) => code !== 0)).toEqual([]);
+    expect(lab.ok('ps', '-q')).toBe('');
+    await waitFor(() => leftovers(lab).length === 0);
+    await Promise.all(Array.from({ length: containers }, (_, index) => lab.dockerAsync('rm', '-f', `many-${index}`)));
     await waitFor(() => leftovers(lab).length === 0);
     expect(lab.ok('ps', '-aq')).toBe('');
-  }, 180_000);
+  }, 60_000 + containers * 4000);
 
-  it('follows 100 MB of logs in flat memory', async () => {
-    const id = lab.ok('run', '-d', IMAGE, 'sh', '-c', 'yes 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789 | head -c 104857600');
+  it(`follows ${logMegabytes} MB of logs in flat memory`, async () => {
+    const id = lab.ok('run', '-d', IMAGE, 'sh', '-c', `yes ${'0123456789'.repeat(10)} | head -c ${logMegabytes * 1_048_576}`);
     const child = lab.spawn(['docker', 'logs', '-f', id]);
     let received = 0;
     let peakKb = 0;
@@ -32,10 +41,30 @@ describeLab('the daemon under load', (lab) => {
     const sampling = setInterval(() => (peakKb = Math.max(peakKb, residentKb())), 100);
     await new Promise((resolve) => child.once('close', resolve));
     clearInterval(sampling);
-    expect(received).toBe(104_857_600);
+    expect(received).toBe(logMegabytes * 1_048_576);
     expect(peakKb).toBeLessThan(24 * 1024);
     lab.ok('rm', id);
-  }, 180_000);
+  }, 120_000 + logMegabytes * 2000);
+
+  it(`carries out ${execs} execs, eight at a time, and has no descriptors, processes or memory left of them`, async () => {
+    const id = lab.ok('run', '-d', IMAGE, 'sleep', '100000');
+    const descriptors = (): number => readdirSync(`/proc/${lab.daemonPid()}/fd`).length;
+    const children = (): string => readFileSync(`/proc/${lab.daemonPid()}/task/${lab.daemonPid()}/children`, 'utf8').trim();
+    const rounds = async (count: number): Promise<void> => {
+      for (let done = 0; done < count; done += 8) {
+        const outcomes = await Promise.all(Array.from({ length: 8 }, (_, index) => lab.dockerAsync('exec', '-e', `N=${done + index}`, id, 'sh', '-c', 'echo out $N; echo err >&2; exit 3')));
+        expect(outcomes).toEqual(outcomes.map((_, index) => ({ code: 3, stdout: `out ${done + index}\n`, stderr: 'err\n' })));
+      }
+    };
+    await rounds(24);
+    const before = { descriptors: descriptors(), residentKb: residentKb() };
+    await rounds(execs);
+    await waitFor(() => descriptors() <= before.descriptors && children() === '');
+    expect(residentKb() - before.residentKb).toBeLessThan(1024 + execs);
+    expect(lab.ok('top', id).split('\n')).toHaveLength(2);
+    lab.ok('rm', '-f', id);
+    await waitFor(() => leftovers(lab).length === 0);
+  }, 60_000 + execs * 1000);
 
   it('holds back for a client that does not read, and forgets one that has gone', async () => {
     const id = lab.ok('run', '-d', IMAGE, 'sh', '-c', 'yes x | head -c 50000000; sleep 1000');
