@@ -99,5 +99,5 @@ describeLab('the daemon under load', (lab) => {
     expect(Math.min(...growth), `resident kB after each batch: ${sizes.join(', ')}`).toBeLessThan(256);
     lab.ok('rm', '-f', id);
     await waitFor(() => leftovers(lab).length === 0);
-  }, 300_000);
+  }, 900_000);
 }, { image: false });
