@@ -1,4 +1,4 @@
-import type { RecipeSource } from '../model/index.ts';
+import type { DeviceSteps, RecipeSource } from '../model/index.ts';
 import { accessChecks } from './checks/access.ts';
 import type { BootCheck } from './checks/check.ts';
 import { cutDuringPull, finishPull, makeReleases, runFirstRelease, runSecondRelease, storeIsWhole } from './checks/delta-pull.ts';
@@ -12,8 +12,8 @@ import { recipeChecks } from './checks/recipe-checks.ts';
 import { breakEngine, breakKernel, inSlot, keptIn, refusals, rolledBack, updateInto } from './checks/update.ts';
 
 /** What a board is tried for; each has boots of its own. */
-export const suites = ['boot', 'update', 'faults'] as const;
-export type Suite = (typeof suites)[number];
+export const suites = ['boot', 'update', 'faults'] as const satisfies readonly Suite[];
+export type Suite = DeviceSteps['device/boot-test']['suite'];
 
 /** One boot of a suite: how it is called, its checks, and what is done with the board afterwards. */
 export interface Stage {

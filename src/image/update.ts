@@ -1,13 +1,10 @@
 import { createHash, sign } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { StepContext } from '../model/index.ts';
 import { releaseConfig, type Release } from './release.ts';
 import { slotArguments } from './slot.ts';
-import { ustarEnd, ustarHeader, ustarPadding } from './ustar.ts';
+import { writeUstar } from './ustar.ts';
 
 type Context = StepContext<'image/update'>;
 type Layer = 'root' | 'boot';
@@ -53,7 +50,10 @@ export async function buildUpdate(context: Context): Promise<void> {
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: `${oci}.index.v1+json`, manifests: [{ ...descriptor(`${oci}.manifest.v1+json`, manifest), annotations }] }));
   const layout = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
   const files: Array<[string, Blob]> = [['oci-layout', blobOf(layout)], ['index.json', blobOf(index)], ...[manifest, config, ...layers].map((blob): [string, Blob] => [`blobs/sha256/${blob.digest}`, blob])];
-  await pipeline(Readable.from(archive(files, epoch)), createWriteStream(context.output('os.tar')));
+  await writeUstar(context.output('os.tar'), [
+    ...['blobs/', 'blobs/sha256/'].map((path) => ({ path, sizeBytes: 0, mtime: epoch })),
+    ...files.map(([path, { sizeBytes, content }]) => ({ path, sizeBytes, mtime: epoch, content })),
+  ]);
 }
 
 /** Level 3: what a device loads in full, it loads seldom; every build waits for it. */
@@ -66,14 +66,3 @@ async function packLayer(context: Context, layer: Layer): Promise<Blob> {
 
 const blobOf = (content: Buffer): Blob => ({ digest: createHash('sha256').update(content).digest('hex'), sizeBytes: content.length, content });
 const descriptor = (mediaType: string, { digest, sizeBytes }: Blob): object => ({ mediaType, digest: `sha256:${digest}`, size: sizeBytes });
-
-async function* archive(files: ReadonlyArray<[string, Blob]>, mtime: number): AsyncGenerator<Buffer> {
-  for (const path of ['blobs/', 'blobs/sha256/']) yield ustarHeader({ path, sizeBytes: 0, mtime });
-  for (const [path, { sizeBytes, content }] of files) {
-    yield ustarHeader({ path, sizeBytes, mtime });
-    if (Buffer.isBuffer(content)) yield content;
-    else for await (const chunk of createReadStream(content.file)) yield chunk as Buffer;
-    yield ustarPadding(sizeBytes);
-  }
-  yield ustarEnd;
-}

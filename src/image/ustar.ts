@@ -1,3 +1,7 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
 /** A member of an archive that is made here: of root, readable by all. */
 export interface UstarMember {
   /** At most 100 bytes; a trailing / makes a folder. */
@@ -12,6 +16,29 @@ export interface UstarMember {
 }
 
 const blockBytes = 512;
+
+/** Writes an archive of these members, one after the other. @throws Error on a path that does not fit, and when a file is not as long as was said */
+export async function writeUstar(archive: string, members: Iterable<UstarMember & { content?: Buffer | { file: string } }>): Promise<void> {
+  async function* parts(): AsyncGenerator<Buffer> {
+    for (const { content, ...member } of members) {
+      yield ustarHeader(member);
+      let given = 0;
+      for await (const chunk of contentOf(content)) {
+        given += chunk.length;
+        yield chunk;
+      }
+      if (given !== member.sizeBytes) throw new Error(`${member.path} has ${given} bytes instead of ${member.sizeBytes}`);
+      yield ustarPadding(given);
+    }
+    yield ustarEnd;
+  }
+  await pipeline(Readable.from(parts()), createWriteStream(archive));
+}
+
+function contentOf(content: Buffer | { file: string } | undefined): Iterable<Buffer> | AsyncIterable<Buffer> {
+  if (content === undefined) return [];
+  return Buffer.isBuffer(content) ? [content] : createReadStream(content.file);
+}
 
 /** The end of an archive. */
 export const ustarEnd = Buffer.alloc(2 * blockBytes);

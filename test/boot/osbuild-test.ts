@@ -1,7 +1,23 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+/** Machines named in the environment, else these. */
+export const machinesOf = (variable: string, otherwise: string): string[] => (process.env[variable] ?? otherwise).split(',').filter(Boolean);
+
+/** Each check of `osbuild test` as a test of its own; nothing is expected that the checks' own names do not say. */
+export function describeOutcome(name: string, checks: readonly string[], run: () => Promise<Outcome>, skipped = !wanted): void {
+  describe.skipIf(skipped)(name, () => {
+    let outcome: Outcome | undefined;
+
+    beforeAll(async () => void (outcome = await run()), limitMs);
+
+    test.each(checks)('%s', (check) => expectPassed(outcome, check));
+
+    test('osbuild test says what became of it by its exit status', () => expectExitCode(outcome));
+  });
+}
 
 export const home = fileURLToPath(new URL('../..', import.meta.url));
 export const wanted = process.env['OSBUILD_TEST_IMAGES'] === '1';
@@ -39,14 +55,13 @@ export async function osbuildTest(...words: string[]): Promise<Outcome> {
   return { checks, exitCode: await exited, errors };
 }
 
-export function expectPassed(outcome: Outcome | undefined, check: string): void {
+function expectPassed(outcome: Outcome | undefined, check: string): void {
   const found = outcome?.checks.get(check);
   if (!found) throw new Error(`no result; osbuild test ended with exit status ${outcome?.exitCode}: ${outcome?.errors ?? ''}`);
   expect(found.outcome, found.detail).toBe('passed');
 }
 
-/** `osbuild test` says what became of it by its exit status. */
-export function expectExitCode(outcome: Outcome | undefined): void {
+function expectExitCode(outcome: Outcome | undefined): void {
   const failed = [...(outcome?.checks.values() ?? [])].some((check) => check.outcome === 'failed');
   expect(outcome?.exitCode).toBe(failed ? 1 : 0);
 }

@@ -2,6 +2,7 @@ import type { Board } from '../board.ts';
 import { hostAddress } from '../host-services.ts';
 import type { Registry } from '../registry.ts';
 import { ensure, type BootCheck } from './check.ts';
+import { servePage } from './engine.ts';
 
 /** A poor mobile link: 256 kbit/s. */
 const slowBytesPerSecond = 32_000;
@@ -79,11 +80,9 @@ async function layerBytes(board: Board, tag: string): Promise<number> {
   return manifest.layers.reduce((sum, { size }) => sum + size, 0);
 }
 
-const serve = "echo 'served by a container' >/tmp/index.html; exec httpd -f -p 80 -h /tmp";
-
 export const runFirstRelease: BootCheck = {
   name: 'the first release runs',
-  run: async (board) => void (await board.need(`minke run -d --name web --restart always -p ${board.published.guest}:80 ${name(board)}:1 sh -c "${serve}"`, { timeoutMs: 120_000 * board.scale })),
+  run: async (board) => void (await board.need(`minke run -d --name web --restart always -p ${board.published.guest}:80 ${name(board)}:1 sh -c "${servePage}"`, { timeoutMs: 120_000 * board.scale })),
 };
 
 /** @param share part of the delta that has come in when the power goes */
@@ -138,7 +137,7 @@ export const finishPull = (stage: string): BootCheck => ({
 export const runSecondRelease: BootCheck = {
   name: 'the second release runs in place of the first',
   run: async (board) => {
-    await board.need(`minke rm -f web && minke run -d --name web --restart always -p ${board.published.guest}:80 ${name(board)}:2 sh -c "${serve}"`, { timeoutMs: 240_000 * board.scale });
+    await board.need(`minke rm -f web && minke run -d --name web --restart always -p ${board.published.guest}:80 ${name(board)}:2 sh -c "${servePage}"`, { timeoutMs: 240_000 * board.scale });
     ensure((await board.need("minke inspect --format '{{.Image}}' web")).trim() === known(board).id, 'the container is not of the second release');
   },
 };

@@ -14,6 +14,9 @@ async function publishedPage(board: Board): Promise<string> {
 
 export const page = 'served by a container';
 
+/** What a container does whose published port 80 answers. */
+export const servePage = `echo '${page}' >/tmp/index.html; exec httpd -f -p 80 -h /tmp`;
+
 export const engineChecks: readonly BootCheck[] = [
   {
     name: 'engine: loads an image',
@@ -59,9 +62,8 @@ export const engineChecks: readonly BootCheck[] = [
   {
     name: 'engine: a published port answers from outside the board',
     run: async (board) => {
-      const serve = `echo '${page}' >/tmp/index.html; exec httpd -f -p 80 -h /tmp`;
       const options = ['-d', '--name', 'web', '--restart', 'always', '-p', `${board.published.guest}:80`];
-      await engine(board, 'run', ...options, board.container.reference, 'sh', '-c', serve);
+      await engine(board, 'run', ...options, board.container.reference, 'sh', '-c', servePage);
       await board.eventually(30, async () => {
         const text = await publishedPage(board);
         ensure(text.trim() === page, `it answered ${JSON.stringify(text)}`);

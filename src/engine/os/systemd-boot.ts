@@ -15,7 +15,7 @@ interface Entry {
 const FOLDER = 'loader/entries';
 const LOADER_CONF = 'default minke-*\ntimeout 0\neditor no\nconsole-mode keep\n';
 /** Tells the system that it is on trial (units of recipes/updates). */
-export const TRIAL_PARAMETER = 'minke.trial';
+const TRIAL_PARAMETER = 'minke.trial';
 
 /**
  * systemd-boot with entries of the Boot Loader Specification: `minke-b+1.conf` is tried once, which the loader writes down by renaming it to `minke-b+0-1.conf`;
@@ -57,7 +57,7 @@ export function readEntry(file: string, text: () => string): Entry[] {
   return [{ file, slot: match[1]?.toUpperCase() as Slot, triesLeft: match[2] === undefined ? undefined : Number(match[2]), generation }];
 }
 
-export function stateOf(entries: readonly Entry[]): LoaderState {
+function stateOf(entries: readonly Entry[]): LoaderState {
   const kept = entries.filter(({ triesLeft }) => triesLeft === undefined).toSorted((a, b) => b.generation - a.generation)[0];
   if (kept === undefined) throw new EngineError('internal', 'OS_LOADER_STATE', 'the boot loader has no entry of a slot that is kept');
   const next = entries.find(({ triesLeft }) => triesLeft !== undefined && triesLeft > 0)?.slot;

@@ -78,12 +78,16 @@ async function readTagged(repository: Repository, digest: string): Promise<{ man
     if (reply.status === 404) return undefined;
     throw errorFromAnswer(reply.status, body, reply.headers.get('retry-after'));
   }
-  const document = text(await reply.bytes(LIMIT_BYTES));
-  return { manifests: (JSON.parse(document) as { manifests: unknown[] }).manifests, referrers: parseReferrers(document) };
+  const manifests = indexed(text(await reply.bytes(LIMIT_BYTES)));
+  return { manifests, referrers: manifests.map(readReferrer) };
 }
 
 /** Throws RegistryError 'MANIFEST_INVALID' for what is no index. */
 export function parseReferrers(document: string): Referrer[] {
+  return indexed(document).map(readReferrer);
+}
+
+function indexed(document: string): unknown[] {
   let manifests: unknown;
   try {
     manifests = (JSON.parse(document) as { manifests?: unknown } | null)?.manifests;
@@ -91,9 +95,11 @@ export function parseReferrers(document: string): Referrer[] {
     manifests = undefined;
   }
   if (!Array.isArray(manifests)) throw new RegistryError('MANIFEST_INVALID', 'the registry’s list of referrers is no index');
-  return manifests.map((value: { artifactType?: unknown; annotations?: unknown } | null) => {
-    const { artifactType, annotations } = value ?? {};
-    const texts = typeof annotations === 'object' && annotations !== null ? Object.entries(annotations).filter((entry): entry is [string, string] => typeof entry[1] === 'string') : [];
-    return { ...readDescriptor(value), artifactType: typeof artifactType === 'string' ? artifactType : '', annotations: Object.fromEntries(texts) };
-  });
+  return manifests;
+}
+
+function readReferrer(value: unknown): Referrer {
+  const { artifactType, annotations } = (value ?? {}) as { artifactType?: unknown; annotations?: unknown };
+  const texts = typeof annotations === 'object' && annotations !== null ? Object.entries(annotations).filter((entry): entry is [string, string] => typeof entry[1] === 'string') : [];
+  return { ...readDescriptor(value), artifactType: typeof artifactType === 'string' ? artifactType : '', annotations: Object.fromEntries(texts) };
 }
