@@ -44,7 +44,7 @@ export default class PlainReporter implements Reporter {
   }
 
   private fail(what: string, errors: readonly Failure[]): void {
-    const lines = [what, ...errors.map((error) => indent(withoutLibraries(error.stack ?? error.message)))];
+    const lines = [what, ...errors.map((error) => indent(textOf(error)))];
     for (const { diff } of errors) if (diff !== undefined) lines.push(indent(diff));
     this.failures.push(lines.join('\n'));
     this.say(lines.join('\n'));
@@ -94,9 +94,10 @@ function reasonInName(test: TestCase): string | undefined {
   return undefined;
 }
 
-/** A stack without the test runner's own places. */
-function withoutLibraries(stack: string): string {
-  return stack.replaceAll(/^ +at .*\/node_modules\/.*\n?/gm, '').trimEnd();
+/** Its message, and its stack without the test runner's own places. */
+function textOf({ message, stack = '' }: Failure): string {
+  const ours = stack.replaceAll(/^ +at .*\/node_modules\/.*\n?/gm, '').trimEnd();
+  return ours.includes(message) ? ours : `${message}\n${ours}`;
 }
 
 function indent(text: string): string {

@@ -69,7 +69,7 @@ async function attachTo({ containers }: ApiContext, request: ApiRequest, plain: 
     }
     const process = await connecting;
     if (process === undefined) await client.shutdown();
-    if (process !== undefined && (await pumpAttach(process, client, streams, exchange.gone)) === 'detached') emit(containers, container, 'detach');
+    if (process !== undefined && (await pumpAttach(containers.system.clock, process, client, streams, exchange.gone)) === 'detached') emit(containers, container, 'detach');
   } catch (error) {
     // A start that failed ends the attach; the client learns why from the start's own answer.
     containers.system.reporter.log('debug', 'an attach ended early', { container: container.id, error: String(error) });

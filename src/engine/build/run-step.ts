@@ -75,7 +75,7 @@ async function execute(context: ContainerContext, container: Container, output: 
       shutdown: () => Promise.resolve(),
       close: () => undefined,
     };
-    await pumpAttach(process, client, { stdin: false, stdout: true, stderr: true, raw: false, detachKeys: new Uint8Array(0) }, gone);
+    await pumpAttach(context.system.clock, process, client, { stdin: false, stdout: true, stderr: true, raw: false, detachKeys: new Uint8Array(0) }, gone);
   }
   return exit;
 }

@@ -1,5 +1,5 @@
 import { EngineError } from '../error.ts';
-import type { ByteSink, ByteSource, Cancellation, Connection } from '../ports/index.ts';
+import type { ByteSink, ByteSource, Cancellation, Clock, Connection } from '../ports/index.ts';
 import type { Container } from './collection.ts';
 import { bundleFolder, type ContainerContext } from './context.ts';
 import { createDetachDetector } from './detach-keys.ts';
@@ -22,6 +22,8 @@ export interface AttachStreams {
   detachKeys: Uint8Array;
 }
 
+/** How long conmon may take to see that a client has gone. */
+const LEAVE_MS = 2_000;
 /** conmon reads at most this much of one record. */
 const RECORD_LIMIT_BYTES = 8192;
 const CONMON_STDOUT = 2;
@@ -53,9 +55,11 @@ export function connectAttach(context: ContainerContext, container: Container, g
  * Carries both directions until the process ends, the client goes, or it detaches. Never rejects; both sides are closed after it.
  * `settled`: what has to be known before the client sees the end, such as the exit code that it will ask for next.
  */
-export async function pumpAttach(process: Connection, client: AttachClient, streams: AttachStreams, gone: Cancellation, settled?: Promise<unknown>): Promise<'ended' | 'detached'> {
+export async function pumpAttach(clock: Clock, process: Connection, client: AttachClient, streams: AttachStreams, gone: Cancellation, settled?: Promise<unknown>): Promise<'ended' | 'detached'> {
   let result: 'ended' | 'detached' = 'ended';
-  const forget = gone.onCancel(() => process.close());
+  let left: (() => void) | undefined;
+  const leave = (): void => void (left ??= leaveProcess(clock, process));
+  const forget = gone.onCancel(leave);
   const carryInput = async (): Promise<void> => {
     if (!streams.stdin || !(await forwardInput(process, client, streams))) return;
     result = 'detached';
@@ -65,9 +69,11 @@ export async function pumpAttach(process: Connection, client: AttachClient, stre
   try {
     await forwardOutput(process, client, streams);
   } catch {
-    // One side has gone; the other is closed below, which is all that can be done.
+    leave();
+    await discardOutput(process);
   }
   forget();
+  left?.();
   process.close();
   if (result === 'ended' && !gone.cancelled) await settled;
   try {
@@ -78,6 +84,23 @@ export async function pumpAttach(process: Connection, client: AttachClient, stre
   client.close();
   await input;
   return result;
+}
+
+/**
+ * Ends the input of a process whose client has gone, and closes the connection a while later. The two must not come at once: conmon (2.1) closes the input
+ * when it reads the end of a connection, but not of one that it failed to write to before. The result cancels the closing.
+ */
+function leaveProcess(clock: Clock, process: Connection): () => void {
+  process.shutdown().catch(() => undefined);
+  return clock.after(LEAVE_MS, () => process.close());
+}
+
+async function discardOutput(process: Connection): Promise<void> {
+  try {
+    while ((await process.read()) !== null);
+  } catch {
+    // The process or the connection has ended.
+  }
 }
 
 async function forwardOutput(process: Connection, client: AttachClient, streams: AttachStreams): Promise<void> {

@@ -82,7 +82,7 @@ export async function startExec(context: ContainerContext, id: string, gone: Can
         if (openClient === undefined) return;
         const connection = await context.runtime.attach(folder);
         const streams: AttachStreams = { stdin: config.stdin, stdout: config.stdout || raw, stderr: config.stderr || raw, raw, detachKeys: config.tty ? detachKeys : new Uint8Array(0) };
-        pumped = pumpAttach(connection, await openClient(), streams, gone, settled);
+        pumped = pumpAttach(context.system.clock, connection, await openClient(), streams, gone, settled);
       },
     );
     session.pid = pid;

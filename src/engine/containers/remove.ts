@@ -37,6 +37,7 @@ export async function removeRecord(context: ContainerContext, container: Contain
   system.files.rename(collection.folder(id), grave);
   for (const [execId, session] of context.execs) if (session.containerId === id) context.execs.delete(execId);
   emit(context, container, 'destroy');
+  for (const pending of container.pendingAttach) pending.failed(new EngineError('conflict', 'REMOVING', `container ${id} was removed before it started`));
   for (const listener of container.onRemoved) listener(record.state.exitCode);
   await system.files.removeTree(grave);
   if (volumes) {

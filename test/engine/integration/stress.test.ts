@@ -69,10 +69,11 @@ describeLab('the daemon under load', (lab) => {
   it('holds back for a client that does not read, and forgets one that has gone', async () => {
     const id = lab.ok('run', '-d', IMAGE, 'sh', '-c', 'yes x | head -c 50000000; sleep 1000');
     const stalled = lab.spawn(['sh', '-c', `docker logs -f ${id} | sleep 3`]);
+    const closed = new Promise((resolve) => stalled.once('close', resolve));
     await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(residentKb()).toBeLessThan(24 * 1024);
     expect(lab.ok('version', '-f', '{{.Server.Os}}')).toBe('linux');
-    await new Promise((resolve) => stalled.once('close', resolve));
+    await closed;
     const before = lab.run(['ls', `/proc/${lab.daemonPid()}/fd`]).stdout.split('\n').length;
     const children = Array.from({ length: 5 }, () => lab.spawn(['docker', 'logs', '-f', '--tail', '0', id]));
     await waitFor(() => lab.run(['ls', `/proc/${lab.daemonPid()}/fd`]).stdout.split('\n').length >= before + 5);

@@ -26,11 +26,17 @@ describeLab('clients that vanish', (lab) => {
     const before = descriptors();
     const one = async (): Promise<void> => {
       const child = lab.spawn(argv);
+      const closed = new Promise((resolve) => child.once('close', resolve));
       let out = '';
-      child.stdout?.on('data', (part: Buffer) => (out = (out + part.toString('latin1')).slice(-4096)));
+      child.stdout?.on('data', (part: Buffer) => {
+        out = (out + part.toString('latin1')).slice(-4096);
+        // It waits here for its reader: it must not come to its end before it is killed.
+        if (begun(out) && !child.killed) child.stdout?.pause();
+      });
       await waitFor(() => begun(out));
       child.kill('SIGKILL');
-      await new Promise((resolve) => child.once('close', resolve));
+      child.stdout?.resume();
+      await closed;
     };
     await Promise.all(Array.from({ length: Math.ceil(clients / 2) }, one));
     for (let index = 0; index < Math.floor(clients / 2); index += 1) await one();
@@ -102,14 +108,49 @@ describeLab('clients that vanish', (lab) => {
     lab.ok('rm', '-f', id);
   }, 90_000);
 
+  it('after the attach and before the start: the process finds the end of its input', async () => {
+    const id = lab.ok('create', '-i', '-a', 'stdin', '-a', 'stdout', IMAGE, 'sh', '-c', 'cat; echo ended');
+    const before = descriptors();
+    const client = createConnection(lab.socket);
+    client.write(`POST /v1.47/containers/${id}/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
+    await new Promise((resolve) => client.once('data', resolve));
+    client.destroy();
+    lab.ok('start', id);
+    await waitFor(() => lab.ok('ps', '-q') === '', 15_000);
+    expect(lab.ok('logs', id)).toBe('ended');
+    // The next one who attaches brings an input of its own.
+    const again = lab.spawn(['docker', 'start', '-ai', id]);
+    let out = '';
+    again.stdout?.on('data', (part: Buffer) => (out += part.toString('latin1')));
+    again.stdin?.end('typed');
+    await new Promise((resolve) => again.once('close', resolve));
+    expect(out).toBe('typedended\n');
+    await waitFor(() => descriptors() <= before);
+    lab.ok('rm', id);
+  }, 60_000);
+
+  it('after the attach of a container that is removed without a start', async () => {
+    const before = descriptors();
+    const id = lab.ok('create', '-i', IMAGE, 'cat');
+    const client = createConnection(lab.socket);
+    client.write(`POST /v1.47/containers/${id}/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
+    await new Promise((resolve) => client.once('data', resolve));
+    lab.ok('rm', id);
+    // The client that is still there sees the end.
+    await new Promise((resolve) => client.once('close', resolve).resume());
+    await waitFor(() => descriptors() <= before);
+  }, 60_000);
+
   it('between create and start with --rm, and while the container starts', async () => {
     for (let round = 0; round < clients; round += 1) {
       const child = spawn('docker', ['run', '--rm', '-i', IMAGE, 'sh', '-c', 'echo tick; cat'], { env: { ...process.env, DOCKER_HOST: `unix://${lab.socket}`, DOCKER_CONFIG: lab.folder } });
+      const closed = new Promise((resolve) => child.once('close', resolve));
       await new Promise((resolve) => setTimeout(resolve, 20 + 30 * round));
       child.kill('SIGKILL');
-      await new Promise((resolve) => child.once('close', resolve));
+      await closed;
     }
-    // One whose client went before it was attached keeps its stdin, and runs on.
+    // What was started all the same has the end of its input, and ends by itself.
+    await waitFor(() => lab.ok('ps', '-q') === '', 15_000);
     const ids = lab.ok('ps', '-aq').split('\n').filter((line) => line !== '');
     if (ids.length > 0) lab.ok('rm', '-f', ...ids);
     await waitFor(() => leftovers(lab).length === 0);
