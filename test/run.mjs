@@ -27,6 +27,7 @@ if (selected.length === 0) {
   env.OSBUILD_TOOLCHAIN_ROOT ??= osbuild('tools', 'toolchain') ?? '/nonexistent';
   env.OSBUILD_TEST_TOOLS_TREE ??= osbuild('tools', 'tools-image') ?? '/nonexistent';
   env.OSBUILD_TEST_APPLICATIONS ??= osbuild('tools', 'test-applications') ?? '/nonexistent';
+  env.OSBUILD_TEST_EMULATION_TREE ??= osbuild('tools', 'tools-emulation') ?? '/nonexistent';
   if (osbuild('engine', '--arch', 'all') !== null) env.OSBUILD_ENGINE_FOLDER ??= join(home, 'out', 'engine');
   // The same binaries again, from the cache, and the archive of one of them.
   osbuild('engine', '--arch', 'amd64', '--tarball');

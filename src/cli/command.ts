@@ -46,6 +46,8 @@ export interface Invocation {
   bucketCredentials: Record<string, string>;
   /** Socket of the caller's SSH agent. */
   sshAgent: string | undefined;
+  /** Folder of the config.json in which logins for registries are kept. */
+  dockerConfig: string;
   /** Fires on Ctrl-C and SIGTERM. */
   signal: AbortSignal;
   emit: Emit;

@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { CacheLayout, defaultCacheFolder } from '../cache/index.ts';
@@ -92,6 +93,7 @@ async function runCommand(command: Command, argv: string[], home: string): Promi
     remoteCache: remoteCache(),
     bucketCredentials: bucketCredentials(),
     sshAgent: process.env['SSH_AUTH_SOCK'] || undefined,
+    dockerConfig: process.env['DOCKER_CONFIG'] || join(homedir(), '.docker'),
     signal: abort.signal,
     emit: (event: BuildEvent) => reporter.report(event),
   };

@@ -11,9 +11,9 @@ export interface Proxies {
 }
 
 export interface HttpRequest {
-  method?: 'GET' | 'HEAD' | 'PUT';
+  method?: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH';
   headers?: Record<string, string>;
-  /** Of a PUT. A request with a body follows no redirect: the body can be sent once. */
+  /** A request with a body follows no redirect: the body can be sent once. */
   body?: { content: Readable | Buffer; sizeBytes: number };
   signal: AbortSignal;
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,12 +35,16 @@ export async function withPrivateEngine<T>({ binary, folder, env, signal }: Priv
   }
   await mkdir(folder, { recursive: true });
   const root = await mkdtemp(join(folder, 'engine-'));
+  // Results in the cache are no programs: nobody may run them there.
+  const program = join(root, 'minke');
+  await copyFile(binary, program);
+  await chmod(program, 0o700);
   // Paths of sockets are short.
   const sockets = await mkdtemp(join(tmpdir(), 'minke-'));
   const socket = join(sockets, 'socket');
   const daemon = start(
     [
-      'unshare', '--mount', '--net', '--', binary, 'daemon', '-H', `unix://${socket}`, '--data-root', join(root, 'data'), '--exec-root', join(root, 'run'), '--pidfile', '', '--bridge', 'none',
+      'unshare', '--mount', '--net', '--', program, 'daemon', '-H', `unix://${socket}`, '--data-root', join(root, 'data'), '--exec-root', join(root, 'run'), '--pidfile', '', '--bridge', 'none',
       '--crun', noProgram, '--conmon', noProgram,
     ],
     { env, stdio: 'pipe' },
@@ -66,7 +70,7 @@ export async function withPrivateEngine<T>({ binary, folder, env, signal }: Priv
     }
     return await action({
       async command(...words) {
-        const { exitCode, stdout, stderr } = await capture([binary, '-H', `unix://${socket}`, ...words], { env, signal });
+        const { exitCode, stdout, stderr } = await capture([program, '-H', `unix://${socket}`, ...words], { env, signal });
         if (exitCode !== 0) throw new OsbuildError('OSB_COMMAND_FAILED', `the engine failed: ${stderr.trim() || `exit status ${exitCode}`}`);
         return stdout.trim();
       },

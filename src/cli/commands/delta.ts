@@ -1,18 +1,15 @@
-import { access, chmod, copyFile, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { sha256File } from '../../cache/index.ts';
-import { archs, OsbuildError, type Arch } from '../../model/index.ts';
+import { OsbuildError } from '../../model/index.ts';
 import { bytesText } from '../../report/index.ts';
-import { engineSources, planEngine } from '../build/compose.ts';
+import { hostEngine } from '../build/host-engine.ts';
 import { makeDelta } from '../build/image-delta.ts';
 import { withPrivateEngine } from '../build/private-engine.ts';
-import { madeFile, Session } from '../build/session.ts';
-import type { Command, Invocation } from '../command.ts';
+import { Session } from '../build/session.ts';
+import type { Command } from '../command.ts';
 import { openProject } from '../project.ts';
-
-/** Which engine runs here. */
-const hostArchs: Partial<Record<NodeJS.Architecture, Arch>> = { x64: 'amd64', arm64: 'aarch64', ia32: 'i386', arm: 'armv7hf' };
 
 export const delta: Command = {
   name: 'delta',
@@ -36,16 +33,17 @@ export const delta: Command = {
         throw new OsbuildError('OSB_USAGE', `there is no file ${path}`, { hint: 'base and target are archives of images, as `docker save -o` writes them' });
       });
     }
-    const binary = await hostEngine(invocation);
+    const session = new Session(invocation, await openProject(invocation));
+    let binary = '';
+    await session.attended(async () => {
+      binary = await hostEngine(invocation, session);
+      return 0;
+    });
     await mkdir(dirname(output), { recursive: true });
     const made = await mkdtemp(join(dirname(output), '.delta-'));
     try {
       const file = join(made, 'delta.tar');
-      // Results in the cache are no programs: nobody may run them there.
-      const program = join(made, 'minke');
-      await copyFile(binary, program);
-      await chmod(program, 0o700);
-      const summary = await withPrivateEngine({ binary: program, folder: layout.work(), env, signal }, (engine) => makeDelta(engine, basePath, targetPath, flags.text('tag'), file));
+      const summary = await withPrivateEngine({ binary, folder: layout.work(), env, signal }, (engine) => makeDelta(engine, basePath, targetPath, flags.text('tag'), file));
       await rename(file, output);
       const [{ size: deltaBytes }, { size: targetBytes }] = await Promise.all([stat(output), stat(targetPath)]);
       const line = { type: 'delta', file: output, ...summary, deltaBytes, targetBytes, sha256: await sha256File(output) };
@@ -57,19 +55,3 @@ export const delta: Command = {
     return 0;
   },
 };
-
-/** The engine for this machine, built unless it has been. */
-async function hostEngine(invocation: Invocation): Promise<string> {
-  const arch = hostArchs[process.arch];
-  if (arch === undefined || !archs.includes(arch)) throw new OsbuildError('OSB_HOST_UNFIT', `the engine is not built for this machine (${process.arch})`, { hint: `deltas are made on: ${Object.keys(hostArchs).join(', ')}` });
-  const project = await openProject(invocation);
-  const session = new Session(invocation, project);
-  let path = '';
-  await session.attended(async () => {
-    const { tasks, binary } = await planEngine(arch, await engineSources(invocation.home), invocation, session.world, invocation.flags.on('locked'));
-    const keyed = await session.key({ tasks, targets: [binary.task], epoch: project.build.epoch ?? 0 });
-    path = session.blobs.path(madeFile(await session.run(keyed, null), binary).sha256);
-    return 0;
-  });
-  return path;
-}

@@ -12,6 +12,7 @@ import { key } from './key.ts';
 import { lock } from './lock.ts';
 import { machines } from './machines.ts';
 import { newMachine } from './new-machine.ts';
+import { publish } from './publish.ts';
 import { recipes } from './recipes.ts';
 import { runCommand } from './run.ts';
 import { size } from './size.ts';
@@ -22,4 +23,4 @@ import { why } from './why.ts';
 import { yocto } from './yocto.ts';
 
 /** In the order in which help shows them. */
-export const commands: Command[] = [image, flash, test, runCommand, machines, recipes, size, init, newMachine, key, lock, engine, delta, graph, why, tools, cache, yocto, sstate, ci, doctor];
+export const commands: Command[] = [image, flash, test, runCommand, machines, recipes, size, init, newMachine, key, lock, publish, engine, delta, graph, why, tools, cache, yocto, sstate, ci, doctor];

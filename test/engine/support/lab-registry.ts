@@ -32,7 +32,8 @@ function socketOf(lab: Lab, port: number): string {
   return `${lab.folder}/registry-${port}.sock`;
 }
 
-async function forward(lab: Lab, port: number, socket: string): Promise<() => void> {
+/** Makes a port of the lab's loopback of a unix socket. */
+export async function forward(lab: Lab, port: number, socket: string): Promise<() => void> {
   const forwarder: ChildProcess = lab.spawn(['node', '-e', FORWARDER, socket, String(port)]);
   await new Promise((resolve) => forwarder.stdout?.once('data', resolve));
   return () => void forwarder.kill('SIGKILL');

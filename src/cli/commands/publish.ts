@@ -1,0 +1,163 @@
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+import { compareDebianVersions } from '../../advisories/index.ts';
+import { OsbuildError, type ReleaseSigner } from '../../model/index.ts';
+import { checkSigned, fetchArchive, heldRelease, openArchive, publishRelease, readRelease, type Base, type HeldRelease, type PublishedRelease, type ReleaseImage } from '../../publish/index.ts';
+import { formatImageName, openRepository, parseImageName, readLogin, type ImageName, type Repository } from '../../registry/index.ts';
+import { bytesText } from '../../report/index.ts';
+import { composeImages, osImage } from '../build/compose.ts';
+import { hostEngine } from '../build/host-engine.ts';
+import { deltaMaker } from '../build/image-delta.ts';
+import { withPrivateEngine } from '../build/private-engine.ts';
+import { registryClient } from '../build/registry-client.ts';
+import { fleet, machinesOption } from '../build/selection.ts';
+import { madeFile, Session } from '../build/session.ts';
+import { readSigner } from '../build/signer.ts';
+import type { Command, Invocation } from '../command.ts';
+import { openProject } from '../project.ts';
+import { lockOptions } from './image.ts';
+
+const defaultDeltas = 3;
+const deltasLimit = 100;
+
+export const publish: Command = {
+  name: 'publish',
+  usage: '--machine <machine> <name>',
+  summary: 'Put the release of a machine into a registry, with deltas from the releases before it',
+  details:
+    '\nThe release is the OS image that `osbuild image` writes too (….os.tar); it is built where it has to be, or --image names one. The name is that of an image in a registry; without a tag it gets\n' +
+    '<machine>-<version>. Devices take it with `minke os update <name>`, as a delta where they run a release that one was made from. Logins are those of `docker login`.\n' +
+    'What the registry has is not sent again, so that a run that was cut off is gone on with by the next. Making deltas takes root.',
+  options: {
+    ...machinesOption,
+    ...lockOptions,
+    image: { type: 'string', value: 'file', help: 'a release that has been built (….os.tar), instead of --machine' },
+    deltas: { type: 'string', value: 'number', help: `from how many of the last releases there a delta is made (default: ${defaultDeltas})` },
+    from: { type: 'string', multiple: true, value: 'release', help: 'a release to make a delta from as well: a file (….os.tar), a name in a registry, or a tag of the same repository; may be repeated' },
+    force: { type: 'boolean', help: 'also where the tag holds another release' },
+    insecure: { type: 'boolean', help: 'a registry without TLS' },
+  },
+  arguments: { min: 1, max: 1 },
+  async run(invocation) {
+    const { flags, words: [word = ''] } = invocation;
+    const name = parseImageName(word);
+    if (name.digest !== undefined) throw new OsbuildError('OSB_USAGE', `${word} names an image by its digest`, { hint: 'the digest is what comes of publishing: leave it out' });
+    const deltas = deltasOf(flags.text('deltas'));
+    const project = await openProject(invocation);
+    const session = new Session(invocation, project);
+    const signers = await Promise.all((project.build.updates?.signWith ?? []).map((path) => readSigner(resolve(project.folder, path))));
+    const file = flags.text('image');
+    if (file !== undefined && (flags.on('all') || flags.texts('machine').length > 0)) throw new OsbuildError('OSB_USAGE', '--image and --machine exclude each other');
+    return session.attended(async () => {
+      const files = file === undefined ? await builtImages(invocation, session, name) : [resolve(invocation.cwd, file)];
+      for (const one of files) await publishOne(invocation, session, { file: one, name, deltas, signers });
+      return 0;
+    });
+  },
+};
+
+function deltasOf(text: string | undefined): number {
+  if (text === undefined) return defaultDeltas;
+  if (!/^\d+$/.test(text) || Number(text) > deltasLimit) throw new OsbuildError('OSB_USAGE', `"${text}" is not a number of deltas`, { hint: `0 to ${deltasLimit}` });
+  return Number(text);
+}
+
+/** The OS images of the machines asked for, each checked against its digest. */
+async function builtImages(invocation: Invocation, session: Session, name: ImageName): Promise<string[]> {
+  const machines = fleet(invocation, session.project);
+  if (machines.length > 1 && name.tag !== undefined) throw new OsbuildError('OSB_USAGE', `one tag is for one machine, and these are ${machines.length}`, { hint: 'without a tag each gets <machine>-<version>' });
+  const { plan, images } = await composeImages(invocation, session.project, machines, session.world);
+  const keyed = await session.key(plan);
+  const files: string[] = [];
+  for (const built of images) {
+    const { ref } = osImage(built);
+    const made = madeFile(await session.run({ ...keyed, targets: [ref.task] }, built.machine.name), ref);
+    if (!(await session.blobs.verify(made.sha256))) throw new OsbuildError('OSB_CACHE_CORRUPT', `the stored OS image of ${built.machine.name} was damaged`, { hint: 'run it again: it is made anew' });
+    files.push(session.blobs.path(made.sha256));
+  }
+  return files;
+}
+
+async function publishOne(invocation: Invocation, session: Session, { file, name, deltas, signers }: { file: string; name: ImageName; deltas: number; signers: readonly ReleaseSigner[] }): Promise<void> {
+  const { flags, emit, layout, hostEnvironment: env, signal } = invocation;
+  const archive = await openArchive(file);
+  const release = readRelease(archive.config.digest, archive.configText);
+  if (release === null) throw new OsbuildError('OSB_USAGE', `${file} is no release: its image does not say for which machine it is`, { hint: '`osbuild image` writes releases beside disk images (….os.tar)' });
+  await checkSigned(release, signers);
+  if (release.signatures.length === 0) emit({ type: 'notice', level: 'warning', code: 'RELEASE_UNSIGNED', message: `release ${release.version} of ${release.machine} is not signed: devices that trust keys will refuse it`, hint: '`osbuild key new <name>` makes a key' });
+  const repository = await openNamed(invocation, name, true);
+  await mkdir(layout.work(), { recursive: true });
+  const work = await mkdtemp(join(layout.work(), 'publish-'));
+  try {
+    const bases: Base[] = [];
+    for (const from of flags.texts('from')) bases.push(await namedBase(invocation, session, repository, from));
+    const published = await publishRelease({
+      archive,
+      release,
+      repository,
+      tag: name.tag ?? defaultTag(release),
+      force: flags.on('force'),
+      deltas,
+      bases,
+      compare: compareDebianVersions,
+      held: (held) => heldBase(session, invocation, repository, held),
+      withDeltas: async (action) => withPrivateEngine({ binary: await hostEngine(invocation, session), folder: work, env, signal }, (engine) => action(deltaMaker(engine))).catch((error: unknown) => {
+        if (!(error instanceof OsbuildError) || error.code !== 'OSB_HOST_UNFIT') throw error;
+        throw new OsbuildError(error.code, error.message, { hint: `${error.hint ?? ''}; --deltas 0 without --from publishes without deltas`, cause: error });
+      }),
+      work,
+      emit,
+    });
+    invocation.out(flags.on('json') ? `${JSON.stringify({ type: 'published', ...published })}\n` : publishedText(published));
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Versions may have characters that tags may not. */
+const defaultTag = ({ machine, version }: ReleaseImage): string => `${machine}-${version}`.replaceAll(/[^\w.-]/g, '-').slice(0, 128);
+
+async function openNamed(invocation: Invocation, name: ImageName, push: boolean): Promise<Repository> {
+  const { dockerConfig: folder, hostEnvironment: env, signal, flags } = invocation;
+  const login = await readLogin(name, { folder, env });
+  return openRepository(name, { client: registryClient(env, name), login, insecure: flags.on('insecure'), push, signal });
+}
+
+/** What --from names. */
+async function namedBase(invocation: Invocation, session: Session, repository: Repository, from: string): Promise<Base> {
+  const path = resolve(invocation.cwd, from);
+  if ((await stat(path).catch(() => null))?.isFile() === true) {
+    const archive = await openArchive(path);
+    const release = readRelease(archive.config.digest, archive.configText);
+    if (release === null) throw new OsbuildError('OSB_USAGE', `${from} is no release`, { hint: 'a delta is made between two releases (….os.tar)' });
+    return { ...release, from, archive: () => Promise.resolve(path) };
+  }
+  // A word without a slash is a tag, with a colon before it or without.
+  const name = from.includes('/') ? parseImageName(from) : parseImageName(`${formatImageName(repository.name)}:${from.replace(/^:/, '')}`);
+  const there = name.registry === repository.name.registry && name.path === repository.name.path ? repository : await openNamed(invocation, name, false);
+  const held = await heldRelease(there, name.digest ?? name.tag ?? 'latest');
+  if (held === null) throw new OsbuildError('OSB_USAGE', `${formatImageName(name)} is no release, and no file is called ${from}`, { hint: '--from takes a file (….os.tar), a name in a registry, or a tag of the same repository' });
+  return heldBase(session, invocation, there, held);
+}
+
+function heldBase({ blobs }: Session, { layout, emit }: Invocation, repository: Repository, held: HeldRelease): Base {
+  const from = held.reference.startsWith('sha256:') ? formatImageName({ ...repository.name, digest: held.reference }) : formatImageName({ ...repository.name, tag: held.reference });
+  return {
+    ...held,
+    from,
+    async archive(file) {
+      const [id, title] = [`publish/${held.machine}/base/${held.version}`, `Load ${from}`];
+      const begin = performance.now();
+      emit({ type: 'task-start', id, title });
+      await fetchArchive(repository, held.manifest, { blobs, layout }, file, (done, total) => emit({ type: 'task-progress', id, done, total, unit: 'bytes' }));
+      emit({ type: 'task-done', id, title, cached: false, durationMs: Math.round(performance.now() - begin) });
+      return file;
+    },
+  };
+}
+
+function publishedText({ name, digest, machine, version, sizeBytes, deltas, sentBytes }: PublishedRelease): string {
+  const lines = deltas.map((delta) => `  from ${delta.fromVersion}: ${bytesText(delta.sizeBytes)}, 1/${Math.round(sizeBytes / delta.sizeBytes)} of it${delta.found ? ' (was there)' : ''}\n`);
+  return `${name}@${digest}\n${machine} ${version}: ${bytesText(sizeBytes)}${deltas.length === 0 ? ', no deltas' : ''}; ${bytesText(sentBytes)} sent\n${lines.join('')}`;
+}
