@@ -16,6 +16,8 @@ for (const schema of Object.keys(schemas)) {
     declareExternallyReferenced: schema !== 'build',
     additionalProperties: false,
     strictIndexSignatures: false,
+    // A list of at most 16 is a list, not 17 tuples.
+    ignoreMinAndMaxItems: schema === 'config',
     style: { singleQuote: true, printWidth: 140 },
   });
   const needsConfig = schema === 'build';

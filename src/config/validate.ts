@@ -28,6 +28,8 @@ export interface Violation {
 const ajv = new Ajv({ allErrors: true, verbose: true, strict: true, strictRequired: false, discriminator: false, useDefaults: true, allowUnionTypes: true });
 // `discriminator` marks unions for readers and editors; the messages below follow it themselves.
 ajv.addKeyword({ keyword: 'discriminator', schemaType: 'object' });
+// What a wrong value is, in words.
+ajv.addKeyword({ keyword: 'complaint', schemaType: 'string' });
 ajv.addSchema(config, 'config.schema.json');
 const validators: { [S in SchemaName]: ValidateFunction<SchemaTypes[S]> } = {
   build: ajv.compile<Build>(build),
@@ -83,8 +85,16 @@ function violation(error: ErrorObject, data: unknown): Violation[] {
     }
     case 'type':
       return at(`must be ${typeNames[String(params['type'])] ?? String(params['type'])}, not ${describe(valueAt(data, path))}`);
+    case 'propertyNames': {
+      const name = String(params['propertyName']);
+      const complaint: unknown = error.parentSchema?.['complaint'];
+      return [{ path: [...path, name], atKey: true, message: `"${name}" is ${typeof complaint === 'string' ? complaint : 'not a name that can stand here'}`, hint: null }];
+    }
     case 'pattern': {
-      const description = error.parentSchema?.['description'];
+      // What is wrong with a name is said by propertyNames.
+      if (error.propertyName !== undefined) return [];
+      const { description, complaint } = error.parentSchema ?? {};
+      if (typeof complaint === 'string') return at(`"${String(valueAt(data, path))}" is ${complaint}`);
       return at(`"${String(valueAt(data, path))}" does not have the right form`, typeof description === 'string' ? description : `expected: ${String(params['pattern'])}`);
     }
     default:

@@ -110,7 +110,8 @@ static void replace_run(Work *w) {
   if (dir < 0) return fail(w, errno, "open");
   for (int tries = 0; fd < 0 && tries < 100; tries++) {
     uint32_t noise = 0;
-    if (getrandom(&noise, sizeof noise, 0) != sizeof noise) continue;
+    // A name, no secret: while the system starts nothing waits for randomness.
+    if (getrandom(&noise, sizeof noise, GRND_NONBLOCK) != sizeof noise) noise = (uint32_t)getpid() + (uint32_t)tries;
     snprintf(temporary, sizeof temporary, ".%.230s.tmp-%08x", base, (unsigned)noise);
     fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 && errno != EEXIST) break;

@@ -16,6 +16,7 @@ describe('the code', () => {
   test('passes the linter', () => clean('oxlint', '--deny-warnings', 'src', 'test'), limitMs);
   test('keeps the import rules', () => clean('depcruise', '--config', '.dependency-cruiser.cjs', 'src'), limitMs);
   test('has types generated from the schemas as they are', () => clean('node', 'src/config/generate-types.mjs', '--check'), limitMs);
+  test('has the keys of config.json generated from their schema as they are', () => clean('node', 'src/config/generate-device-keys.mjs', '--check'), limitMs);
   test('has a reference generated from the schemas as they are', () => clean('node', 'src/config/generate-reference.mjs', '--check'), limitMs);
   test('has its table of machines generated from their files as they are', () => clean('node', 'docs/generate-machines.mjs', '--check'), limitMs);
 });

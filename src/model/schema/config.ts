@@ -1,7 +1,10 @@
 // Generated from src/config/schemas/config.schema.json by src/config/generate-types.mjs: edit the schema.
 
+export type Address = string;
+export type Word = string;
+
 /**
- * config.json on the boot partition of a device.
+ * config.json on the boot partition of a device. What each key does, and what a wrong one does: docs/configuration.md.
  */
 export interface DeviceConfig {
   /**
@@ -12,11 +15,167 @@ export interface DeviceConfig {
    * Default: minke- and the first seven characters of the machine id.
    */
   hostname?: string;
+  /**
+   * false closes an image that was built for development: no console login, no SSH without a key, no engine on TCP. It never opens a production image.
+   */
   developmentMode?: boolean;
+  /**
+   * true keeps the journal on the data partition. Without it the journal is in memory.
+   */
+  persistentLogging?: boolean;
+  /**
+   * Whose rules for radio Wi-Fi follows, as ISO 3166 has it: DE, US.
+   */
+  country?: string;
+  /**
+   * Time servers, instead of pool.ntp.org. Those that the network names are asked too.
+   *
+   * @maxItems 16
+   */
+  ntpServers?: string[];
+  /**
+   * Addresses of name servers that are asked besides those of the network.
+   *
+   * @maxItems 16
+   */
+  dnsServers?: Address[];
+  /**
+   * Certificates (PEM, or base64 of it) of authorities that the device trusts besides the usual ones.
+   */
+  rootCA?: string;
+  /**
+   * Proxy for the engine and for services that read /run/minke-config/proxy.env.
+   */
+  proxy?: {
+    /**
+     * For plain HTTP: http://[USER:PASSWORD@]HOST:PORT.
+     */
+    http?: string;
+    /**
+     * For HTTPS. The proxy itself is spoken to by plain HTTP.
+     */
+    https?: string;
+    /**
+     * Reached without: host names with their subdomains, .domain, addresses, ranges.
+     *
+     * @maxItems 64
+     */
+    exceptions?: string[];
+  };
+  /**
+   * Where the engine finds images.
+   */
+  registries?: {
+    /**
+     * Mirrors of the default registry.
+     *
+     * @maxItems 16
+     */
+    mirrors?: string[];
+    /**
+     * Registries that may lack valid TLS.
+     *
+     * @maxItems 64
+     */
+    insecure?: string[];
+  };
+  /**
+   * Options of the engine, named as in daemon.json.
+   */
+  engine?: {
+    'log-level'?: 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+    /**
+     * Largest packet on the bridge.
+     */
+    mtu?: number;
+    /**
+     * Search domains of containers.
+     *
+     * @maxItems 16
+     */
+    'dns-search'?: Word[];
+    /**
+     * Resolver options of containers.
+     *
+     * @maxItems 16
+     */
+    'dns-opts'?: Word[];
+    /**
+     * Labels of the engine.
+     *
+     * @maxItems 64
+     */
+    labels?: Word[];
+    /**
+     * false ends containers when the engine stops.
+     */
+    'live-restore'?: boolean;
+    /**
+     * Seconds for containers to end when live-restore is false.
+     */
+    'shutdown-timeout'?: number;
+  };
   os?: {
     /**
      * Public keys that may log in as root on port 22222.
      */
     sshKeys?: string[];
+    network?: {
+      wifi?: {
+        /**
+         * false: Wi-Fi looks for networks under the radio's own address.
+         */
+        randomMacAddressScan?: boolean;
+      };
+      /**
+       * NetworkManager asks a web server whether the internet can be reached. Without a uri it does not ask.
+       */
+      connectivity?: {
+        /**
+         * What is fetched.
+         */
+        uri?: string;
+        /**
+         * Seconds between two questions; 300 without it.
+         */
+        interval?: number;
+        /**
+         * What the answer begins with.
+         */
+        response?: string;
+      };
+    };
+    /**
+     * Rules of udev by a name that says where they stand among the others, such as 56-modem.
+     */
+    udevRules?: {
+      [k: string]: string;
+    };
+    /**
+     * The watchdog in hardware, which restarts the board when the system hangs.
+     */
+    watchdog?: {
+      /**
+       * Without it: true.
+       */
+      enabled?: boolean;
+      /**
+       * How long the system may be silent; 30 without it.
+       */
+      seconds?: number;
+    };
+    /**
+     * How large the journal may become.
+     */
+    journal?: {
+      /**
+       * In memory; 16 without it.
+       */
+      memoryMegabytes?: number;
+      /**
+       * On the data partition, with persistentLogging; 64 without it.
+       */
+      diskMegabytes?: number;
+    };
   };
 }

@@ -14,7 +14,7 @@ const text = (request: ImageRequest): string => projectLayer(request, 'scarthgap
 test('recipes\' files, users, units and writable paths are in the generated layer', async () => {
   const { request } = await requestFor('qemuarm64');
   const include = text(request);
-  expect(include).toContain('\tminke_put 0755 base/files/usr/lib/minke/apply-config /usr/lib/minke/apply-config\n');
+  expect(include).toContain('\tminke_put 0755 base/files/usr/lib/minke/clock /usr/lib/minke/clock\n');
   expect(include).toContain('\tminke_link minke /usr/bin/docker\n');
   expect(include).toContain('useradd --system --user-group --no-create-home --home-dir /var/lib/chrony --shell /usr/sbin/nologin _chrony;');
   expect(include).toContain("'enable minke.service'");
