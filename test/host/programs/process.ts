@@ -140,16 +140,17 @@ export async function processProgram([folder = '/tmp']: string[]): Promise<void>
     const seen = new Map<number, process.ExitStatus>();
     process.becomeSubreaper((pid, status) => void seen.set(pid, status));
     const orphan = Number((await output({ argv: sh('(sleep 0.2; exit 9) >/dev/null 2>&1 & echo $!') })).trim());
-    for (let i = 0; i < 200 && !seen.has(orphan); i++) await sleep(10);
+    while (!seen.has(orphan)) await sleep(10);
     equal(seen.get(orphan), { code: 9, signal: null });
   });
   await check('watching a process that is not our child', async () => {
-    const watchable = Number((await output({ argv: sh('sleep 0.2 >/dev/null 2>&1 & echo $!') })).trim());
+    const watchable = Number((await output({ argv: sh('sleep 600 >/dev/null 2>&1 & echo $!') })).trim());
     let ended = false;
     const watch = process.watchPid(watchable);
     const done = watch.ended.then(() => (ended = true));
     await sleep(20);
     equal(ended, false);
+    process.kill(watchable, 'KILL');
     await done;
     equal(ended, true);
     watch.close();
