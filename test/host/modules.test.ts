@@ -36,9 +36,9 @@ describe('modules of the native host', () => {
 
   test.each(Object.keys(programs))('%s', async (name) => {
     expect((await checksOf(binary, [name, folder.path, ...(programs[name] ?? [])])).length).toBeGreaterThan(3);
-  });
+  }, 300_000);
 
   test('memory does not grow over 100,000 requests', async () => {
     expect(await checksOf(binary, ['memory', folder.path, '100000'])).toHaveLength(1);
-  });
+  }, 300_000);
 });
