@@ -18,6 +18,8 @@ import { put } from '../fuzz/documents.ts';
 import { fuzz, mutate, must, randomOf, ROUNDS } from '../fuzz/fuzz.ts';
 import { configDevice, type ConfigDevice } from './support/fake-config.ts';
 
+/** Mutants of documents and addresses, as many as were asked for. */
+const limitMs = 60_000 + ROUNDS * 200;
 const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJzc2hlZDI1NTE5 me';
 const authority = `-----BEGIN CERTIFICATE-----
 MIIBiTCCAS+gAwIBAgIUbHR+wt2QzGvuF91RdBDPK9Kq15EwCgYIKoZIzj0EAwIw
@@ -151,7 +153,7 @@ describe('a wrong config.json', () => {
         must(readConfig(undefined, JSON.stringify(config)).config.hostname === config.hostname, 'and is read again');
       },
     });
-  });
+  }, limitMs);
 });
 
 describe('addresses', () => {
@@ -165,7 +167,7 @@ describe('addresses', () => {
       if (right(text)) expect(isIP(text), text).not.toBe(0);
       else if (isIP(text) !== 0) expect(text, 'what is left out: zones, and IPv4 within IPv6').toMatch(/%|:.*\./);
     }
-  });
+  }, limitMs);
 });
 
 describe('editing', () => {
