@@ -10,3 +10,4 @@ export { lockFile, ownIdentity } from './lock.ts';
 export { cacheUsage, pruneCache, removeAbandonedWork, type CacheUsage, type Pruned } from './prune.ts';
 export { remoteServer, sharedResults, type RemoteAddress, type RemoteServer, type SharedResults } from './remote/index.ts';
 export { readLastRun, ResultStore, writeLastRun, type LastRun, type Results, type TaskResult } from './results.ts';
+export { inWorkFolder } from './work.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { BlobStore, cacheUsage, CacheLayout, lockFile, ownIdentity, pruneCache, removeAbandonedWork, ResultStore, sha256File } from '../../src/cache/index.ts';
+import { BlobStore, cacheUsage, CacheLayout, inWorkFolder, lockFile, ownIdentity, pruneCache, removeAbandonedWork, ResultStore, sha256File } from '../../src/cache/index.ts';
 
 let folder: string;
 let layout: CacheLayout;
@@ -37,6 +37,15 @@ test('scratch folders of killed builds go, those of running ones stay', async ()
   }
   await removeAbandonedWork(layout);
   expect(await readdir(layout.work())).toEqual(['alive']);
+});
+
+test('a scratch folder of a command stays as long as it runs, and goes with it', async () => {
+  await inWorkFolder(layout, 'command', async (work) => {
+    await utimes(work, 1, 1);
+    await removeAbandonedWork(layout);
+    expect((await readdir(layout.work())).map((name) => join(layout.work(), name))).toEqual([work]);
+  });
+  expect(await readdir(layout.work())).toEqual([]);
 });
 
 test('a scratch folder that its owner removes while it is looked at is nobody\'s error', async () => {

@@ -1,7 +1,7 @@
 import { access, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
-import { sha256File } from '../../cache/index.ts';
+import { inWorkFolder, sha256File } from '../../cache/index.ts';
 import { OsbuildError } from '../../model/index.ts';
 import { bytesText } from '../../report/index.ts';
 import { hostEngine } from '../build/host-engine.ts';
@@ -43,7 +43,7 @@ export const delta: Command = {
     const made = await mkdtemp(join(dirname(output), '.delta-'));
     try {
       const file = join(made, 'delta.tar');
-      const summary = await withPrivateEngine({ binary, folder: layout.work(), env, signal }, (engine) => makeDelta(engine, basePath, targetPath, flags.text('tag'), file));
+      const summary = await inWorkFolder(layout, 'delta', (folder) => withPrivateEngine({ binary, folder, env, signal }, (engine) => makeDelta(engine, basePath, targetPath, flags.text('tag'), file)));
       await rename(file, output);
       const [{ size: deltaBytes }, { size: targetBytes }] = await Promise.all([stat(output), stat(targetPath)]);
       const line = { type: 'delta', file: output, ...summary, deltaBytes, targetBytes, sha256: await sha256File(output) };

@@ -1,6 +1,8 @@
 import type { Command } from '../command.ts';
 import { cache } from './cache.ts';
 import { ci } from './ci.ts';
+import { config } from './config.ts';
+import { cve } from './cve.ts';
 import { delta } from './delta.ts';
 import { doctor } from './doctor.ts';
 import { engine } from './engine.ts';
@@ -15,6 +17,7 @@ import { newMachine } from './new-machine.ts';
 import { publish } from './publish.ts';
 import { recipes } from './recipes.ts';
 import { runCommand } from './run.ts';
+import { sbom } from './sbom.ts';
 import { size } from './size.ts';
 import { sstate } from './sstate.ts';
 import { test } from './test.ts';
@@ -23,4 +26,4 @@ import { why } from './why.ts';
 import { yocto } from './yocto.ts';
 
 /** In the order in which help shows them. */
-export const commands: Command[] = [image, flash, test, runCommand, machines, recipes, size, init, newMachine, key, lock, publish, engine, delta, graph, why, tools, cache, yocto, sstate, ci, doctor];
+export const commands: Command[] = [image, config, flash, test, runCommand, machines, recipes, size, sbom, cve, init, newMachine, key, lock, publish, engine, delta, graph, why, tools, cache, yocto, sstate, ci, doctor];

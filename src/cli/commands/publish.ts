@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 
 import { compareDebianVersions } from '../../advisories/index.ts';
+import { inWorkFolder } from '../../cache/index.ts';
 import { OsbuildError, type ReleaseSigner } from '../../model/index.ts';
 import { checkSigned, fetchArchive, heldRelease, openArchive, publishRelease, readRelease, type Base, type HeldRelease, type PublishedRelease, type ReleaseImage } from '../../publish/index.ts';
 import { formatImageName, openRepository, parseImageName, readLogin, type ImageName, type Repository } from '../../registry/index.ts';
@@ -87,9 +88,7 @@ async function publishOne(invocation: Invocation, session: Session, { file, name
   await checkSigned(release, signers);
   if (release.signatures.length === 0) emit({ type: 'notice', level: 'warning', code: 'RELEASE_UNSIGNED', message: `release ${release.version} of ${release.machine} is not signed: devices that trust keys will refuse it`, hint: '`osbuild key new <name>` makes a key' });
   const repository = await openNamed(invocation, name, true);
-  await mkdir(layout.work(), { recursive: true });
-  const work = await mkdtemp(join(layout.work(), 'publish-'));
-  try {
+  await inWorkFolder(layout, 'publish', async (work) => {
     const bases: Base[] = [];
     for (const from of flags.texts('from')) bases.push(await namedBase(invocation, session, repository, from));
     const published = await publishRelease({
@@ -110,9 +109,7 @@ async function publishOne(invocation: Invocation, session: Session, { file, name
       emit,
     });
     invocation.out(flags.on('json') ? `${JSON.stringify({ type: 'published', ...published })}\n` : publishedText(published));
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Versions may have characters that tags may not. */

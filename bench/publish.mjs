@@ -1,0 +1,165 @@
+#!/usr/bin/env node
+// Measures what a device loads of an update of the whole OS. Releases of a machine with the packages that Debian had before its security updates are the bases, the release of the
+// machine's lock is the target: all are built, published to Debian's docker-registry, and the engine pulls the target on top of each base, through a line whose bytes are counted.
+// Prints a Markdown table.
+//
+//   sudo node bench/publish.mjs --folder /var/tmp/publish-bench [--machine genericx86-64] [--again]
+//
+// The packages before: those of the lock that come from the security archive, as the suite's main archive has them. Three bases: openssl alone, everything but the kernel, everything.
+// --again takes the releases that an earlier run has built and published. Needs root, apt, what building images needs, and about 5 GB in the folder, which is kept.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection, createServer } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({ options: { folder: { type: 'string' }, machine: { type: 'string', default: 'genericx86-64' }, again: { type: 'boolean', default: false } } });
+if (!values.folder) throw new Error('--folder DIR says where to work');
+const home = join(dirname(fileURLToPath(import.meta.url)), '..');
+const folder = resolve(values.folder);
+const { machine } = values;
+mkdirSync(folder, { recursive: true });
+
+function run(argv, options = {}) {
+  const [program, ...args] = argv;
+  const result = spawnSync(program, args, { maxBuffer: 1 << 30, encoding: 'utf8', ...options });
+  if (result.status !== 0) throw new Error(`${argv.join(' ')}: ${result.stdout}${result.stderr ?? result.error}`);
+  return result.stdout;
+}
+/** Not synchronously: the line that counts is in this process. */
+function runAside(argv, options = {}) {
+  const [program, ...args] = argv;
+  return new Promise((done, fail) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (said += data));
+    child.once('close', (status) => (status === 0 ? done(said) : fail(new Error(`${argv.join(' ')}: ${said.slice(-2000)}`))));
+  });
+}
+
+// --- Packages as the suite's main archive has them, asked of apt in a root of its own.
+const lock = JSON.parse(readFileSync(join(home, 'machines/locks', `${machine}.lock.json`), 'utf8'));
+const apt = join(folder, 'apt');
+for (const path of ['etc/preferences.d', 'lists/partial', 'cache/archives/partial']) mkdirSync(join(apt, path), { recursive: true });
+writeFileSync(join(apt, 'status'), '');
+// The mirror that this machine's apt has.
+const [mirror] = run(['apt-get', 'indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages', 'Label: Debian']).split('\n');
+writeFileSync(join(apt, 'etc/sources.list'), `deb [signed-by=${home}/src/providers/debian/keyring/debian-archive.gpg] ${mirror} ${lock.suite} main\n`);
+writeFileSync(join(apt, 'apt.conf'), [
+  `Dir::Etc "${apt}/etc";`, `Dir::State "${apt}";`, `Dir::State::lists "${apt}/lists";`, `Dir::State::status "${apt}/status";`, `Dir::Cache "${apt}/cache";`,
+  `APT::Architecture "${lock.request.architecture}";`, `APT::Architectures { "${lock.request.architecture}"; };`, 'APT::Sandbox::User "root";',
+].join('\n'));
+const aptEnv = { ...process.env, APT_CONFIG: join(apt, 'apt.conf') };
+run(['apt-get', 'update', '-q'], { env: aptEnv });
+
+function fromMain(name) {
+  const fields = Object.fromEntries(run(['apt-cache', 'show', '--no-all-versions', name], { env: aptEnv }).split('\n\n')[0].split('\n').filter((line) => /^[A-Z]/.test(line)).map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+  return { name: fields.Package, version: fields.Version, architecture: fields.Architecture, archive: 'main', filename: fields.Filename, sizeBytes: Number(fields.Size), sha256: fields.SHA256, depends: fields.Depends ?? '' };
+}
+const isKernel = ({ name }) => name.startsWith('linux-image-');
+/** The package before, under the name that the kernel's had then. */
+function before(entry) {
+  const { depends: _, ...old } = isKernel(entry) && entry.name !== 'linux-image-amd64' ? fromMain(/linux-image-[\w.+-]+/.exec(fromMain('linux-image-amd64').depends)[0]) : fromMain(entry.name);
+  return { ...old, ...(entry.sets === undefined ? {} : { sets: entry.sets }) };
+}
+const updated = lock.packages.filter(({ archive, name }) => archive === 'security' && fromMainHas(name));
+function fromMainHas(name) {
+  return isKernel({ name }) || spawnSync('apt-cache', ['show', name], { env: aptEnv }).stdout.length > 0;
+}
+
+// --- Releases.
+const cases = [
+  { title: 'openssl alone', version: '0.0.1', old: ({ name }) => ['openssl', 'openssl-provider-legacy', 'libssl3t64'].includes(name) },
+  { title: 'all of them but the kernel', version: '0.0.2', old: (entry) => !isKernel(entry) },
+  { title: 'all of them with the kernel', version: '0.0.3', old: () => true },
+];
+function build(version, packages) {
+  const project = join(folder, version);
+  const file = join(project, 'out', machine, `minke-${machine}-${version}.os.tar`);
+  if (values.again && existsSync(file)) return file;
+  mkdirSync(join(project, 'machines/locks'), { recursive: true });
+  writeFileSync(join(project, 'build.config.yaml'), `base: osbuild\nos: { version: ${version} }\n`);
+  writeFileSync(join(project, 'machines/locks', `${machine}.lock.json`), JSON.stringify({ ...lock, packages }, null, 1));
+  process.stderr.write(`building ${version}\n`);
+  run([join(home, 'osbuild'), 'image', '--machine', machine, '--locked', '-C', project]);
+  return file;
+}
+const target = build('0.1.0', lock.packages);
+for (const one of cases) {
+  const changed = new Map(updated.filter(one.old).map((entry) => [entry.name, before(entry)]));
+  one.packages = [...changed].map(([name, { version }]) => `${name} ${version} → ${lock.packages.find((entry) => entry.name === name).version}`);
+  one.file = build(one.version, lock.packages.map((entry) => changed.get(entry.name) ?? entry).toSorted((a, b) => (a.name < b.name ? -1 : 1)));
+}
+
+// --- A registry, and the line to it.
+const tree = run([join(home, 'osbuild'), 'tools', 'tools-emulation']).trim();
+const store = join(folder, 'registry');
+if (!values.again) rmSync(store, { recursive: true, force: true });
+mkdirSync(store, { recursive: true });
+const [registryPort, port] = [5081, 5082];
+writeFileSync(join(store, 'config.yml'), JSON.stringify({ version: 0.1, log: { level: 'error' }, storage: { filesystem: { rootdirectory: join(store, 'store') } }, http: { addr: `127.0.0.1:${registryPort}`, relativeurls: true } }));
+const registry = spawn(join(tree, 'lib64/ld-linux-x86-64.so.2'), ['--library-path', join(tree, 'usr/lib/x86_64-linux-gnu'), join(tree, 'usr/bin/docker-registry'), 'serve', join(store, 'config.yml')], { stdio: 'ignore' });
+let loadedBytes = 0;
+const line = createServer((device) => {
+  const there = createConnection({ host: '127.0.0.1', port: registryPort });
+  there.on('data', (data) => (loadedBytes += data.length));
+  device.pipe(there).pipe(device);
+  for (const [one, other] of [[device, there], [there, device]]) one.on('error', () => other.destroy()).on('close', () => other.destroy());
+}).listen(port, '127.0.0.1');
+for (let tries = 0; !(await fetch(`http://127.0.0.1:${registryPort}/v2/`).then(({ ok }) => ok, () => false)); tries += 1) {
+  if (tries > 100) throw new Error('the registry does not answer');
+  await sleep(200);
+}
+
+// --- Published, and pulled by an engine that has the base alone.
+const name = `127.0.0.1:${port}/os`;
+const publish = async (...words) => JSON.parse((await runAside([join(home, 'osbuild'), 'publish', '--json', '-C', home, ...words])).split('\n').find((text) => text.includes('"type":"published"')));
+const engine = (() => {
+  run([join(home, 'osbuild'), 'engine', '--arch', 'amd64']);
+  return join(home, 'out/engine/amd64/minke');
+})();
+let daemon;
+try {
+  for (const one of cases) one.published = await publish('--image', one.file, '--deltas', '0', name);
+  const begin = performance.now();
+  const published = await publish('--image', target, '--deltas', String(cases.length), name);
+  const seconds = (performance.now() - begin) / 1000;
+  const rows = [];
+  for (const one of cases) {
+    const data = join(folder, 'device');
+    rmSync(data, { recursive: true, force: true });
+    mkdirSync(data);
+    const socket = join(data, 'socket');
+    daemon = spawn('unshare', ['--mount', '--', engine, 'daemon', '-H', `unix://${socket}`, '--data-root', join(data, 'data'), '--exec-root', join(data, 'run'), '--pidfile', '', '--bridge', 'none'], { stdio: 'ignore' });
+    const end = new Promise((done) => daemon.once('close', done));
+    while (!existsSync(socket)) await sleep(50);
+    const minke = (...words) => runAside([engine, '-H', `unix://${socket}`, ...words]);
+    const pull = async (...words) => {
+      const [before, since] = [loadedBytes, performance.now()];
+      await minke('pull', ...words);
+      return { bytes: loadedBytes - before, seconds: (performance.now() - since) / 1000 };
+    };
+    one.whole = await pull('--delta=never', one.published.name);
+    await minke('tag', one.published.name, 'minke-os/current');
+    await minke('rmi', one.published.name);
+    one.update = await pull('--delta=require', published.name);
+    if ((await minke('inspect', '-f', '{{.Id}}', published.name)).trim() !== published.imageId) throw new Error('something else was pulled');
+    one.delta = published.deltas.find(({ base }) => base === one.published.imageId);
+    daemon.kill('SIGTERM');
+    await end;
+    daemon = undefined;
+    const n = (bytes) => bytes.toLocaleString('en-US');
+    rows.push(`| ${one.title} | ${one.packages.length} | ${n(published.sizeBytes)} | ${n(one.delta.sizeBytes)} | ${n(one.update.bytes)} | 1/${(published.sizeBytes / one.update.bytes).toFixed(1)} | ${one.update.seconds.toFixed(1)} |`);
+    process.stderr.write(`${one.title}: ${one.packages.join(', ')}\n`);
+  }
+  console.log(`${machine}: the release has ${published.sizeBytes} bytes in the registry; publishing it with ${cases.length} deltas took ${seconds.toFixed(0)} s\n`);
+  console.log('| updated | packages | whole, bytes | delta, bytes | loaded by the device, bytes | of the whole | pull, s |\n|---|---|---|---|---|---|---|');
+  console.log(rows.join('\n'));
+} finally {
+  daemon?.kill('SIGTERM');
+  registry.kill('SIGKILL');
+  line.close();
+}
+process.exit(0);
