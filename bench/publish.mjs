@@ -3,9 +3,10 @@
 // machine's lock is the target: all are built, published to Debian's docker-registry, and the engine pulls the target on top of each base, through a line whose bytes are counted.
 // Prints a Markdown table.
 //
-//   sudo node bench/publish.mjs --folder /var/tmp/publish-bench [--machine genericx86-64] [--again]
+//   sudo node bench/publish.mjs --folder /var/tmp/publish-bench [--machine genericx86-64] [--again] [--case NAME …]
 //
-// The packages before: those of the lock that come from the security archive, as the suite's main archive has them. Three bases: openssl alone, everything but the kernel, everything.
+// The packages before: those of the lock that come from the security archive, as the suite's main archive has them. Three bases: openssl alone (openssl),
+// everything but the kernel (userland), everything (kernel).
 // --again takes the releases that an earlier run has built and published. Needs root, apt, what building images needs, and about 5 GB in the folder, which is kept.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const { values } = parseArgs({ options: { folder: { type: 'string' }, machine: { type: 'string', default: 'genericx86-64' }, again: { type: 'boolean', default: false } } });
+const { values } = parseArgs({ options: { folder: { type: 'string' }, machine: { type: 'string', default: 'genericx86-64' }, again: { type: 'boolean', default: false }, case: { type: 'string', multiple: true }, inside: { type: 'boolean', default: false } } });
 if (!values.folder) throw new Error('--folder DIR says where to work');
 const home = join(dirname(fileURLToPath(import.meta.url)), '..');
 const folder = resolve(values.folder);
@@ -52,7 +53,7 @@ writeFileSync(join(apt, 'apt.conf'), [
   `APT::Architecture "${lock.request.architecture}";`, `APT::Architectures { "${lock.request.architecture}"; };`, 'APT::Sandbox::User "root";',
 ].join('\n'));
 const aptEnv = { ...process.env, APT_CONFIG: join(apt, 'apt.conf') };
-run(['apt-get', 'update', '-q'], { env: aptEnv });
+if (!values.inside) run(['apt-get', 'update', '-q'], { env: aptEnv });
 
 function fromMain(name) {
   const fields = Object.fromEntries(run(['apt-cache', 'show', '--no-all-versions', name], { env: aptEnv }).split('\n\n')[0].split('\n').filter((line) => /^[A-Z]/.test(line)).map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
@@ -71,14 +72,14 @@ function fromMainHas(name) {
 
 // --- Releases.
 const cases = [
-  { title: 'openssl alone', version: '0.0.1', old: ({ name }) => ['openssl', 'openssl-provider-legacy', 'libssl3t64'].includes(name) },
-  { title: 'all of them but the kernel', version: '0.0.2', old: (entry) => !isKernel(entry) },
-  { title: 'all of them with the kernel', version: '0.0.3', old: () => true },
-];
+  { name: 'openssl', title: 'openssl alone', version: '0.0.1', old: ({ name }) => ['openssl', 'openssl-provider-legacy', 'libssl3t64'].includes(name) },
+  { name: 'userland', title: 'all of them but the kernel', version: '0.0.2', old: (entry) => !isKernel(entry) },
+  { name: 'kernel', title: 'all of them with the kernel', version: '0.0.3', old: () => true },
+].filter(({ name }) => values.case === undefined || values.case.includes(name));
 function build(version, packages) {
   const project = join(folder, version);
   const file = join(project, 'out', machine, `minke-${machine}-${version}.os.tar`);
-  if (values.again && existsSync(file)) return file;
+  if ((values.again || values.inside) && existsSync(file)) return file;
   mkdirSync(join(project, 'machines/locks'), { recursive: true });
   writeFileSync(join(project, 'build.config.yaml'), `base: osbuild\nos: { version: ${version} }\n`);
   writeFileSync(join(project, 'machines/locks', `${machine}.lock.json`), JSON.stringify({ ...lock, packages }, null, 1));
@@ -91,6 +92,12 @@ for (const one of cases) {
   const changed = new Map(updated.filter(one.old).map((entry) => [entry.name, before(entry)]));
   one.packages = [...changed].map(([name, { version }]) => `${name} ${version} → ${lock.packages.find((entry) => entry.name === name).version}`);
   one.file = build(one.version, lock.packages.map((entry) => changed.get(entry.name) ?? entry).toSorted((a, b) => (a.name < b.name ? -1 : 1)));
+}
+
+// --- Registry and engine have a network of their own: nothing of the machine's is touched.
+if (!values.inside) {
+  const words = ['--net', '--mount', '--', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', process.execPath, fileURLToPath(import.meta.url), ...process.argv.slice(2), '--inside'];
+  process.exit(spawnSync('unshare', words, { stdio: 'inherit' }).status ?? 1);
 }
 
 // --- A registry, and the line to it.
@@ -122,17 +129,17 @@ const engine = (() => {
 })();
 let daemon;
 try {
-  for (const one of cases) one.published = await publish('--image', one.file, '--deltas', '0', name);
-  const begin = performance.now();
-  const published = await publish('--image', target, '--deltas', String(cases.length), name);
-  const seconds = (performance.now() - begin) / 1000;
-  const rows = [];
+  console.log('| updated | packages | whole, bytes | delta, bytes | loaded by the device, bytes | of the whole | published in, s | pulled in, s |\n|---|---|---|---|---|---|---|---|');
   for (const one of cases) {
+    one.published = await publish('--image', one.file, '--deltas', '0', name);
+    const begin = performance.now();
+    const published = await publish('--image', target, '--deltas', '0', '--from', one.published.name, name);
+    const seconds = (performance.now() - begin) / 1000;
     const data = join(folder, 'device');
     rmSync(data, { recursive: true, force: true });
     mkdirSync(data);
     const socket = join(data, 'socket');
-    daemon = spawn('unshare', ['--mount', '--', engine, 'daemon', '-H', `unix://${socket}`, '--data-root', join(data, 'data'), '--exec-root', join(data, 'run'), '--pidfile', '', '--bridge', 'none'], { stdio: 'ignore' });
+    daemon = spawn(engine, ['daemon', '-H', `unix://${socket}`, '--data-root', join(data, 'data'), '--exec-root', join(data, 'run'), '--pidfile', '', '--bridge', 'none'], { stdio: 'ignore' });
     const end = new Promise((done) => daemon.once('close', done));
     while (!existsSync(socket)) await sleep(50);
     const minke = (...words) => runAside([engine, '-H', `unix://${socket}`, ...words]);
@@ -151,12 +158,9 @@ try {
     await end;
     daemon = undefined;
     const n = (bytes) => bytes.toLocaleString('en-US');
-    rows.push(`| ${one.title} | ${one.packages.length} | ${n(published.sizeBytes)} | ${n(one.delta.sizeBytes)} | ${n(one.update.bytes)} | 1/${(published.sizeBytes / one.update.bytes).toFixed(1)} | ${one.update.seconds.toFixed(1)} |`);
+    console.log(`| ${one.title} | ${one.packages.length} | ${n(published.sizeBytes)} | ${n(one.delta.sizeBytes)} | ${n(one.update.bytes)} | 1/${(published.sizeBytes / one.update.bytes).toFixed(1)} | ${seconds.toFixed(1)} | ${one.update.seconds.toFixed(1)} |`);
     process.stderr.write(`${one.title}: ${one.packages.join(', ')}\n`);
   }
-  console.log(`${machine}: the release has ${published.sizeBytes} bytes in the registry; publishing it with ${cases.length} deltas took ${seconds.toFixed(0)} s\n`);
-  console.log('| updated | packages | whole, bytes | delta, bytes | loaded by the device, bytes | of the whole | pull, s |\n|---|---|---|---|---|---|---|');
-  console.log(rows.join('\n'));
 } finally {
   daemon?.kill('SIGTERM');
   registry.kill('SIGKILL');
