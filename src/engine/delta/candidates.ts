@@ -71,7 +71,7 @@ function mostVoted(sketch: readonly number[], bySketch: ReadonlyMap<number, read
 
 /** Versions and hashes in a path change from release to release. */
 function shapeOf(path: string): string {
-  return path.replace(/\d+(?:[.~+-]?\d+)*/g, '#');
+  return path.replace(/\d+(?:[.~+-]\d+)*/g, '#');
 }
 
 function nameOf(path: string): string {

@@ -24,14 +24,20 @@ const unitNanoseconds: Readonly<Record<string, number>> = {
   ns: 1, us: 1e3, 'µs': 1e3, 'μs': 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9,
 };
 
+const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y;
+
 /** Nanoseconds of a Go duration such as "1h30m" or "250ms"; null when it is not one. */
 export function parseGoDuration(text: string): number | null {
   if (text === '0') return 0;
-  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text);
-  if (!match) return null;
+  const sign = /^[+-]/.exec(text)?.[0] ?? '';
+  if (text.length === sign.length) return null;
   let total = 0;
-  for (const [, amount = '', unit = ''] of (match[2] ?? '').matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
+  // Part by part: one pattern for a whole list of parts tries exponentially many splits of a wrong one.
+  for (let at = sign.length; at < text.length; at = part.lastIndex) {
+    part.lastIndex = at;
+    const [, amount = '', unit = ''] = part.exec(text) ?? [];
+    if (unit === '') return null;
     total += Number(amount) * (unitNanoseconds[unit] ?? 0);
   }
-  return match[1] === '-' ? -total : total;
+  return sign === '-' ? -total : total;
 }
