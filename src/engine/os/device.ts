@@ -23,6 +23,8 @@ export interface Places {
   keys: string;
   /** Programs of recipes that say whether a release works. */
   checks: string;
+  /** Where applications lock files, so that the system is not restarted for an update. */
+  locks: string;
 }
 
 export const devicePlaces: Places = {
@@ -34,6 +36,7 @@ export const devicePlaces: Places = {
   devices: '/dev',
   keys: '/usr/lib/minke/os/keys',
   checks: '/usr/lib/minke/health.d',
+  locks: '/run/minke/locks',
 };
 
 /** A device that runs this OS. */

@@ -12,6 +12,8 @@ export interface OsEngine {
   name(id: string, name: string): Promise<void>;
   /** The image as `docker save` writes it. */
   save(id: string): Promise<ByteSource & { close(): void }>;
+  /** Name of a container; undefined when it is not there. */
+  containerName(id: string): Promise<string | undefined>;
   /** Removes an image and all its names; one that is gone or in use is let be. */
   remove(id: string): Promise<void>;
   /** Starts a program of an image without any rights or network. */

@@ -3,6 +3,7 @@
 // Must not: talk to registries or containers but through the engine's API, or be needed by the engine on any other system.
 export { openDevice, type Device } from './device.ts';
 export { markGood, rollBack, settle, type Settled } from './settle.ts';
+export { describeLocks, takeLocks, updateLocks, type ContainerName, type TakenLocks } from './locks.ts';
 export type { OsEngine, RunningProgram } from './engine.ts';
 export { describeStatus, type OsStatus } from './status.ts';
 export { update, type UpdateRequest } from './update.ts';

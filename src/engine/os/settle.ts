@@ -3,6 +3,7 @@ import type { Device } from './device.ts';
 import type { OsEngine } from './engine.ts';
 import { healthChecks, waitUntilHealthy } from './health.ts';
 import { dropImage, keepImage } from './images.ts';
+import { takeLocks } from './locks.ts';
 import { readRecord, writeRecord, type UpdateRecord } from './record.ts';
 import { otherSlot } from './slots.ts';
 import type { Say } from './write-slot.ts';
@@ -16,12 +17,19 @@ export function onTrial({ loader, running }: Pick<Device, 'loader' | 'running'>)
   return tried === running && kept !== running;
 }
 
+export interface Patience {
+  /** How long a release may take to become healthy. */
+  healthMs: number;
+  /** How long locks of applications may hold off the restart out of one that does not. */
+  locksMs: number;
+}
+
 /** Done once at every start: a release on trial is kept or given up; what became of one that did not get here is written down. */
-export async function settle(device: Device, engine: OsEngine, patienceMs: number, say: Say): Promise<Settled> {
+export async function settle(device: Device, engine: OsEngine, patience: Patience, say: Say): Promise<Settled> {
   const { loader, running } = device;
   const record = readRecord(device);
   if (onTrial(device)) {
-    const wrong = await waitUntilHealthy(device, healthChecks(device, engine, record), patienceMs, say);
+    const wrong = await waitUntilHealthy(device, healthChecks(device, engine, record), patience.healthMs, say);
     if (wrong === undefined) {
       await markGood(device, engine);
       await say(`slot ${running} works and is kept`);
@@ -29,6 +37,8 @@ export async function settle(device: Device, engine: OsEngine, patienceMs: numbe
     }
     await giveUp(device, record, wrong);
     await say(`slot ${running} does not work (${wrong}); going back to slot ${otherSlot(running)}`);
+    // Applications may finish what they are at; a release that does not work is not kept for them, though.
+    if ((await takeLocks(device, patience.locksMs, (id) => engine.containerName(id), say)) === undefined) await say('restarting all the same');
     return 'restart';
   }
   if (record === undefined || running !== record.from || (record.phase !== 'armed' && record.phase !== 'failed')) return 'nothing';

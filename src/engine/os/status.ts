@@ -1,4 +1,5 @@
 import type { Device } from './device.ts';
+import { updateLocks, type UpdateLock } from './locks.ts';
 import { readRecord, type UpdateRecord } from './record.ts';
 import { onTrial } from './settle.ts';
 import type { Slot } from './slots.ts';
@@ -13,9 +14,11 @@ export interface OsStatus {
   /** The slot that the next start begins with. */
   next: Slot;
   update: UpdateRecord | null;
+  /** What holds off a restart. */
+  locks: UpdateLock[];
 }
 
 export function describeStatus(device: Device): OsStatus {
   const { kept, next } = device.loader.read();
-  return { machine: device.machine, version: device.version, slot: device.running, trial: onTrial(device), next: next ?? kept, update: readRecord(device) ?? null };
+  return { machine: device.machine, version: device.version, slot: device.running, trial: onTrial(device), next: next ?? kept, update: readRecord(device) ?? null, locks: updateLocks(device) };
 }

@@ -165,6 +165,15 @@ export interface DeviceConfig {
       seconds?: number;
     };
     /**
+     * Updates of the OS.
+     */
+    updates?: {
+      /**
+       * How long a restart for an update waits for locks of applications; 10 without it.
+       */
+      lockMinutes?: number;
+    };
+    /**
      * How large the journal may become.
      */
     journal?: {

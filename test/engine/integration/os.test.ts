@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { loaderConf, loaderEntry } from '../../../src/image/systemd-boot.ts';
+import { IMAGE, waitFor } from '../support/lab.ts';
 import { describeLab } from '../support/describe-lab.ts';
 import { tarFile, tarFolder, tarOf } from '../support/tar-writer.ts';
 
@@ -86,6 +87,37 @@ describeLab('updates of the OS, on partitions of loop devices', (lab) => {
     expect(shell('findmnt -n -o OPTIONS /mnt/boot')).toMatch(/^ro,/);
     expect(lab.ok('ps', '-aq'), 'no container is left').toBe('');
     expect(shell('ls /mnt/data')).toBe('');
+  });
+
+  it('wait for applications that have locked a file, say which, and can be told not to', async () => {
+    shell(`mkdir -p /run/minke/locks ${lab.folder}/bin; printf '#!/bin/sh\\necho "$@" >>${lab.folder}/restarts\\n' >${lab.folder}/bin/systemctl; chmod +x ${lab.folder}/bin/systemctl`);
+    const restart = (...words: string[]) => lab.run(['env', `PATH=${lab.folder}/bin:${process.env['PATH']}`, binary, 'os', 'restart', ...words]);
+    const locks = () => (JSON.parse(minke('os', 'status', '--format', 'json').stdout) as { locks: { file: string; holders: { program: string }[] }[] }).locks;
+    const file = '/run/minke/locks/app/updates.lock';
+    // The container sees the folder under a name of its own choice.
+    lab.ok('run', '-d', '--name', 'app', '-v', '/run/minke/locks/app:/tmp/balena', '-v', '/usr:/usr:ro', '-v', '/lib:/lib:ro', '-v', '/lib64:/lib64:ro', IMAGE, '/usr/bin/flock', '/tmp/balena/updates.lock', 'sleep', '1000');
+    await waitFor(() => locks().length === 1);
+    expect(locks()).toMatchObject([{ file, holders: [{ program: expect.stringMatching(/^(flock|sleep)$/) }] }]);
+    expect(minke('os', 'status').stdout).toMatch(/^lock: {5}\/run\/minke\/locks\/app\/updates\.lock is locked by \w+ \(process \d+\) of container app$/m);
+    expect(restart('--lock-timeout', '2s')).toMatchObject({ code: 75, stdout: expect.stringContaining('of container app'), stderr: expect.stringContaining('not restarted') });
+    expect(restart('--override-locks').code).toBe(0);
+    // A file that is there and locked by nobody holds nothing off; a container that was killed has no lock.
+    const waiting = lab.spawn(['env', `PATH=${lab.folder}/bin:${process.env['PATH']}`, binary, 'os', 'restart', '--lock-timeout', '60s']);
+    const ended = new Promise<number | null>((resolve) => waiting.once('exit', resolve));
+    await new Promise((resolve) => waiting.stdout?.once('data', resolve));
+    lab.ok('kill', 'app');
+    expect(await ended).toBe(0);
+    expect(locks()).toEqual([]);
+    expect(shell(`ls ${file}; cat ${lab.folder}/restarts`)).toBe(`${file}\nreboot\nreboot\n`);
+    lab.ok('rm', 'app');
+    // A program of the host.
+    const host = lab.spawn(['flock', '/run/minke/locks/host.lock', 'sleep', '1000']);
+    await waitFor(() => locks().length === 1);
+    expect(restart('--lock-timeout', '0s')).toMatchObject({ code: 75, stdout: expect.stringMatching(/host\.lock is locked by (flock|sleep) \(process \d+\)\n/) });
+    host.kill('SIGKILL');
+    shell('for pid in $(fuser /run/minke/locks/host.lock 2>/dev/null); do kill -9 $pid; done; true');
+    await waitFor(() => locks().length === 0);
+    expect(restart('--lock-timeout', '0s').code).toBe(0);
   });
 
   it('are kept by a system that starts a container', () => {

@@ -17,6 +17,7 @@ const endless = { changesLeft: Number.POSITIVE_INFINITY, torn: false };
 const old = release('1.0');
 const next = release('1.1');
 const releases = { [`sha256:${'1'.repeat(64)}`]: old, [`sha256:${'2'.repeat(64)}`]: next };
+const patience = { healthMs: 60_000, locksMs: 60_000 };
 const nextId = Object.keys(releases)[1] ?? '';
 
 /** A device as it is flashed: the old release in slot A, nothing in slot B. */
@@ -81,7 +82,7 @@ async function untilSettled(disk: Disk, loader: Loader, healthy: (slot: Slot) =>
     if (version === undefined) throw new Error(`slot ${slot} was started, and is not whole`);
     started(disk, slot, version);
     const device = fakeDevice(disk, endless);
-    const settled = await settle(device, fakeEngine(disk, endless, releases, () => healthy(slot)), 60_000, quietly);
+    const settled = await settle(device, fakeEngine(disk, endless, releases, () => healthy(slot)), patience, quietly);
     if (settled !== 'restart') return { slot, starts };
   }
   throw new Error('it never settled');
@@ -101,7 +102,7 @@ describe.each<Loader>(['systemd-boot', 'u-boot'])('an update with %s', (loader) 
     started(disk, 'B', '1.1');
     expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ slot: 'B', trial: true });
     const engine = fakeEngine(disk, endless, releases);
-    expect(await settle(fakeDevice(disk, endless), engine, 60_000, quietly)).toBe('kept');
+    expect(await settle(fakeDevice(disk, endless), engine, patience, quietly)).toBe('kept');
     expect(engine.names.get('minke-os/current:latest')).toBe(nextId);
     expect(engine.removed).toEqual([]);
     expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ slot: 'B', trial: false, next: 'B', update: { phase: 'kept' } });
@@ -118,13 +119,13 @@ describe.each<Loader>(['systemd-boot', 'u-boot'])('an update with %s', (loader) 
     started(disk, 'B', '1.1');
     const engine = fakeEngine(disk, endless, releases);
     engine.names.set('minke-os/current:latest', oldId);
-    await settle(fakeDevice(disk, endless), engine, 60_000, quietly);
+    await settle(fakeDevice(disk, endless), engine, patience, quietly);
     expect([engine.removed, engine.names.get('minke-os/current:latest')]).toEqual([[oldId], nextId]);
     await update(fakeDevice(disk, endless), engine, { source: { reference: oldId }, allowDowngrade: true }, quietly);
     expect(start(disk, loader)).toBe('A');
     expect(start(disk, loader)).toBe('B');
     started(disk, 'B', '1.1');
-    expect(await settle(fakeDevice(disk, endless), engine, 60_000, quietly)).toBe('rolled-back');
+    expect(await settle(fakeDevice(disk, endless), engine, patience, quietly)).toBe('rolled-back');
     expect([engine.removed, engine.names.get('minke-os/current:latest')]).toEqual([[oldId, oldId], nextId]);
   });
 
@@ -201,7 +202,7 @@ describe.each<Loader>(['systemd-boot', 'u-boot'])('an update with %s', (loader) 
       started(disk, 'B', '1.1');
       const power = { changesLeft: changes, torn: false };
       try {
-        await settle(fakeDevice(disk, power), fakeEngine(disk, power, releases, () => healthy), 60_000, quietly);
+        await settle(fakeDevice(disk, power), fakeEngine(disk, power, releases, () => healthy), patience, quietly);
         break;
       } catch {
         const { slot } = await untilSettled(disk, loader, () => healthy);

@@ -44,6 +44,7 @@ export function osEngine(context: CommandContext): OsEngine {
       const { body, close } = await api.stream('GET', `/images/${imagePath(id)}/get`);
       return { read: () => body.read(), close };
     },
+    containerName: (id) => missingAs(undefined, async () => (await api.get<{ Name: string }>(`/containers/${id}/json`)).Name.replace(/^\//, '')),
     async remove(id) {
       const names = (await missingAs(undefined, () => inspect(id)))?.RepoTags ?? [];
       for (const name of [...names, id]) await missingAs(undefined, async () => void (await api.delete(`/images/${imagePath(name)}`)));

@@ -1,11 +1,18 @@
 import { EngineError } from '../../error.ts';
-import { describeStatus, markGood, openDevice, rollBack, settle, update, type Device } from '../../os/index.ts';
+import { parseGoDuration } from '../../format/index.ts';
+import { updateSettings } from '../../os/config/index.ts';
+import { describeLocks, describeStatus, markGood, openDevice, rollBack, settle, takeLocks, update, type ContainerName, type Device } from '../../os/index.ts';
 import { CliError } from '../cli-error.ts';
 import { between, noArguments, type Command, type CommandContext } from '../command.ts';
 import { errorCode, reasonOf } from '../ports.ts';
 import { osEngine } from './os-engine.ts';
 
 const defaultPatienceMinutes = 15;
+const defaultLockMinutes = 10;
+/** A release that does not work is left sooner than that: the unit has a time-out. */
+const giveUpLockMinutes = 3;
+/** What commands end with that were to restart the system, and were held off (EX_TEMPFAIL). */
+const heldOffExit = 75;
 /** What `settle` ends with when the system has to be restarted into the other slot. */
 const restartExit = 75;
 
@@ -24,13 +31,39 @@ function osCommand(command: Omit<Command, 'run'> & { run(context: CommandContext
   };
 }
 
-const rebootFlag = { name: 'reboot', kind: 'bool', help: 'Restart right away' } as const;
+const rebootFlag = { name: 'reboot', kind: 'bool', help: 'Restart as soon as no application holds it off' } as const;
+const lockFlags = [
+  { name: 'lock-timeout', kind: 'duration', help: 'How long to wait for locks of applications, such as 30m; instead of os.updates.lockMinutes of config.json, or 10m' },
+  { name: 'override-locks', kind: 'bool', help: 'Restart whoever holds a lock' },
+] as const;
 
-async function restart({ ports }: CommandContext): Promise<number> {
-  const done = await ports.process.run(['systemctl', 'reboot'], '');
-  if (done?.code !== 0) throw new CliError('the system could not be restarted: systemctl reboot failed');
-  return 0;
+/** Restarts, as locks of applications allow; with `heldOffExit` when they do not within the time. */
+async function restart(context: CommandContext, device: Device): Promise<number> {
+  const { ports, flags } = context;
+  const nameOf = osEngine(context).containerName;
+  const timeoutMs = flags.bool('override-locks') ? 0 : lockTimeoutMs(context);
+  const taken = await takeLocks(device, timeoutMs, named(nameOf), (line) => context.print(`${line}\n`));
+  if (taken === undefined && !flags.bool('override-locks')) {
+    await context.warn('the system is not restarted now: locks of applications hold it off\n  hint: `minke os restart` waits again, --override-locks does not care');
+    return heldOffExit;
+  }
+  try {
+    const done = await ports.process.run(['systemctl', 'reboot'], '');
+    if (done?.code !== 0) throw new CliError('the system could not be restarted: systemctl reboot failed');
+    return 0;
+  } finally {
+    taken?.release();
+  }
 }
+
+function lockTimeoutMs({ ports, flags }: CommandContext): number {
+  const asked = flags.string('lock-timeout');
+  if (asked !== '') return Math.max(0, Number(parseGoDuration(asked)) / 1e6);
+  return (updateSettings(ports.system().files).lockMinutes ?? defaultLockMinutes) * 60_000;
+}
+
+/** The engine may be down, or the container gone: then it has no name. */
+const named = (nameOf: ContainerName): ContainerName => (id) => nameOf(id).catch(() => undefined);
 
 export const osCommands: readonly Command[] = [
   osCommand({
@@ -44,16 +77,17 @@ export const osCommands: readonly Command[] = [
         return 0;
       }
       if (format !== '') throw new CliError(`"${format}" is no format: json, or none`);
-      const { machine, version, slot, trial, next, update: last } = status;
+      const { machine, version, slot, trial, next, update: last, locks } = status;
       await context.print(`machine:  ${machine}\nrelease:  ${version} in slot ${slot}${trial ? ', on trial' : ''}\nnext:     slot ${next}\n`);
       if (last !== null) await context.print(`update:   ${last.fromVersion} to ${last.toVersion}, slot ${last.to}: ${last.phase}, ${last.at}\n${last.reason === undefined ? '' : `          ${last.reason}\n`}`);
+      for (const line of await describeLocks(locks, named(osEngine(context).containerName))) await context.print(`lock:     ${line}\n`);
       return 0;
     },
   }),
   osCommand({
     path: ['os', 'update'], usage: 'FILE|IMAGE', summary: 'Write a release into the other slot, which the next start tries', args: between(1, 1),
     details: 'FILE is an archive that osbuild made (.os.tar), IMAGE its name in a registry. The release is kept when it proves to work, otherwise this one runs again.',
-    flags: [rebootFlag, { name: 'allow-downgrade', kind: 'bool', help: 'Take an older release than the one that runs' }],
+    flags: [rebootFlag, ...lockFlags, { name: 'allow-downgrade', kind: 'bool', help: 'Take an older release than the one that runs' }],
     async run(context, device) {
       const { ports, flags, args: [source = ''] } = context;
       const isFile = ports.files.stat(source) !== null || /^\.{0,2}\//.test(source);
@@ -65,15 +99,20 @@ export const osCommands: readonly Command[] = [
       } finally {
         archive?.close();
       }
-      return flags.bool('reboot') ? restart(context) : 0;
+      return flags.bool('reboot') ? restart(context, device) : 0;
     },
   }),
   osCommand({
-    path: ['os', 'rollback'], usage: '', summary: 'Go back to the release before, at the next start', args: noArguments, flags: [rebootFlag],
+    path: ['os', 'rollback'], usage: '', summary: 'Go back to the release before, at the next start', args: noArguments, flags: [rebootFlag, ...lockFlags],
     async run(context, device) {
       await rollBack(device);
-      return context.flags.bool('reboot') ? restart(context) : 0;
+      return context.flags.bool('reboot') ? restart(context, device) : 0;
     },
+  }),
+  osCommand({
+    path: ['os', 'restart'], usage: '', summary: 'Restart as soon as no application holds it off', args: noArguments, flags: lockFlags,
+    details: 'An application holds a restart off while it has locked a file *.lock below /run/minke/locks. Ends with 75 when the time is over.',
+    run: restart,
   }),
   osCommand({
     path: ['os', 'commit'], usage: '', summary: 'Keep the release that runs, whatever its health checks say', args: noArguments, flags: [],
@@ -84,11 +123,11 @@ export const osCommands: readonly Command[] = [
   }),
   osCommand({
     path: ['os', 'settle'], usage: '', summary: 'After a start: keep the release on trial, or give it up', args: noArguments, hidden: true,
-    flags: [{ name: 'patience', kind: 'int', help: 'Minutes until a release has to be healthy, instead of MINKE_OS_PATIENCE or 15' }],
+    flags: [{ name: 'patience', kind: 'int', help: 'Minutes until a release has to be healthy, instead of MINKE_OS_PATIENCE or 15' }, lockFlags[0]],
     async run(context, device) {
       const minutes = context.flags.int('patience') ?? Number(context.ports.process.environment()['MINKE_OS_PATIENCE'] ?? defaultPatienceMinutes);
       if (!(minutes > 0)) throw new CliError('MINKE_OS_PATIENCE is no number of minutes');
-      const settled = await settle(device, osEngine(context), minutes * 60_000, (line) => context.print(`${line}\n`));
+      const settled = await settle(device, osEngine(context), { healthMs: minutes * 60_000, locksMs: Math.min(lockTimeoutMs(context), giveUpLockMinutes * 60_000) }, (line) => context.print(`${line}\n`));
       return settled === 'restart' ? restartExit : 0;
     },
   }),

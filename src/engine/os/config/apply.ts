@@ -1,9 +1,10 @@
 import { messageOf, systemErrorCode } from '../../error.ts';
 import { sleep, type System } from '../../ports/index.ts';
+import type { DeviceConfig } from './device-config.ts';
 import { engineSettings, type CheckSettings } from './engine-settings.ts';
 import { MAX_BYTES, readConfig, type Reading } from './document.ts';
 import { complaintText } from './read.ts';
-import { RENDERERS, RUN, type Facts, type Output, type Renderer } from './render.ts';
+import { RENDERERS, RUN, UPDATE_SETTINGS, type Facts, type Output, type Renderer } from './render.ts';
 import { carryOut, textOf, type Step } from './steps.ts';
 
 export type ConfigSystem = Pick<System, 'files' | 'processes' | 'clock'>;
@@ -91,6 +92,15 @@ async function applyLocked(system: ConfigSystem, check: CheckSettings): Promise<
 export function stepsFor(changed: readonly { renderer: Renderer; outputs: readonly Output[] }[], atStart: boolean): Step[] {
   const steps = changed.flatMap(({ renderer: { early, changed: later }, outputs }) => (atStart ? (outputs.length > 0 ? early : []) : later));
   return [...new Map(steps.map((step) => [JSON.stringify(step), step])).values()];
+}
+
+/** What was applied of os.updates; nothing where nothing was, or cannot be read. */
+export function updateSettings(files: ConfigSystem['files']): NonNullable<NonNullable<DeviceConfig['os']>['updates']> {
+  try {
+    return JSON.parse(files.readText(UPDATE_SETTINGS)) as object;
+  } catch {
+    return {};
+  }
 }
 
 /** What counts now, whether it has been applied or not. */

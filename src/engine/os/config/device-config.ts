@@ -15,6 +15,7 @@ export interface DeviceConfig {
     network?: { wifi?: { randomMacAddressScan?: boolean }; connectivity?: { uri?: string; interval?: number; response?: string } };
     udevRules?: Record<string, string>;
     watchdog?: { enabled?: boolean; seconds?: number };
+    updates?: { lockMinutes?: number };
     journal?: { memoryMegabytes?: number; diskMegabytes?: number };
   };
 }

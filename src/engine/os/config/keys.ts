@@ -77,6 +77,12 @@ export const CONFIG_KEYS: ObjectKeys = {
             seconds: { type: 'integer', minimum: 10, maximum: 3600 },
           },
         },
+        updates: {
+          type: 'object',
+          keys: {
+            lockMinutes: { type: 'integer', minimum: 0, maximum: 10080 },
+          },
+        },
         journal: {
           type: 'object',
           keys: {

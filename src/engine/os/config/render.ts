@@ -40,7 +40,16 @@ const lines = (...texts: (string | undefined)[]): string => texts.filter((text) 
 const only = (condition: boolean, output: Output): Output[] => (condition ? [output] : []);
 const isDevelopment = ({ developmentMode }: DeviceConfig, { developmentImage }: Facts): boolean => developmentImage && developmentMode !== false;
 
+/** For `minke os`, which reads it when it needs it. */
+export const UPDATE_SETTINGS = `${RUN}/updates.json`;
+
 export const RENDERERS: readonly Renderer[] = [
+  {
+    name: 'updates',
+    outputs: ({ os }) => only(os?.updates !== undefined, { path: UPDATE_SETTINGS, text: lines(JSON.stringify(os?.updates)) }),
+    early: [],
+    changed: [],
+  },
   {
     name: 'hostname',
     outputs: ({ hostname }, { machineId }) => [{ path: `${RUN}/hostname`, text: lines(hostname ?? `minke-${machineId.slice(0, 7)}`) }],

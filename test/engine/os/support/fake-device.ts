@@ -68,9 +68,11 @@ export function memoryFiles(disk: Disk, power: { changesLeft: number; torn: bool
     writeOut: async (fds) => fds.forEach((fd) => open.delete(fd)),
     tryLock: () => true,
     stat: (path) => ({ type: 'file', mode: 0, uid: 0, gid: 0, sizeBytes: content(path).length, mtimeSeconds: 0, mtimeNanoseconds: 0, linkCount: 1, inode: 1n, rdevMajor: 0, rdevMinor: 0 }),
+    lstat: (path) => ({ ...files.stat?.(path), inode: inodeOf(path) }) as ReturnType<Files['lstat']>,
+    openRoot: (root) => ({ open: (path: string, mode: 'read') => files.open?.(`${root}/${path}`, mode), close: () => undefined }) as ReturnType<Files['openRoot']>,
     readText: (path) => content(path).toString('utf8'),
     writeText: (path, text) => change(() => void disk.files.set(path, Buffer.from(text))),
-    readdir: (path) => [...new Set(below(path).map((one) => one.slice(path.length + 1).split('/')[0] ?? ''))].map((name) => ({ name, type: 'file' })),
+    readdir: (path) => [...new Set(below(path).map((one) => one.slice(path.length + 1).split('/')[0] ?? ''))].map((name) => ({ name, type: disk.files.has(`${path}/${name}`) ? 'file' : 'directory' })),
     mkdirs: (path) => void disk.folders.add(path),
     unlink: (path) => change(() => void (disk.files.delete(path) || (() => { throw missing(path); })())),
     rename: (from, to) => change(() => {
@@ -89,7 +91,10 @@ export function memoryFiles(disk: Disk, power: { changesLeft: number; torn: bool
   return files as Files;
 }
 
-export const places: Places = { run: '/run/minke', boot: '/boot', state: '/state/os', work: '/data/os', osRelease: '/etc/os-release', devices: '/dev', keys: '/keys', checks: '/checks' };
+export const places: Places = { run: '/run/minke', boot: '/boot', state: '/state/os', work: '/data/os', osRelease: '/etc/os-release', devices: '/dev', keys: '/keys', checks: '/checks', locks: '/locks' };
+
+/** Of a path, always the same. */
+export const inodeOf = (path: string): bigint => BigInt(`0x${createHash('sha256').update(path).digest('hex').slice(0, 8)}`);
 
 /** A release of two layers, and its image as `docker save` gives it. */
 export function release(version: string, machine = 'board'): { release: Release; save: Buffer; root: Buffer; kernel: string } {
@@ -122,6 +127,7 @@ export function fakeEngine(disk: Disk, power: { changesLeft: number; torn: boole
     labels: async (id) => (releases[id] === undefined ? undefined : { 'io.minke.os.release': JSON.stringify({ format: 1, ...releases[id].release }) }),
     name: async (id, name) => void names.set(name, id),
     find: async (name) => names.get(name),
+    containerName: async () => undefined,
     remove: async (id) => {
       for (const [name, of] of names) if (of === id) names.delete(name);
       removed.push(id);
