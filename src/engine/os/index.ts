@@ -2,6 +2,7 @@
 // Owns: releases, the boot loader's choice, the writing of a slot, health of a new release, what became of an update.
 // Must not: talk to registries or containers but through the engine's API, or be needed by the engine on any other system.
 export { openDevice, type Device } from './device.ts';
+export { migrate, type Migrated, type MigrationStatus } from './migrations.ts';
 export { markGood, rollBack, settle, type Settled } from './settle.ts';
 export { describeLocks, takeLocks, updateLocks, type ContainerName, type TakenLocks } from './locks.ts';
 export type { OsEngine, RunningProgram } from './engine.ts';

@@ -51,7 +51,7 @@ export async function settle(device: Device, engine: OsEngine, patience: Patienc
   return 'rolled-back';
 }
 
-async function giveUp(device: Device, record: UpdateRecord | undefined, reason: string): Promise<void> {
+export async function giveUp(device: Device, record: UpdateRecord | undefined, reason: string): Promise<void> {
   if (record !== undefined) await writeRecord(device, { ...record, phase: 'failed', reason });
   await device.loader.forget(device.running);
 }

@@ -1,5 +1,6 @@
 import type { Device } from './device.ts';
 import { updateLocks, type UpdateLock } from './locks.ts';
+import { migrationStatus, type MigrationStatus } from './migrations.ts';
 import { readRecord, type UpdateRecord } from './record.ts';
 import { onTrial } from './settle.ts';
 import type { Slot } from './slots.ts';
@@ -14,11 +15,13 @@ export interface OsStatus {
   /** The slot that the next start begins with. */
   next: Slot;
   update: UpdateRecord | null;
+  /** Whose state it is, when a release has changed it. */
+  migration: MigrationStatus | null;
   /** What holds off a restart. */
   locks: UpdateLock[];
 }
 
 export function describeStatus(device: Device): OsStatus {
   const { kept, next } = device.loader.read();
-  return { machine: device.machine, version: device.version, slot: device.running, trial: onTrial(device), next: next ?? kept, update: readRecord(device) ?? null, locks: updateLocks(device) };
+  return { machine: device.machine, version: device.version, slot: device.running, trial: onTrial(device), next: next ?? kept, update: readRecord(device) ?? null, migration: migrationStatus(device), locks: updateLocks(device) };
 }

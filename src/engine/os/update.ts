@@ -4,6 +4,7 @@ import { slotDevice, type Device } from './device.ts';
 import type { OsEngine } from './engine.ts';
 import { hasDefaultRoute, hasVpn } from './health.ts';
 import { dropImage, NEXT_IMAGE } from './images.ts';
+import { forgetMigration } from './migrations.ts';
 import { writeRecord } from './record.ts';
 import { compareVersions, readRelease, type Release } from './release.ts';
 import { onTrial } from './settle.ts';
@@ -36,6 +37,8 @@ export async function update(device: Device, engine: OsEngine, request: UpdateRe
     // What the slot held is gone from now on: it must not be started, by an update that was prepared before or by a rollback.
     await loader.forget(to);
     await writeRecord(device, { ...record, phase: 'writing' });
+    // There is nothing to go back to any more.
+    await forgetMigration(device);
     await engine.name(imageId, NEXT_IMAGE);
     await writeSlot(device, engine, imageId, release, to, say);
     await writeRecord(device, { ...record, phase: 'armed' });

@@ -120,9 +120,19 @@ describeLab('updates of the OS, on partitions of loop devices', (lab) => {
     expect(restart('--lock-timeout', '0s').code).toBe(0);
   });
 
-  it('are kept by a system that starts a container', () => {
+  it('bring programs that change state once, before the release is kept', () => {
     // As systemd-boot and the initrd leave it.
     shell('mount -o remount,rw /mnt/boot; cd /mnt/boot/loader/entries; mv minke-b+1.conf minke-b+0-1.conf; mount -o remount,ro /mnt/boot; echo B >/run/minke/slot');
+    shell(`echo 'VERSION_ID="1.1"' >/run/minke/os-release; mkdir -p /run/minke/over/upper/minke/migrations.d /run/minke/over/work; mount -t overlay overlay -o lowerdir=/usr/lib,upperdir=/run/minke/over/upper,workdir=/run/minke/over/work /usr/lib; mount --bind /run/minke/os-release /etc/os-release`);
+    shell('mkdir -m 0750 /var/lib/net; chown 7:8 /var/lib/net; echo 1 >/var/lib/net/format; ln -s format /var/lib/net/link; chmod 0640 /var/lib/net/format; chown 7:9 /var/lib/net/format');
+    shell(`cd /usr/lib/minke/migrations.d; echo /var/lib/net >10-net.folders; printf '#!/bin/sh\\n[ "$MINKE_FROM_VERSION $MINKE_TO_VERSION" = "1.0 1.1" ] || exit 1\\necho ran >>/run/minke/ran\\necho 2 >/var/lib/net/format; rm /var/lib/net/link; chmod 0777 /var/lib/net; mkdir /var/lib/net/new\\n' >10-net; chmod +x 10-net`);
+    expect(minke('os', 'migrate')).toMatchObject({ code: 0, stdout: 'migration 10-net\n' });
+    expect(minke('os', 'migrate')).toMatchObject({ code: 0, stdout: '' });
+    expect(shell('cat /run/minke/ran /var/lib/net/format')).toBe('ran\n2\n');
+    expect(minke('os', 'status').stdout).toContain('state:    changed by release 1.1; a rollback gives back /var/lib/net\n');
+  });
+
+  it('are kept by a system that starts a container', () => {
     expect(status()).toMatchObject({ slot: 'B', next: 'A', trial: true });
     expect(minke('os', 'settle', '--patience', '1')).toMatchObject({ code: 0, stdout: expect.stringContaining('slot B works and is kept') });
     expect(status()).toMatchObject({ slot: 'B', next: 'B', trial: false, update: { phase: 'kept' } });
@@ -134,7 +144,7 @@ describeLab('updates of the OS, on partitions of loop devices', (lab) => {
   it('of what was not meant for it leave the other slot as it is', () => {
     const before = shell(`sha256sum <${devices['A']}; ls -R /mnt/boot`);
     expect(minke('os', 'update', release('1.2', 'toaster').archive)).toMatchObject({ code: 1, stderr: expect.stringContaining('is for toaster') });
-    expect(minke('os', 'update', release('0.9').archive)).toMatchObject({ code: 1, stderr: expect.stringContaining('older than 1.0') });
+    expect(minke('os', 'update', release('0.9').archive)).toMatchObject({ code: 1, stderr: expect.stringContaining('older than 1.1') });
     expect(minke('os', 'update', join(lab.folder, 'missing.os.tar'))).toMatchObject({ code: 1, stderr: expect.stringContaining('no such file') });
     const { archive } = release('1.3');
     const bytes = readFileSync(archive);
@@ -143,5 +153,15 @@ describeLab('updates of the OS, on partitions of loop devices', (lab) => {
     expect(minke('os', 'update', archive).code).toBe(1);
     expect(shell(`sha256sum <${devices['A']}; ls -R /mnt/boot`)).toBe(before);
     expect(status()).toMatchObject({ slot: 'B', next: 'B', update: { phase: 'kept' } });
+  });
+
+  it('give state back as it was to the release that comes back', () => {
+    expect(minke('os', 'rollback')).toMatchObject({ code: 0 });
+    shell(`echo A >/run/minke/slot; echo 'VERSION_ID="1.0"' >/run/minke/os-release; rm -r /usr/lib/minke/migrations.d`);
+    expect(minke('os', 'migrate')).toMatchObject({ code: 0, stdout: 'undoing what release 1.1 changed\n' });
+    expect(shell('cd /var/lib/net; cat format; stat -c "%n %F %a %u:%g" . *')).toBe('1\n. directory 750 7:8\nformat regular file 640 7:9\nlink symbolic link 777 0:0\n');
+    expect(minke('os', 'migrate')).toMatchObject({ code: 0, stdout: '' });
+    expect(minke('os', 'settle', '--patience', '1')).toMatchObject({ code: 0 });
+    expect(status()).toMatchObject({ slot: 'A', next: 'A', trial: false, update: { phase: 'rolled-back' } });
   });
 });

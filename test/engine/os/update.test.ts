@@ -3,76 +3,15 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { releaseConfig, signaturesLabel, type Release as BuiltRelease } from '../../../src/image/release.ts';
-import { loaderConf, loaderEntry } from '../../../src/image/systemd-boot.ts';
 import { describeStatus, rollBack, settle, update } from '../../../src/engine/os/index.ts';
-import { compareVersions, RELEASE_LABEL } from '../../../src/engine/os/release.ts';
+import { RELEASE_LABEL } from '../../../src/engine/os/release.ts';
 import { checkSignature, SIGNATURES_LABEL } from '../../../src/engine/os/trust.ts';
+import { flashed, next, nextId, releases, start, whole, type Loader, type Slot } from './support/fake-board.ts';
 import { fakeDevice, fakeEngine, PowerCut, release, started, type Disk } from './support/fake-device.ts';
-
-type Slot = 'A' | 'B';
-type Loader = 'systemd-boot' | 'u-boot';
 
 const quietly = async (): Promise<void> => undefined;
 const endless = { changesLeft: Number.POSITIVE_INFINITY, torn: false };
-const old = release('1.0');
-const next = release('1.1');
-const releases = { [`sha256:${'1'.repeat(64)}`]: old, [`sha256:${'2'.repeat(64)}`]: next };
 const patience = { healthMs: 60_000, locksMs: 60_000 };
-const nextId = Object.keys(releases)[1] ?? '';
-
-/** A device as it is flashed: the old release in slot A, nothing in slot B. */
-function flashed(loader: Loader): Disk {
-  const disk: Disk = { files: new Map(), folders: new Set(['/boot']) };
-  const put = (path: string, content: string | Buffer): void => void disk.files.set(path, Buffer.from(content));
-  put('/boot/A/kernel', old.kernel);
-  put('/boot/A/dtb/a.dtb', 'tree 1.0');
-  put('/boot/A/initrd', 'initrd 1.0');
-  put('/boot/config.json', '{}');
-  put('/dev/vda2', old.root);
-  put('/dev/vda3', Buffer.alloc(64));
-  if (loader === 'u-boot') put('/boot/minke/slot.env', 'slot=A\n');
-  else {
-    put('/boot/loader/loader.conf', loaderConf);
-    put('/boot/loader/entries/minke-a.conf', loaderEntry({ slot: 'A', title: 'Minke OS', version: '1.0', generation: 1, commandLine: ['quiet'] }));
-  }
-  started(disk, 'A', '1.0');
-  return disk;
-}
-
-const text = (disk: Disk, path: string): string => disk.files.get(path)?.toString('utf8') ?? '';
-
-/** What a start does, by the documentation of the loaders: which slot, and what is written down when one is tried. */
-function start(disk: Disk, loader: Loader): Slot {
-  if (loader === 'u-boot') {
-    const value = (file: string, name: string): string | undefined => new RegExp(`^${name}=(.)$`, 'm').exec(text(disk, file))?.[1];
-    const tried = value('/boot/minke/try.env', 'try');
-    if (value('/boot/minke/try.env', 'tries') === '1') {
-      disk.files.set('/boot/minke/try.env', Buffer.from(`tries=0\ntry=${tried}\n\0`));
-      return tried as Slot;
-    }
-    return (value('/boot/minke/slot.env', 'slot') ?? 'A') as Slot;
-  }
-  expect(text(disk, '/boot/loader/loader.conf')).toMatch(/^default minke-\*$/m);
-  const entries = [...disk.files.keys()].flatMap((path) => {
-    const match = /^\/boot\/loader\/entries\/(minke-([ab])(?:\+(\d+)(?:-(\d+))?)?\.conf)$/.exec(path);
-    return match === null ? [] : [{ path, slot: (match[2] ?? '').toUpperCase() as Slot, left: match[3] === undefined ? null : Number(match[3]), done: Number(match[4] ?? 0), version: /^version\s+(\S+)/m.exec(text(disk, path))?.[1] ?? '' }];
-  });
-  // src/boot/boot.c, boot_entry_compare: no tries left last, then the higher version, then more tries left.
-  const [first] = entries.toSorted((a, b) => Number(a.left === 0) - Number(b.left === 0) || compareVersions(b.version, a.version) || (b.left ?? 0) - (a.left ?? 0));
-  if (first === undefined) throw new Error('nothing to start');
-  if (first.left !== null && first.left > 0) {
-    disk.files.set(first.path.replace(/\+.*$/, `+${first.left - 1}-${first.done + 1}.conf`), disk.files.get(first.path) ?? Buffer.alloc(0));
-    disk.files.delete(first.path);
-  }
-  return first.slot;
-}
-
-/** The release whose kernel, device tree, initrd and root stand whole in a slot. */
-function whole(disk: Disk, slot: Slot): string | undefined {
-  const root = disk.files.get(slot === 'A' ? '/dev/vda2' : '/dev/vda3');
-  return [old, next].find(({ release: { os: { version } }, kernel, root: made }) =>
-    text(disk, `/boot/${slot}/kernel`) === kernel && text(disk, `/boot/${slot}/dtb/a.dtb`) === `tree ${version}` && text(disk, `/boot/${slot}/initrd`) === `initrd ${version}` && root?.equals(made) === true)?.release.os.version;
-}
 
 /** Starts the board, as often as it takes until a slot settles; every slot that is started must be whole. */
 async function untilSettled(disk: Disk, loader: Loader, healthy: (slot: Slot) => boolean): Promise<{ slot: Slot; starts: number }> {

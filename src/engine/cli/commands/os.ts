@@ -1,7 +1,7 @@
 import { EngineError } from '../../error.ts';
 import { parseGoDuration } from '../../format/index.ts';
 import { updateSettings } from '../../os/config/index.ts';
-import { describeLocks, describeStatus, markGood, openDevice, rollBack, settle, takeLocks, update, type ContainerName, type Device } from '../../os/index.ts';
+import { describeLocks, describeStatus, markGood, migrate, openDevice, rollBack, settle, takeLocks, update, type ContainerName, type Device } from '../../os/index.ts';
 import { CliError } from '../cli-error.ts';
 import { between, noArguments, type Command, type CommandContext } from '../command.ts';
 import { errorCode, reasonOf } from '../ports.ts';
@@ -77,9 +77,10 @@ export const osCommands: readonly Command[] = [
         return 0;
       }
       if (format !== '') throw new CliError(`"${format}" is no format: json, or none`);
-      const { machine, version, slot, trial, next, update: last, locks } = status;
+      const { machine, version, slot, trial, next, update: last, migration, locks } = status;
       await context.print(`machine:  ${machine}\nrelease:  ${version} in slot ${slot}${trial ? ', on trial' : ''}\nnext:     slot ${next}\n`);
       if (last !== null) await context.print(`update:   ${last.fromVersion} to ${last.toVersion}, slot ${last.to}: ${last.phase}, ${last.at}\n${last.reason === undefined ? '' : `          ${last.reason}\n`}`);
+      if (migration !== null && migration.phase !== 'undone') await context.print(`state:    changed by release ${migration.version}${migration.phase === 'running' ? ', not to the end' : ''}; a rollback gives back ${migration.folders.join(', ') || 'nothing'}\n`);
       for (const line of await describeLocks(locks, named(osEngine(context).containerName))) await context.print(`lock:     ${line}\n`);
       return 0;
     },
@@ -119,6 +120,12 @@ export const osCommands: readonly Command[] = [
     async run(context, device) {
       await markGood(device, osEngine(context));
       return 0;
+    },
+  }),
+  osCommand({
+    path: ['os', 'migrate'], usage: '', summary: 'At a start: change state for a new release, or give it back to the one before', args: noArguments, hidden: true, flags: [],
+    async run(context, device) {
+      return (await migrate(device, (line) => context.print(`${line}\n`))) === 'restart' ? restartExit : 0;
     },
   }),
   osCommand({

@@ -67,20 +67,40 @@ export function memoryFiles(disk: Disk, power: { changesLeft: number; torn: bool
     fsync: async () => undefined,
     writeOut: async (fds) => fds.forEach((fd) => open.delete(fd)),
     tryLock: () => true,
-    stat: (path) => ({ type: 'file', mode: 0, uid: 0, gid: 0, sizeBytes: content(path).length, mtimeSeconds: 0, mtimeNanoseconds: 0, linkCount: 1, inode: 1n, rdevMajor: 0, rdevMinor: 0 }),
+    stat: (path) => ({ type: disk.files.has(path) ? 'file' : 'directory', mode: 0, uid: 0, gid: 0, sizeBytes: disk.files.get(path)?.length ?? (exists(path) ? 0 : content(path).length), mtimeSeconds: 0, mtimeNanoseconds: 0, linkCount: 1, inode: 1n, rdevMajor: 0, rdevMinor: 0 }),
     lstat: (path) => ({ ...files.stat?.(path), inode: inodeOf(path) }) as ReturnType<Files['lstat']>,
     openRoot: (root) => ({ open: (path: string, mode: 'read') => files.open?.(`${root}/${path}`, mode), close: () => undefined }) as ReturnType<Files['openRoot']>,
     readText: (path) => content(path).toString('utf8'),
     writeText: (path, text) => change(() => void disk.files.set(path, Buffer.from(text))),
     readdir: (path) => [...new Set(below(path).map((one) => one.slice(path.length + 1).split('/')[0] ?? ''))].map((name) => ({ name, type: disk.files.has(`${path}/${name}`) ? 'file' : 'directory' })),
+    copyTree: async (from, to) => {
+      for (const one of below(from)) if (disk.files.has(one)) change(() => void disk.files.set(to + one.slice(from.length), content(one)));
+    },
+    chown: () => undefined,
+    chmod: () => undefined,
+    syncDirectory: async () => undefined,
     mkdirs: (path) => void disk.folders.add(path),
     unlink: (path) => change(() => void (disk.files.delete(path) || (() => { throw missing(path); })())),
     rename: (from, to) => change(() => {
-      disk.files.set(to, content(from));
-      disk.files.delete(from);
+      if (disk.files.has(from)) {
+        disk.files.set(to, content(from));
+        disk.files.delete(from);
+        return;
+      }
+      // A folder, with all that is in it; one that is there has to be empty (rename(2)).
+      if (below(to).some((one) => disk.files.has(one))) throw Object.assign(new Error(`ENOTEMPTY: ${to}`), { code: 'ENOTEMPTY' });
+      for (const one of below(from)) {
+        const moved = to + one.slice(from.length);
+        const whole = disk.files.get(one);
+        if (whole === undefined) disk.folders.add(moved);
+        else disk.files.set(moved, whole);
+        disk.files.delete(one);
+        disk.folders.delete(one);
+      }
     }),
     replaceFile: async (path, text) => change(() => void disk.files.set(path, Buffer.from(text))),
     removeTree: async (path) => {
+      if (disk.files.has(path)) change(() => void disk.files.delete(path));
       for (const one of below(path)) if (disk.files.has(one)) change(() => void disk.files.delete(one));
       for (const one of [path, ...below(path)]) disk.folders.delete(one);
     },
@@ -91,7 +111,7 @@ export function memoryFiles(disk: Disk, power: { changesLeft: number; torn: bool
   return files as Files;
 }
 
-export const places: Places = { run: '/run/minke', boot: '/boot', state: '/state/os', work: '/data/os', osRelease: '/etc/os-release', devices: '/dev', keys: '/keys', checks: '/checks', locks: '/locks' };
+export const places: Places = { run: '/run/minke', boot: '/boot', state: '/state/os', work: '/data/os', osRelease: '/etc/os-release', devices: '/dev', keys: '/keys', checks: '/checks', migrations: '/migrations', locks: '/locks' };
 
 /** Of a path, always the same. */
 export const inodeOf = (path: string): bigint => BigInt(`0x${createHash('sha256').update(path).digest('hex').slice(0, 8)}`);
