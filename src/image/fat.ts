@@ -11,7 +11,7 @@ import { sectorBytes } from './partition-table.ts';
  * @param options.folder host folder that holds `files`
  */
 export async function makeFat(
-  context: Pick<StepContext<'image/boot' | 'image/flasher'>, 'tool' | 'epoch'>,
+  context: Pick<StepContext<'image/boot-partition' | 'image/flasher'>, 'tool' | 'epoch'>,
   options: { image: string; folder: string; files: readonly string[]; label: string; volumeId: string },
 ): Promise<void> {
   const { image, folder, label, volumeId } = options;

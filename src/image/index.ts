@@ -2,6 +2,7 @@
 // Owns: partition tables, filesystems, initrd, boot files, block map, manifest, SBOM, what fits and what costs what.
 // Must not: know which provider made the root, or touch the system but through a step's context.
 import type { Executors } from '../model/index.ts';
+import { buildBootPartition } from './boot-partition.ts';
 import { buildBoot } from './boot.ts';
 import { describeImage } from './describe.ts';
 import { buildDisk } from './disk.ts';
@@ -24,13 +25,14 @@ export { imageTools } from './tools.ts';
 export { ustarEnd, ustarHeader, ustarPadding } from './ustar.ts';
 
 /** Executors of this folder's steps, for the table of all. */
-export const imageExecutors: Pick<Executors, 'image/initrd' | 'image/slot' | 'image/boot' | 'image/disk' | 'image/flasher' | 'image/update' | 'image/fingerprint' | 'image/describe'> = {
+export const imageExecutors: Pick<Executors, 'image/initrd' | 'image/slot' | 'image/boot' | 'image/boot-partition' | 'image/disk' | 'image/flasher' | 'image/update' | 'image/fingerprint' | 'image/describe'> = {
   'image/initrd': { version: 1, run: buildInitrd },
   'image/slot': { version: 1, run: buildSlot },
-  'image/boot': { version: 1, run: buildBoot },
+  'image/boot': { version: 2, run: buildBoot },
+  'image/boot-partition': { version: 1, run: buildBootPartition },
   'image/disk': { version: 1, run: buildDisk },
   'image/flasher': { version: 1, run: buildFlasher },
-  'image/update': { version: 1, run: buildUpdate },
+  'image/update': { version: 2, run: buildUpdate },
   'image/fingerprint': { version: 1, run: writeFingerprint },
   'image/describe': { version: 1, run: describeImage },
 };

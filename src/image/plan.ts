@@ -45,7 +45,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
   const boot: Task<'image/boot'> = {
     id: id('boot'),
     kind: 'image/boot',
-    title: `boot partition of ${name}`,
+    title: `boot files of ${name}`,
     args: { name, machine: bootParts(machine), config, commandLine: commandLine(machine, mode), title: os.name, version: os.version },
     inputs: {
       tools,
@@ -64,6 +64,20 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     inputs: { tools, root: fromTask(provided.rootfs), slot: { from: 'task', task: slot.id, output: 'root.erofs' }, boot: { from: 'task', task: boot.id, output: 'slot.tar' } },
     result: 'files',
   };
+  const bootPartition: Task<'image/boot-partition'> = {
+    id: id('boot-partition'),
+    kind: 'image/boot-partition',
+    title: `boot partition of ${name}`,
+    args: { name, disk: machine.disk },
+    inputs: {
+      tools,
+      boot: { from: 'task', task: boot.id, output: 'boot.tar' },
+      slotFiles: { from: 'task', task: boot.id, output: 'slot.tar' },
+      root: fromTask(provided.rootfs),
+      config: { from: 'task', task: update.id, output: 'config.json' },
+    },
+    result: 'files',
+  };
   const areas = diskAreas(machine.boot, planPartitions(name, machine.disk), `machines/${name}.yaml`);
   const disk: Task<'image/disk'> = {
     id: id('disk'),
@@ -73,7 +87,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     inputs: {
       tools,
       root: { from: 'task', task: slot.id, output: 'root.erofs' },
-      boot: { from: 'task', task: boot.id, output: 'boot.vfat' },
+      boot: { from: 'task', task: bootPartition.id, output: 'boot.vfat' },
       ...(areas.areas === undefined ? {} : { bootLoader: fromTask(provided.bootLoader) }),
     },
     result: 'files',
@@ -104,7 +118,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
   };
   const papers = ['manifest.json', 'sbom.cdx.json', 'image.json'].map((output) => ({ ref: { task: describe.id, output }, fileName: output }));
   return {
-    tasks: [initrd, slot, fingerprint, boot, disk, update, describe],
+    tasks: [initrd, slot, fingerprint, boot, update, bootPartition, disk, describe],
     artifacts: [
       { ref: { task: disk.id, output: 'disk.img.zst' }, fileName: `${imageName}.img.zst` },
       { ref: { task: disk.id, output: 'disk.bmap' }, fileName: `${imageName}.bmap` },

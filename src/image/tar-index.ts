@@ -24,13 +24,14 @@ const types: Record<string, TarEntry['type']> = { '0': 'file', '\0': 'file', '7'
 export function indexTar(file: string): Map<string, TarEntry> {
   const fd = openSync(file, 'r');
   try {
-    return new Map(entries(fd).map((entry) => [entry.path, entry]));
+    return new Map(tarEntries(fd).map((entry) => [entry.path, entry]));
   } finally {
     closeSync(fd);
   }
 }
 
-function entries(fd: number): TarEntry[] {
+/** All members, in their order. */
+export function tarEntries(fd: number): TarEntry[] {
   const found: TarEntry[] = [];
   const header = Buffer.alloc(blockBytes);
   let position = 0;

@@ -1,5 +1,5 @@
 import { createHash, sign } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '../model/index.ts';
 import { releaseConfig, type Release } from './release.ts';
@@ -34,6 +34,7 @@ export async function buildUpdate(context: Context): Promise<void> {
   };
   const keys = await Promise.all(args.signers.map(({ file }) => readFile(file, 'utf8')));
   const config = blobOf(Buffer.from(releaseConfig(release, arch, epoch, (text) => keys.map((key) => sign('sha256', Buffer.from(text), key).toString('base64')))));
+  await writeFile(context.output('config.json'), config.content as Buffer);
   const layers = [await packLayer(context, 'root'), await packLayer(context, 'boot')];
   const manifest = blobOf(
     Buffer.from(

@@ -24,7 +24,7 @@ export interface ImageSteps {
   'image/initrd': { arch: Arch; modules: string[]; drivers: string[]; programs: string[]; settings: Record<string, string>; scripts: string[] };
   /** Inputs: `rootfs` (tar), `tools`. Outputs: root.erofs. */
   'image/slot': { compression: string };
-  /** Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd`, `tools`. Outputs: boot.vfat, the whole boot partition; slot.tar, its slot's files below boot/. */
+  /** Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd`, `tools`. Outputs: boot.tar, the files of the boot partition; slot.tar, those that an update carries: its slot's below boot/, shared ones below shared/. */
   'image/boot': {
     name: string;
     machine: Pick<Machine, 'kernel' | 'boot' | 'disk' | 'files'>;
@@ -33,6 +33,8 @@ export interface ImageSteps {
     title: string;
     version: string;
   };
+  /** Inputs: `boot` (boot.tar), `slotFiles` (slot.tar), `root` (tar), `config` (of the OS image), `tools`. Outputs: boot.vfat. */
+  'image/boot-partition': { name: string; disk: Machine['disk'] };
   /**
    * Inputs: `root`, `boot`, `tools`, and `bootLoader` for `areas` (boot areas with their package). Outputs: disk.img.zst,
    * disk.bmap, disk.json (`DiskReport` of src/image).
@@ -57,7 +59,7 @@ export interface ImageSteps {
   };
   /**
    * The OS image that devices are updated with. Inputs: `root` (tar), `boot` (slot.tar), `slot` (root.erofs), `tools`. Outputs: os.tar (OCI image
-   * layout). `reference`: the name that it gets where it is loaded.
+   * layout), config.json (the image's configuration). `reference`: the name that it gets where it is loaded.
    */
   'image/update': {
     machine: string;

@@ -4,9 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { buildBootPartition } from '../../src/image/boot-partition.ts';
 import { buildBoot } from '../../src/image/boot.ts';
 import { buildDisk, type DiskReport } from '../../src/image/disk.ts';
 import { buildInitrd, type InitrdReport } from '../../src/image/initrd.ts';
+import { buildUpdate } from '../../src/image/update.ts';
 import { buildSlot } from '../../src/image/slot.ts';
 import type { Machine } from '../../src/model/index.ts';
 import { fakeContext, noToolsTree, toolsTree } from './support/fake-context.ts';
@@ -33,7 +35,7 @@ const tarOf = (name: string, files: Record<string, string | Buffer>, links: Reco
     writeFileSync(join(root, path), content);
   }
   for (const [path, target] of Object.entries(links)) symlinkSync(target, join(root, path));
-  execFileSync('tar', ['--sort=name', '--numeric-owner', '--owner=0', '--group=0', '-C', root, '-cf', join(work, `${name}.tar`), '.']);
+  execFileSync('tar', ['--sort=name', '--mtime=@1750000000', '--numeric-owner', '--owner=0', '--group=0', '-C', root, '-cf', join(work, `${name}.tar`), '.']);
   return join(work, `${name}.tar`);
 };
 const digest = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
@@ -59,10 +61,12 @@ describe('a disk image made of real files', () => {
     const steps = [
       () => run('image/slot', { compression: 'lz4hc' }, { rootfs }, buildSlot),
       () => run('image/boot', { name: 'board', machine, config: {}, commandLine: ['quiet'], title: 'T', version: '1' }, { kernel, initrd, deviceTrees, bootLoader }, buildBoot),
+      () => run('image/update', { machine: 'board', arch: 'amd64', os: { name: 'T', id: 't', version: '1' }, mode: 'production', commandLine: ['quiet'], loader: 'u-boot', compression: 'lz4hc', reference: 'os:1', signers: [] }, { root: rootfs, slot: join(out, 'root.erofs'), boot: join(out, 'slot.tar') }, buildUpdate),
+      () => run('image/boot-partition', { name: 'board', disk: machine.disk }, { boot: join(out, 'boot.tar'), slotFiles: join(out, 'slot.tar'), root: rootfs, config: join(out, 'config.json') }, buildBootPartition),
       () => run('image/disk', { name: 'board', disk: machine.disk, areas: { package: 'loader', areas } }, { root: join(out, 'root.erofs'), boot: join(out, 'boot.vfat'), bootLoader }, buildDisk),
     ];
     for (const step of steps) await step();
-    async function run<K extends 'image/slot' | 'image/boot' | 'image/disk'>(kind: K, args: Parameters<typeof fakeContext<K>>[1], files: Record<string, string>, executor: (context: ReturnType<typeof fakeContext<K>>) => Promise<void>): Promise<void> {
+    async function run<K extends 'image/slot' | 'image/boot' | 'image/update' | 'image/boot-partition' | 'image/disk'>(kind: K, args: Parameters<typeof fakeContext<K>>[1], files: Record<string, string>, executor: (context: ReturnType<typeof fakeContext<K>>) => Promise<void>): Promise<void> {
       const context = fakeContext(kind, args, files, out, epoch);
       await executor(context);
       context.dispose();
@@ -74,7 +78,7 @@ describe('a disk image made of real files', () => {
     await build(one);
     await new Promise((resolve) => setTimeout(resolve, 2100)); // FAT counts in two seconds
     await build(two);
-    for (const file of ['root.erofs', 'boot.vfat', 'disk.bmap', 'disk.img.zst', 'disk.json']) expect(digest(join(two, file)), file).toBe(digest(join(one, file)));
+    for (const file of ['root.erofs', 'boot.vfat', 'os.tar', 'disk.bmap', 'disk.img.zst', 'disk.json']) expect(digest(join(two, file)), file).toBe(digest(join(one, file)));
 
     const raw = join(work, 'raw.img');
     const context = fakeContext('image/slot', { compression: '' }, { image: join(one, 'disk.img.zst') }, one);
@@ -89,6 +93,11 @@ describe('a disk image made of real files', () => {
     for (const name of ['state', 'data']) await context.tool({ argv: ['e2fsck', '-f', '-n', `/out/${name}.part`] });
     expect(await context.tool({ argv: ['mdir', '-b', '-/', '-i', '/out/boot.part', '::/'] })).toContain('::/A/dtb/maker/board.dtb');
     expect(await context.tool({ argv: ['mtype', '-i', '/out/boot.part', '::/minke/slot.env'] })).toBe('slot=A\n');
+    // What a device makes its release's image of again.
+    expect(createHash('sha256').update(await context.tool({ argv: ['mtype', '-i', '/out/boot.part', '::/A/image/config.json'] })).digest('hex')).toBe(digest(join(one, 'config.json')));
+    const shared = JSON.parse(await context.tool({ argv: ['mtype', '-i', '/out/boot.part', '::/minke/shared.json'] })) as Record<string, string>;
+    await context.tool({ argv: ['mcopy', '-i', '/out/boot.part', '::/boot.scr', '/out/boot.scr'] });
+    expect(shared).toEqual({ 'boot.scr': digest(join(one, 'boot.scr')) });
     expect(statSync(join(one, 'raw.img')).size).toBe(report.layout.sizeBytes);
     const start = readFileSync(join(one, 'raw.img')).subarray(0, 32768);
     expect(start.readUInt16BE(510)).toBe(0x55aa);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { packSlotFiles } from '../../src/image/slot-files.ts';
+import { packFiles } from '../../src/image/slot-files.ts';
 
 let folder: string;
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'osbuild-slot-'))));
@@ -14,7 +14,7 @@ test("a slot's files are packed as GNU tar reads them, the same bytes each time"
   mkdirSync(join(folder, 'A/dtb/vendor'), { recursive: true });
   const files = { kernel: Buffer.alloc(70_000, 'k'), initrd: Buffer.alloc(512, 'i'), 'dtb/vendor/board.dtb': Buffer.from('tree'), 'boot.env': Buffer.alloc(0) };
   for (const [path, content] of Object.entries(files)) writeFileSync(join(folder, 'A', path), content);
-  const pack = (name: string, paths: string[]): Promise<void> => packSlotFiles({ folder: join(folder, 'A'), paths, epoch: 1_793_491_200, archive: join(folder, name) });
+  const pack = (name: string, paths: string[]): Promise<void> => packFiles({ files: paths.map((path) => ({ path: `boot/${path}`, file: join(folder, 'A', path) })), epoch: 1_793_491_200, archive: join(folder, name) });
   await pack('one.tar', Object.keys(files));
   await pack('two.tar', Object.keys(files).toReversed());
   expect(readFileSync(join(folder, 'one.tar')).equals(readFileSync(join(folder, 'two.tar')))).toBe(true);

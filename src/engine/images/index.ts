@@ -7,6 +7,7 @@ export { openImageStore, type Image, type ImageStore, type ManifestFormat } from
 export { importRootfs } from './import.ts';
 export { extractInto } from './layer-extract.ts';
 export type { KnownBlob } from './known-blobs.ts';
+export { lendImage, type LentLayer } from './lent-root.ts';
 export type { LayerContents } from './layer-record.ts';
 export { openLayerStore, type Layer, type LayerStore, type LayerTar, type StagedLayer } from './layer-store.ts';
 export { loadArchive, type LoadedImage } from './load.ts';

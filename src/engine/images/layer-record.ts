@@ -25,14 +25,14 @@ interface KeptFile {
   filesBefore: number;
 }
 
-const RECORD = 'tar-record.gz';
+export const LAYER_RECORD = 'tar-record.gz';
 const KEPT = 'kept';
 const CHUNK_BYTES = 64 * 1024;
 
 /** Records into `folder`; `root` is the folder's `diff`. */
 export function createLayerRecorder(files: Files, folder: string, root: Root): LayerRecorder {
   const codec = gzip();
-  const fd = files.open(`${folder}/${RECORD}`, 'create-new', 0o600);
+  const fd = files.open(`${folder}/${LAYER_RECORD}`, 'create-new', 0o600);
   const drain = (): void => {
     for (let part = codec.pull(); part !== null; part = codec.pull()) files.write(fd, part);
   };
@@ -119,7 +119,7 @@ export function openLayerContents(files: Files, folder: string): LayerContents {
   const root = files.openRoot(`${folder}/diff`);
   return {
     *segments() {
-      const fd = files.open(`${folder}/${RECORD}`, 'read');
+      const fd = files.open(`${folder}/${LAYER_RECORD}`, 'read');
       const codec = gunzip();
       try {
         yield* readTarRecord(inflating(files, fd, codec));
@@ -215,7 +215,7 @@ function inflating(files: Files, fd: Fd, codec: Codec): () => Uint8Array | null 
 export function adoptLayerRecord(files: Files, from: string, to: string): void {
   try {
     if (files.exists(`${from}/${KEPT}`)) files.rename(`${from}/${KEPT}`, `${to}/${KEPT}`);
-    files.rename(`${from}/${RECORD}`, `${to}/${RECORD}`);
+    files.rename(`${from}/${LAYER_RECORD}`, `${to}/${LAYER_RECORD}`);
   } catch (error) {
     // A record on its own, as a crash may have left it.
     if (systemErrorCode(error) !== 'EEXIST' && systemErrorCode(error) !== 'ENOTEMPTY') throw error;

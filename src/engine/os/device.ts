@@ -23,6 +23,8 @@ export interface Places {
   keys: string;
   /** Programs of recipes that say whether a release works. */
   checks: string;
+  /** Where the running release lies as the base of deltas, while an update loads (--delta-data-root of the engine's unit). */
+  base: string;
   /** Programs of recipes that change state for the release that they come with. */
   migrations: string;
   /** Where applications lock files, so that the system is not restarted for an update. */
@@ -38,6 +40,7 @@ export const devicePlaces: Places = {
   devices: '/dev',
   keys: '/usr/lib/minke/os/keys',
   checks: '/usr/lib/minke/health.d',
+  base: '/run/minke/base',
   migrations: '/usr/lib/minke/migrations.d',
   locks: '/run/minke/locks',
 };

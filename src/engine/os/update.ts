@@ -2,6 +2,7 @@ import { EngineError } from '../error.ts';
 import type { ByteSource } from '../ports/index.ts';
 import { slotDevice, type Device } from './device.ts';
 import type { OsEngine } from './engine.ts';
+import { lendRunningImage } from './factory-base.ts';
 import { hasDefaultRoute, hasVpn } from './health.ts';
 import { dropImage, NEXT_IMAGE } from './images.ts';
 import { forgetMigration } from './migrations.ts';
@@ -31,7 +32,7 @@ export async function update(device: Device, engine: OsEngine, request: UpdateRe
     if (!files.tryLock(lock)) throw new EngineError('conflict', 'OS_UPDATE_RUNS', 'another update is running');
     if (onTrial(device)) throw new EngineError('conflict', 'OS_ON_TRIAL', 'the release that runs is still being tried', { hint: 'it is kept or given up within minutes; `minke os commit` keeps it now' });
     const to = otherSlot(running);
-    const imageId = 'archive' in request.source ? await engine.load(request.source.archive) : await engine.pull(request.source.reference);
+    const imageId = await get(device, engine, request, say);
     const release = await accepted(device, engine, imageId, request, say);
     const record = { from: running, to, fromVersion: device.version, toVersion: release.os.version, imageId, before: { network: hasDefaultRoute(files), vpn: hasVpn(files) } };
     // What the slot held is gone from now on: it must not be started, by an update that was prepared before or by a rollback.
@@ -46,6 +47,16 @@ export async function update(device: Device, engine: OsEngine, request: UpdateRe
     return release;
   } finally {
     files.close(lock);
+  }
+}
+
+/** Has the engine load the image, by a delta to the release that runs where there is one. */
+async function get(device: Device, engine: OsEngine, { source }: UpdateRequest, say: Say): Promise<string> {
+  const base = await lendRunningImage(device, engine, say);
+  try {
+    return 'archive' in source ? await engine.load(source.archive) : await engine.pull(source.reference);
+  } finally {
+    await base?.close();
   }
 }
 
