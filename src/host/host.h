@@ -35,7 +35,7 @@ extern Host host;
 #endif
 
 int runtime_start(void);                                 // context and modules; 0 or -1 (reported)
-int runtime_run(const uint8_t *bytecode, size_t size);   // evaluates, runs the loop, returns the exit code
+int runtime_run(void);                                   // evaluates the bundle, runs the loop, returns the exit code
 void runtime_drain(void);                                // jobs and unhandled rejections: at the end of every uv callback
 void runtime_call(JSValueConst fn, int argc, JSValueConst *argv); // calls from the loop; exceptions are uncaught ones; drains
 void runtime_set_uncaught(JSContext *ctx, JSValueConst handler);

@@ -7,9 +7,6 @@
 #include "host.h"
 #include "init.h"
 
-extern const uint8_t bundle[];
-extern const uint32_t bundle_size;
-
 static const char *base_name(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;
@@ -28,5 +25,5 @@ int main(int argc, char **argv) {
     fprintf(stderr, "%s: cannot start the runtime\n", argc ? argv[0] : "minke");
     return 70;
   }
-  runtime_exit(runtime_run(bundle, bundle_size));
+  runtime_exit(runtime_run());
 }

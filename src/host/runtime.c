@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bundle.h"
 #include "host.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -168,6 +169,21 @@ int class_define(JSContext *ctx, JSClassID *id, const JSClassDef *def, const JSC
   return 0;
 }
 
+// A module of the bundle when it is imported first; QuickJS keeps it by its name.
+static JSModuleDef *bundle_load(JSContext *ctx, const char *name, void *opaque) {
+  (void)opaque;
+  for (const BundleModule *m = bundle; m->name; m++) {
+    if (strcmp(m->name, name)) continue;
+    JSValue module = JS_ReadObject(ctx, m->bytecode, m->size, JS_READ_OBJ_BYTECODE);
+    if (JS_IsException(module)) return NULL;
+    JSModuleDef *def = JS_VALUE_GET_PTR(module);
+    JS_FreeValue(ctx, module); // the context holds it
+    return def;
+  }
+  JS_ThrowReferenceError(ctx, "there is no module %s", name);
+  return NULL;
+}
+
 int runtime_start(void) {
   host.rt = JS_NewRuntime();
   if (!host.rt) return -1;
@@ -177,6 +193,7 @@ int runtime_start(void) {
   JSContext *ctx = host.ctx = JS_NewContext(host.rt);
   if (!ctx || poller_start()) return -1;
   uncaught_handler = JS_UNDEFINED;
+  JS_SetModuleLoaderFunc(host.rt, NULL, bundle_load, NULL);
   static int (*const modules[])(JSContext *) = {mod_error,    mod_process, mod_fs,    mod_net, mod_dns,
                                                 mod_compress, mod_crypto,  mod_bytes, mod_tty, mod_timers, mod_delta};
   for (size_t i = 0; i < COUNT(modules); i++)
@@ -184,9 +201,9 @@ int runtime_start(void) {
   return timers_globals(ctx);
 }
 
-int runtime_run(const uint8_t *bytecode, size_t size) {
+int runtime_run(void) {
   JSContext *ctx = host.ctx;
-  JSValue module = JS_ReadObject(ctx, bytecode, size, JS_READ_OBJ_BYTECODE);
+  JSValue module = JS_ReadObject(ctx, bundle[0].bytecode, bundle[0].size, JS_READ_OBJ_BYTECODE);
   if (JS_IsException(module) || JS_ResolveModule(ctx, module)) {
     uncaught(ctx, JS_GetException(ctx));
     return 70;

@@ -22,6 +22,19 @@ describe('the bundle', () => {
     expect(code).not.toContain('unused');
   });
 
+  test('has a module for what is imported late, and one for what both need; the program comes first', async () => {
+    writeFileSync(join(folder, 'src/late.ts'), "import { greet } from './greet.ts';\nexport const late = () => greet('late');\n");
+    writeFileSync(join(folder, 'src/main.ts'), "import { log } from 'host:process';\nimport { greet } from './greet.ts';\nlog(greet('now'));\nlog((await import('./late.ts')).late());\n");
+    const { code, map } = await bundleEngine(folder, 'src/main.ts');
+    const names = [...code.matchAll(/^\/\/# module=(.*)$/gm)].map(([, name = '']) => name);
+    expect(names).toEqual(['minke.js', expect.stringMatching(/^chunk-\w+\.js$/), expect.stringMatching(/^late-\w+\.js$/)]);
+    for (const [, name] of code.matchAll(/(?:from|import\()\s*["']\.\/([^"']+)["']/g)) expect(names).toContain(name);
+    const { sections } = JSON.parse(map) as { sections: { offset: { line: number }; map: { sources: string[] } }[] };
+    const lines = code.split('\n');
+    expect(sections.map(({ offset }) => lines[offset.line - 1])).toEqual(names.map((name) => `//# module=${name}`));
+    expect(sections.map((section) => section.map.sources)).toEqual([['src/main.ts'], ['src/greet.ts'], ['src/late.ts']]);
+  });
+
   test('keeps names, for the stack traces', async () => {
     expect((await bundleEngine(folder, 'src/main.ts')).code).toContain('function greet(');
   });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { SourceMap, type SourceMapPayload } from 'node:module';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { isRoot, needToolchain, run, testPrograms, toolchainRoot, type Finished } from './support/binary.ts';
@@ -26,14 +27,23 @@ describe('how a program ends', () => {
     expect(result.stderr).toContain('uncaught: Error: thrown on purpose\n    at thrower (minke.js:');
   });
 
-  test('the positions of a stack are those of the source map', async () => {
-    const { stderr } = await end('end-throw');
-    const [, line, column] = /at thrower \(minke\.js:(\d+):(\d+)\)/.exec(stderr) ?? [];
-    const map = JSON.parse(readFileSync(`${folder}/minke.js.map`, 'utf8')) as { sources: string[]; mappings: string };
-    const found = originalPosition(map, Number(line), Number(column));
-    expect(found?.source).toMatch(/test\/host\/programs\/endings\.ts$/);
-    const source = readFileSync(new URL('programs/endings.ts', import.meta.url), 'utf8').split('\n');
-    expect(source[(found?.line ?? 0) - 1]).toContain("throw new Error('thrown on purpose')");
+  test.each([
+    ['end-throw', 'thrower', /^minke\.js$/, 'endings', 'thrown on purpose'],
+    ['end-throw-late', 'lateThrower', /^late-\w+\.js$/, 'late', 'thrown late'],
+  ])('the positions of a stack are those of the source map, in modules that come later too: %s', async (program, thrower, module, file, message) => {
+    const { stderr } = await end(program);
+    const [, name, line, column] = new RegExp(`at ${thrower} \\((\\S+?):(\\d+):(\\d+)\\)`).exec(stderr) ?? [];
+    expect(name).toMatch(module);
+    const map = new SourceMap(JSON.parse(readFileSync(`${folder}/minke.js.map`, 'utf8')) as SourceMapPayload);
+    const found = map.findEntry(Number(line) - 1, Number(column) - 1);
+    if (!('originalSource' in found)) throw new Error(`line ${line} is not in the map`);
+    expect(found.originalSource).toMatch(new RegExp(`test/host/programs/${file}\\.ts$`));
+    const source = readFileSync(new URL(`programs/${file}.ts`, import.meta.url), 'utf8').split('\n');
+    expect(source[found.originalLine]).toContain(`throw new Error('${message}')`);
+  });
+
+  test('a module that several import at once is loaded once', async () => {
+    expect(await end('end-late-twice')).toMatchObject({ code: 0, stderr: 'loaded by both\n' });
   });
 
   test('by an exception in a timer', async () => {
@@ -88,30 +98,3 @@ describe('how a program ends', () => {
     expect(result.stderr.split('\n').length).toBeLessThan(40);
   });
 });
-
-/** Looks a position (1-based) up in a source map of version 3: the last mapping of the line at or before the column. */
-function originalPosition(map: { sources: string[]; mappings: string }, line: number, column: number): { source: string; line: number } | null {
-  const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-  let [source, original] = [0, 0];
-  let best: { source: string; line: number } | null = null;
-  map.mappings.split(';').forEach((segments, index) => {
-    let generated = 0;
-    for (const segment of segments.split(',').filter((text) => text !== '')) {
-      const numbers: number[] = [];
-      let [value, shift] = [0, 0];
-      for (const digit of segment) {
-        const bits = digits.indexOf(digit);
-        value |= (bits & 31) << shift;
-        shift += 5;
-        if (bits & 32) continue;
-        numbers.push(value & 1 ? -(value >> 1) : value >> 1);
-        [value, shift] = [0, 0];
-      }
-      generated += numbers[0] ?? 0;
-      source += numbers[1] ?? 0;
-      original += numbers[2] ?? 0;
-      if (index === line - 1 && generated <= column - 1 && numbers.length > 1) best = { source: map.sources[source] ?? '', line: original + 1 };
-    }
-  });
-  return best;
-}

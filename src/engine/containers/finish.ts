@@ -55,7 +55,8 @@ export async function finishContainer(context: ContainerContext, container: Cont
     Object.assign(state, { pid: 0, conmonPid: 0, exitCode, oomKilled, finishedAt: nowIso(context) });
     again = !context.stopping() && shouldRestart({ policy: record.hostConfig.RestartPolicy, exitCode, stoppedByUser: state.stoppedByUser, restartCount: state.restartCount });
     state.status = again ? 'restarting' : 'exited';
-    await context.collection.save(container);
+    // One that is removed next need not be written before: after a crash it is found without its process, and comes here again.
+    if (again || !record.hostConfig.AutoRemove) await context.collection.save(container);
     if (oomKilled) emit(context, container, 'oom');
     emit(context, container, 'die', { exitCode: String(exitCode), execDuration: String(Math.max(0, Math.round(ranMs / 1000))) });
     for (const listener of container.onExit) listener(exitCode);
@@ -68,20 +69,20 @@ export async function finishContainer(context: ContainerContext, container: Cont
 export async function releaseContainer(context: ContainerContext, container: Container): Promise<void> {
   const { runtime, rootfs, system, paths } = context;
   const { id } = container;
-  const steps: [string, () => Promise<void> | void][] = [
-    ['runtime', () => runtime.remove(id)],
-    ['network', () => releaseAttachments(context, container)],
-    ['rootfs', () => rootfs.unmount(id)],
-    ['bundle', () => system.files.removeTree(bundleFolder(context, id))],
-    ['exit file', () => system.files.removeTree(`${paths.exits}/${id}`)],
-  ];
-  for (const [what, step] of steps) {
+  const attempt = async (what: string, step: () => Promise<void> | void): Promise<void> => {
     try {
       await step();
     } catch (error) {
       system.reporter.log('warn', `a container's ${what} could not be released`, { container: id, error: messageOf(error) });
     }
-  }
+  };
+  // The runtime is a program and takes its time; it reads the bundle, and nothing else of what goes meanwhile.
+  const runtimeGone = attempt('runtime', () => runtime.remove(id));
+  await attempt('network', () => releaseAttachments(context, container));
+  await attempt('rootfs', () => rootfs.unmount(id));
+  await runtimeGone;
+  await attempt('bundle', () => system.files.removeTree(bundleFolder(context, id)));
+  await attempt('exit file', () => system.files.removeTree(`${paths.exits}/${id}`));
 }
 
 export function scheduleRestart(context: ContainerContext, container: Container, ranMs: number): void {

@@ -11,6 +11,11 @@ function thrower(): never {
 export const endings: Record<string, (args: string[]) => unknown> = {
   'end-normally': () => undefined,
   'end-throw': () => thrower(),
+  'end-throw-late': async () => (await import('./late.ts')).lateThrower(),
+  'end-late-twice': async () => {
+    const [one, two] = await Promise.all([import('./late.ts'), import('./late.ts')]);
+    log(one === two ? one.loadedBy('both') : 'two copies');
+  },
   'end-throw-in-timer': async () => {
     setTimeout(thrower, 1);
     await sleep(1000);

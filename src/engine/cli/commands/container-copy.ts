@@ -1,6 +1,4 @@
 import { EngineError, systemErrorCode } from '../../error.ts';
-import { extractInto } from '../../images/index.ts';
-import { treeArchive } from '../../tree/index.ts';
 import type { PullSource } from '../../http/client.ts';
 import { ApiError } from '../api/api-client.ts';
 import { CliError } from '../cli-error.ts';
@@ -110,6 +108,7 @@ async function copyOut(context: CommandContext, container: string, sourcePath: s
     const progress = copyProgress(context, 'Copying from container', isQuiet(context));
     const root = files.openRoot(plan.folder);
     try {
+      const { extractInto } = await import('../../images/index.ts');
       await extractInto(files, progress.watched(answer.body), root, '/', { keepTypes: true, owner: 'ours', shownAs: plan.folder, ...rename });
     } finally {
       root.close();
@@ -149,6 +148,7 @@ async function copyIn(context: CommandContext, from: string, container: string, 
   const progress = copyProgress(context, 'Copying to container', isQuiet(context));
   const root = files.openRoot(folder);
   try {
+    const { treeArchive } = await import('../../tree/index.ts');
     const archive = treeArchive({ files, root, path: base === '/' || base === '.' ? '/' : `/${base}`, name: plan.name ?? ownName });
     const body: PullSource = {
       async read() {

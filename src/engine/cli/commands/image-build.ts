@@ -1,4 +1,3 @@
-import { openBuildContext } from '../build/open-context.ts';
 import { CliError } from '../cli-error.ts';
 import { exactly, type Command, type CommandContext } from '../command.ts';
 import { keyValueMap } from '../create/environment.ts';
@@ -53,6 +52,7 @@ export const buildCommand: Command = {
     const { api, ports } = context;
     const given = context.flags;
     const quiet = given.bool('quiet');
+    const { openBuildContext } = await import('../build/open-context.ts');
     const { body, remote, dockerfile } = await openBuildContext(context, context.args[0] ?? '');
     const bytes = (name: string): number | undefined => (given.string(name) === '-1' ? -1 : (parseMemoryBytes(given.string(name)) ?? 0)) || undefined;
     const environment = ports.process.environment();

@@ -1,4 +1,3 @@
-import { parseConfigFile, resolveSettings } from '../../daemon/options.ts';
 import { EngineError } from '../../error.ts';
 import { applyConfig, BOOT_CONFIG, complaintText, edit, findKey, presentConfig, readConfig, valueAt, type CheckSettings, type Json } from '../../os/config/index.ts';
 import { bootPartition } from '../../os/boot-partition.ts';
@@ -6,7 +5,6 @@ import { CliError } from '../cli-error.ts';
 import { atLeast, type Command, type CommandContext } from '../command.ts';
 import { errorCode, reasonOf } from '../ports.ts';
 
-const check: CheckSettings = (text) => void resolveSettings(parseConfigFile(text, 'daemon.json'), new Map());
 const BOOT = BOOT_CONFIG.slice(0, BOOT_CONFIG.lastIndexOf('/'));
 
 type Verb = (context: CommandContext, args: readonly string[]) => Promise<number>;
@@ -78,6 +76,8 @@ async function change(context: CommandContext, key: string, value: string | unde
 }
 
 async function apply(context: CommandContext): Promise<number> {
+  const { parseConfigFile, resolveSettings } = await import('../../daemon/options.ts');
+  const check: CheckSettings = (text) => void resolveSettings(parseConfigFile(text, 'daemon.json'), new Map());
   const { complaints, changed, failures } = await applyConfig(context.ports.system(), check);
   for (const line of complaints) await context.warn(`config.json: ${line}`);
   for (const line of failures) await context.warn(line);
