@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 import { sha256File } from '../cache/index.ts';
@@ -15,7 +14,7 @@ export async function mapAgain(text: string, disk: string, changed: { startBytes
   const ranges = merge([...before.ranges, ...(await filled(disk, { start: changed.startBytes, end }))]);
   const known = new Map(before.ranges.filter((range) => range.end <= changed.startBytes || range.start >= end).map(({ start, end: to, sha256 }) => [`${start}-${to}`, sha256]));
   const mapped: BlockMap['ranges'] = [];
-  for (const range of ranges) mapped.push({ ...range, sha256: known.get(`${range.start}-${range.end}`) ?? (await digest(disk, range)) });
+  for (const range of ranges) mapped.push({ ...range, sha256: known.get(`${range.start}-${range.end}`) ?? (await sha256File(disk, [range])) });
   return encodeBmap({ imageBytes: before.imageBytes, ranges: mapped });
 }
 
@@ -44,12 +43,6 @@ function merge(ranges: readonly Range[]): Range[] {
     else merged.push({ start, end });
   }
   return merged;
-}
-
-async function digest(file: string, { start, end }: Range): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const part of createReadStream(file, { start, end: end - 1, highWaterMark: 1 << 20 })) hash.update(part as Buffer);
-  return hash.digest('hex');
 }
 
 /** SHA256SUMS with the sums of some files made anew; files that it does not name stay out. */

@@ -69,7 +69,6 @@ export async function openArchive(file: string): Promise<ImageArchive> {
   return { file, manifest: { mediaType: value.mediaType ?? manifestType, digest, text }, configText, config, layers };
 }
 
-const blobPath = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
 const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
 async function readPart(file: string, offset: number, sizeBytes: number): Promise<string> {
@@ -80,6 +79,12 @@ async function readPart(file: string, offset: number, sizeBytes: number): Promis
     await handle.close();
   }
 }
+
+/** Where a layout keeps a blob. */
+export const blobPath = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
+
+/** What blobs are together. */
+export const wholeBytes = (blobs: readonly { sizeBytes: number }[]): number => blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 
 /** Where a layout keeps its only image: what `index.json` has to say. */
 export function layoutIndex({ mediaType, digest, sizeBytes }: Descriptor): string {

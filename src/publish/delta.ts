@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
 
+import { sha256File } from '../cache/index.ts';
 import { OsbuildError } from '../model/index.ts';
 import type { Blob, Descriptor } from '../registry/index.ts';
 import { openArchive } from './archive.ts';
@@ -42,10 +42,8 @@ export async function packDelta(file: string, packed: string, { base, target, su
   const annotations = deltaAnnotations(base, target);
   if (layer === undefined || layers.length !== 1 || Object.entries(annotations).some(([name, value]) => labels[name] !== value)) throw new OsbuildError('OSB_COMMAND_FAILED', 'the engine made something else than a delta');
   await pipeline(layer.open(0), createGzip({ level: constants.Z_BEST_COMPRESSION }), createWriteStream(packed));
-  const hash = createHash('sha256');
-  for await (const part of createReadStream(packed)) hash.update(part as Buffer);
   const { size } = await stat(packed);
-  const blob: Blob = { digest: `sha256:${hash.digest('hex')}`, sizeBytes: size, open: (from) => createReadStream(packed, { start: from }) };
+  const blob: Blob = { digest: `sha256:${await sha256File(packed)}`, sizeBytes: size, open: (from) => createReadStream(packed, { start: from }) };
   const descriptor = (mediaType: string, { digest, sizeBytes }: Omit<Descriptor, 'mediaType'>): object => ({ mediaType, digest, size: sizeBytes });
   const mediaType = `${oci}.manifest.v1+json`;
   const text = JSON.stringify({

@@ -4,5 +4,5 @@
 export { openArchive, type ImageArchive } from './archive.ts';
 export { chooseBases, heldRelease, type HeldRelease } from './bases.ts';
 export { fetchArchive } from './fetch.ts';
-export { publishRelease, type Base, type DeltaMaker, type PublishedRelease, type PublishOptions } from './publish.ts';
+export { publishRelease, step, type Base, type DeltaMaker, type PublishedRelease, type PublishOptions } from './publish.ts';
 export { checkSigned, readRelease, type ReleaseImage } from './release.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { OsbuildError, type Emit } from '../model/index.ts';
 import { addReferrer, formatImageName, type Descriptor, type Repository } from '../registry/index.ts';
-import type { ImageArchive } from './archive.ts';
+import { wholeBytes, type ImageArchive } from './archive.ts';
 import { chooseBases, heldRelease, heldReleases } from './bases.ts';
 import { deltaAnnotations, deltaArtifact, deltaTag, packDelta } from './delta.ts';
 import type { ReleaseImage } from './release.ts';
@@ -84,8 +84,7 @@ export async function publishRelease(options: PublishOptions): Promise<Published
   const manifest: Descriptor = present !== null && !other ? present : await step(emit, `publish/${release.machine}/image`, `Send ${name}`, (report) => sendImage(options, count, report));
   const deltas = await sendDeltas(options, manifest, count);
   if (present?.digest !== manifest.digest) await repository.putManifest(tag, archive.manifest);
-  const sizeBytes = [archive.config, ...archive.layers].reduce((sum, blob) => sum + blob.sizeBytes, 0);
-  return { machine: release.machine, version: release.version, name, digest: manifest.digest, imageId: release.imageId, sizeBytes, deltas, sentBytes };
+  return { machine: release.machine, version: release.version, name, digest: manifest.digest, imageId: release.imageId, sizeBytes: wholeBytes([archive.config, ...archive.layers]), deltas, sentBytes };
 }
 
 async function taken(repository: Repository, tag: string, name: string): Promise<OsbuildError> {
@@ -96,7 +95,8 @@ async function taken(repository: Repository, tag: string, name: string): Promise
 
 type Report = (done: number, total: number | null, detail?: string) => void;
 
-async function step<T>(emit: Emit, id: string, title: string, action: (report: Report) => Promise<T>): Promise<T> {
+/** One thing that is done and watched, such as a transfer. */
+export async function step<T>(emit: Emit, id: string, title: string, action: (report: Report) => Promise<T>): Promise<T> {
   const begin = performance.now();
   emit({ type: 'task-start', id, title });
   try {
@@ -111,7 +111,7 @@ async function step<T>(emit: Emit, id: string, title: string, action: (report: R
 
 async function sendImage({ archive, repository }: PublishOptions, count: (bytes: number) => void, report: Report): Promise<Descriptor> {
   const blobs = [archive.config, ...archive.layers];
-  const totalBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const totalBytes = wholeBytes(blobs);
   let before = 0;
   for (const blob of blobs) {
     let done = 0;
@@ -139,7 +139,7 @@ async function sendDeltas(options: PublishOptions, subject: Descriptor, count: (
     else {
       // A run may have been cut off before it was listed.
       await enter(repository, tag, there, subject, deltaAnnotations(base.imageId, release.imageId));
-      found.push({ fromVersion: base.version, base: base.imageId, tag, digest: there.digest, sizeBytes: there.config.sizeBytes + there.layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), found: true });
+      found.push({ fromVersion: base.version, base: base.imageId, tag, digest: there.digest, sizeBytes: wholeBytes([there.config, ...there.layers]), found: true });
       emit({ type: 'notice', level: 'info', code: 'DELTA_THERE', message: `the delta from ${base.version} is there already` });
     }
   }
@@ -173,8 +173,7 @@ async function sendDelta({ archive, release, repository, work, emit }: PublishOp
   const file = join(work, `${tag}.tar`);
   await maker.make(await base.archive(join(work, `${base.imageId.slice(-16)}.tar`)), archive.file, file);
   const delta = await packDelta(file, join(work, `${tag}.gz`), { base: base.imageId, target: release.imageId, subject });
-  const wholeBytes = [archive.config, ...archive.layers].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (delta.sizeBytes >= wholeBytes) {
+  if (delta.sizeBytes >= wholeBytes([archive.config, ...archive.layers])) {
     emit({ type: 'notice', level: 'warning', code: 'DELTA_USELESS', message: `no delta from ${base.version}: it would be no smaller than the release itself` });
     return null;
   }

@@ -73,7 +73,8 @@ async function findOrigin(host: string, client: HttpClient, plainAllowed: boolea
   }
 }
 
-function isLoopback(host: string): boolean {
+/** Whether a registry is on this very machine. */
+export function isLoopback(host: string): boolean {
   const { hostname } = new URL(`http://${host}`);
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname);
 }

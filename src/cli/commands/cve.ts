@@ -2,11 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import { openIssues, readTracker, urgencies, type ImagePackage, type OpenIssue, type Urgency } from '../../advisories/index.ts';
+import type { Project } from '../../config/index.ts';
 import type { ImageManifest } from '../../image/index.ts';
 import { OsbuildError } from '../../model/index.ts';
-import { builtArtifact } from '../build/built-artifact.ts';
+import { builtArtifacts } from '../build/built-artifact.ts';
 import { defaultSuite } from '../build/debian.ts';
-import { machineOption } from '../build/selection.ts';
+import { machineOption, oneMachine } from '../build/selection.ts';
+import { Session } from '../build/session.ts';
 import { trackerAddress, trackerData } from '../build/tracker-data.ts';
 import type { Command, Invocation } from '../command.ts';
 import { openProject } from '../project.ts';
@@ -40,7 +42,7 @@ export const cve: Command = {
     if (limit !== undefined && !isLimit(limit)) throw new OsbuildError('OSB_USAGE', `"${limit}" is nothing to fail on`, { hint: limits.join(', ') });
     const project = await openProject(invocation);
     const suite = flags.text('suite') ?? project.build.debian?.suite ?? defaultSuite;
-    const packages = await packagesOf(invocation);
+    const packages = await packagesOf(invocation, project);
     const from = flags.text('data') ?? trackerAddress;
     const found = openIssues(packages, readTracker(await trackerData(invocation, from), from), suite);
     const shown = flags.on('all') ? found : found.filter(({ urgency, state }) => urgency !== 'unimportant' && state !== 'undetermined');
@@ -58,10 +60,10 @@ function reaches({ urgency, state }: OpenIssue, limit: Limit): boolean {
   return limit === 'fixed' ? state === 'fixed' : urgencies.indexOf(urgency) <= urgencies.indexOf(limit);
 }
 
-async function packagesOf(invocation: Invocation): Promise<ImagePackage[]> {
+async function packagesOf(invocation: Invocation, project: Project): Promise<ImagePackage[]> {
   const sbom = invocation.flags.text('sbom');
   if (sbom === undefined) {
-    const { path } = await builtArtifact(invocation, 'manifest.json');
+    const [path = ''] = await builtArtifacts(invocation, new Session(invocation, project), [oneMachine(invocation, project)], 'manifest.json');
     return (JSON.parse(await readFile(path, 'utf8')) as ImageManifest).packages.filter(({ downloadUrl }) => downloadUrl === undefined);
   }
   if (invocation.flags.texts('machine').length > 0) throw new OsbuildError('OSB_USAGE', '--sbom and --machine exclude each other');

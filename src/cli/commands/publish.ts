@@ -4,16 +4,17 @@ import { resolve } from 'node:path';
 import { compareDebianVersions } from '../../advisories/index.ts';
 import { inWorkFolder } from '../../cache/index.ts';
 import { OsbuildError, type ReleaseSigner } from '../../model/index.ts';
-import { checkSigned, fetchArchive, heldRelease, openArchive, publishRelease, readRelease, type Base, type HeldRelease, type PublishedRelease, type ReleaseImage } from '../../publish/index.ts';
+import { checkSigned, fetchArchive, heldRelease, openArchive, publishRelease, readRelease, step, type Base, type HeldRelease, type PublishedRelease, type ReleaseImage } from '../../publish/index.ts';
 import { formatImageName, openRepository, parseImageName, readLogin, type ImageName, type Repository } from '../../registry/index.ts';
 import { bytesText } from '../../report/index.ts';
-import { composeImages, osImage } from '../build/compose.ts';
+import { builtArtifacts } from '../build/built-artifact.ts';
+import { osImageEnd } from '../build/compose.ts';
 import { hostEngine } from '../build/host-engine.ts';
 import { deltaMaker } from '../build/image-delta.ts';
 import { withPrivateEngine } from '../build/private-engine.ts';
 import { registryClient } from '../build/registry-client.ts';
 import { fleet, machinesOption } from '../build/selection.ts';
-import { madeFile, Session } from '../build/session.ts';
+import { Session } from '../build/session.ts';
 import { readSigner } from '../build/signer.ts';
 import type { Command, Invocation } from '../command.ts';
 import { openProject } from '../project.ts';
@@ -64,20 +65,11 @@ function deltasOf(text: string | undefined): number {
   return Number(text);
 }
 
-/** The OS images of the machines asked for, each checked against its digest. */
-async function builtImages(invocation: Invocation, session: Session, name: ImageName): Promise<string[]> {
+/** The OS images of the machines asked for. */
+function builtImages(invocation: Invocation, session: Session, name: ImageName): Promise<string[]> {
   const machines = fleet(invocation, session.project);
   if (machines.length > 1 && name.tag !== undefined) throw new OsbuildError('OSB_USAGE', `one tag is for one machine, and these are ${machines.length}`, { hint: 'without a tag each gets <machine>-<version>' });
-  const { plan, images } = await composeImages(invocation, session.project, machines, session.world);
-  const keyed = await session.key(plan);
-  const files: string[] = [];
-  for (const built of images) {
-    const { ref } = osImage(built);
-    const made = madeFile(await session.run({ ...keyed, targets: [ref.task] }, built.machine.name), ref);
-    if (!(await session.blobs.verify(made.sha256))) throw new OsbuildError('OSB_CACHE_CORRUPT', `the stored OS image of ${built.machine.name} was damaged`, { hint: 'run it again: it is made anew' });
-    files.push(session.blobs.path(made.sha256));
-  }
-  return files;
+  return builtArtifacts(invocation, session, machines, osImageEnd);
 }
 
 async function publishOne(invocation: Invocation, session: Session, { file, name, deltas, signers }: { file: string; name: ImageName; deltas: number; signers: readonly ReleaseSigner[] }): Promise<void> {
@@ -144,11 +136,7 @@ function heldBase({ blobs }: Session, { layout, emit }: Invocation, repository: 
     ...held,
     from,
     async archive(file) {
-      const [id, title] = [`publish/${held.machine}/base/${held.version}`, `Load ${from}`];
-      const begin = performance.now();
-      emit({ type: 'task-start', id, title });
-      await fetchArchive(repository, held.manifest, { blobs, layout }, file, (done, total) => emit({ type: 'task-progress', id, done, total, unit: 'bytes' }));
-      emit({ type: 'task-done', id, title, cached: false, durationMs: Math.round(performance.now() - begin) });
+      await step(emit, `publish/${held.machine}/base/${held.version}`, `Load ${from}`, (report) => fetchArchive(repository, held.manifest, { blobs, layout }, file, report));
       return file;
     },
   };

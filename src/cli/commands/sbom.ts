@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import { writeFileAtomic } from '../../cache/index.ts';
-import { builtArtifact } from '../build/built-artifact.ts';
-import { machineOption } from '../build/selection.ts';
+import { builtArtifacts } from '../build/built-artifact.ts';
+import { machineOption, oneMachine } from '../build/selection.ts';
+import { Session } from '../build/session.ts';
 import type { Command } from '../command.ts';
+import { openProject } from '../project.ts';
 import { lockOptions } from './image.ts';
 
 export const sbom: Command = {
@@ -20,7 +22,8 @@ export const sbom: Command = {
   arguments: { min: 0, max: 0 },
   async run(invocation) {
     const { flags, cwd, out } = invocation;
-    const { path } = await builtArtifact(invocation, 'sbom.cdx.json');
+    const project = await openProject(invocation);
+    const [path = ''] = await builtArtifacts(invocation, new Session(invocation, project), [oneMachine(invocation, project)], 'sbom.cdx.json');
     const text = await readFile(path, 'utf8');
     const output = flags.text('output');
     if (output === undefined) {

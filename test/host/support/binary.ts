@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'vitest';
@@ -47,14 +47,22 @@ function fingerprint(variant: Variant): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Waits while another test file builds the same; false when that one has given up or died. */
+/** Waits while another test file builds the same; false when that one has given up or died. The lock is a link that names its process. */
 function othersBuild(lock: string, wanted: string): boolean {
   for (;;) {
     if (existsSync(wanted)) return true;
-    const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
-    if (since === undefined) return existsSync(wanted);
-    if (Date.now() - since > 600_000) return false;
+    const holder = holderOf(lock);
+    if (holder === null) return existsSync(wanted);
+    if (!existsSync(`/proc/${holder}`)) return false;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  }
+}
+
+function holderOf(lock: string): string | null {
+  try {
+    return readlinkSync(lock);
+  } catch {
+    return null;
   }
 }
 
@@ -68,7 +76,7 @@ export function testPrograms(variant: Variant = {}): string {
   mkdirSync(all, { recursive: true });
   const lock = `${wanted}.lock`;
   try {
-    mkdirSync(lock);
+    symlinkSync(String(process.pid), lock);
   } catch {
     if (othersBuild(lock, wanted)) return join(wanted, arch);
   }
@@ -81,7 +89,7 @@ export function testPrograms(variant: Variant = {}): string {
   const build = spawnSync('node', argv, { cwd: home, encoding: 'utf8' });
   if (build.status === 0 && !existsSync(wanted)) renameSync(fresh, wanted);
   rmSync(fresh, { recursive: true, force: true });
-  rmSync(lock, { recursive: true, force: true });
+  rmSync(lock, { force: true });
   if (build.status !== 0) throw new Error(`the test programs do not build for ${label}:\n${build.stderr}`);
   return join(wanted, arch);
 }
