@@ -3,6 +3,7 @@ import { CONMON_PID_FILE, PID_FILE } from '../runtime/index.ts';
 import { adoptAttachments } from './attachments.ts';
 import type { Container } from './collection.ts';
 import { bundleFolder, nowIso, type ContainerContext } from './context.ts';
+import { awaitCutStart } from './cut-start.ts';
 import { finishContainer, readExitCode, releaseContainer } from './finish.ts';
 import { watchHealth } from './health-monitor.ts';
 import { readLent } from './lent.ts';
@@ -74,7 +75,7 @@ async function recoverOne(context: ContainerContext, container: Container): Prom
     await finishContainer(context, container);
     return;
   }
-  // A start that a crash cut short.
+  await awaitCutStart(context, id);
   await releaseContainer(context, container);
 }
 
@@ -99,6 +100,7 @@ async function removeStrays(context: ContainerContext): Promise<void> {
   const live = new Set(collection.all().filter(({ record }) => isLive(record.state)).map(({ id }) => id));
   for (const { name } of system.files.readdir(paths.bundles)) {
     if (live.has(name)) continue;
+    await awaitCutStart(context, name);
     await runtime.remove(name);
     await system.files.removeTree(`${paths.bundles}/${name}`);
   }
