@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { sharedFiles } from '../../src/image/shared-files.ts';
 import { planImage } from '../../src/image/index.ts';
 import type { ImageRequest, Machine, ProvidedRoot } from '../../src/model/index.ts';
 
@@ -44,6 +45,12 @@ const request = (name: string, machine: Machine): ImageRequest => ({
 
 describe.each([...machines])('the plan of %s', (name, machine) => {
   const plan = planImage(request(name, machine), provided, { tools: 'tools' });
+
+  test('replaces of the files that both slots share those that work with whatever else is there', () => {
+    const { boot } = machine;
+    const own = boot.method === 'systemd-boot' ? [`EFI/BOOT/${boot.efiName}`] : ['boot.scr', ...(name.startsWith('raspberry') && boot.uImage === undefined ? ['u-boot.bin'] : [])];
+    expect(sharedFiles(boot)).toEqual(own);
+  });
 
   test('names every file that it hands out, once, and makes it', () => {
     const names = plan.artifacts.map(({ fileName }) => fileName);

@@ -1,4 +1,8 @@
+import { EngineError } from '../error.ts';
 import type { Files } from '../ports/index.ts';
+import { digestOf } from './digest.ts';
+
+const CHUNK_BYTES = 256 * 1024;
 
 /** The boot partition, which is mounted read-only but while something is written. */
 export interface BootPartition {
@@ -7,6 +11,8 @@ export interface BootPartition {
   writing<T>(work: () => Promise<T>): Promise<T>;
   /** Puts a text in place: written aside, synced, renamed. Only within `writing`. */
   put(path: string, text: string): Promise<void>;
+  /** The same with a file of this SHA-256, which is read back before it counts. Throws when it is another one; then nothing has changed. */
+  copy(path: string, from: string, digest: string): Promise<void>;
 }
 
 export function bootPartition(files: Files, path: string): BootPartition {
@@ -36,5 +42,39 @@ export function bootPartition(files: Files, path: string): BootPartition {
       files.rename(aside, target);
       await files.syncFileSystem(path);
     },
+    async copy(name, from, digest) {
+      const target = `${path}/${name}`;
+      files.mkdirs(target.slice(0, target.lastIndexOf('/')));
+      const aside = `${target}.new`;
+      try {
+        await copyOut(files, from, aside);
+        if (digestOf(files, aside) !== digest) throw new EngineError('internal', 'OS_SLOT_DAMAGED', `${aside} is not what was written`, { hint: 'the medium is worn out, or somebody changed the file that it was copied from' });
+      } catch (error) {
+        if (files.exists(aside)) files.unlink(aside);
+        throw error;
+      }
+      files.rename(aside, target);
+      await files.syncFileSystem(path);
+    },
   };
+}
+
+/** Onto the device and out of memory, so that it is read back from there. */
+async function copyOut(files: Files, from: string, to: string): Promise<void> {
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  const source = files.open(from, 'read');
+  try {
+    const fd = files.open(to, 'create');
+    let open = true;
+    try {
+      for (let length = files.read(source, buffer); length > 0; length = files.read(source, buffer)) files.write(fd, buffer.subarray(0, length));
+      await files.fsync(fd);
+      open = false;
+      await files.writeOut([fd]);
+    } finally {
+      if (open) files.close(fd);
+    }
+  } finally {
+    files.close(source);
+  }
 }

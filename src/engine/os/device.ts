@@ -23,6 +23,8 @@ export interface Places {
   keys: string;
   /** Programs of recipes that say whether a release works. */
   checks: string;
+  /** On the data partition: shared files of a release that has been written and not yet been kept. */
+  shared: string;
   /** Where the running release lies as the base of deltas, while an update loads (--delta-data-root of the engine's unit). */
   base: string;
   /** Programs of recipes that change state for the release that they come with. */
@@ -40,6 +42,7 @@ export const devicePlaces: Places = {
   devices: '/dev',
   keys: '/usr/lib/minke/os/keys',
   checks: '/usr/lib/minke/health.d',
+  shared: '/mnt/data/minke-os-shared',
   base: '/run/minke/base',
   migrations: '/usr/lib/minke/migrations.d',
   locks: '/run/minke/locks',

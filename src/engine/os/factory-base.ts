@@ -5,7 +5,7 @@ import { slotDevice, type Device } from './device.ts';
 import type { OsEngine } from './engine.ts';
 import { readRelease } from './release.ts';
 import { checkSignature } from './trust.ts';
-import type { Say } from './write-slot.ts';
+import type { Say } from './say.ts';
 
 /** image.json of a slot that was flashed. The writer: src/image/factory-image.ts. */
 interface FactoryImage {

@@ -1,7 +1,7 @@
 import { systemErrorCode } from '../error.ts';
 import { sleep, type Fd } from '../ports/index.ts';
 import type { Device } from './device.ts';
-import type { Say } from './write-slot.ts';
+import type { Say } from './say.ts';
 
 /** A process that has a lock. */
 export interface LockHolder {

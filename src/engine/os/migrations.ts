@@ -3,7 +3,7 @@ import type { Device } from './device.ts';
 import { readRecord } from './record.ts';
 import { giveUp, onTrial } from './settle.ts';
 import { isSlot, type Slot } from './slots.ts';
-import type { Say } from './write-slot.ts';
+import type { Say } from './say.ts';
 
 /** A folder whose content a migration changes, as it was before. */
 interface KeptFolder {

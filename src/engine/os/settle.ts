@@ -5,8 +5,9 @@ import { healthChecks, waitUntilHealthy } from './health.ts';
 import { dropImage, keepImage } from './images.ts';
 import { takeLocks } from './locks.ts';
 import { readRecord, writeRecord, type UpdateRecord } from './record.ts';
+import { dropStaged, putShared } from './shared-files.ts';
 import { otherSlot } from './slots.ts';
-import type { Say } from './write-slot.ts';
+import type { Say } from './say.ts';
 
 /** What a start of the system came to. `restart`: the release does not work, the other slot has to be started. */
 export type Settled = 'nothing' | 'kept' | 'restart' | 'rolled-back';
@@ -31,7 +32,7 @@ export async function settle(device: Device, engine: OsEngine, patience: Patienc
   if (onTrial(device)) {
     const wrong = await waitUntilHealthy(device, healthChecks(device, engine, record), patience.healthMs, say);
     if (wrong === undefined) {
-      await markGood(device, engine);
+      await markGood(device, engine, say);
       await say(`slot ${running} works and is kept`);
       return 'kept';
     }
@@ -41,11 +42,18 @@ export async function settle(device: Device, engine: OsEngine, patience: Patienc
     if ((await takeLocks(device, patience.locksMs, (id) => engine.containerName(id), say)) === undefined) await say('restarting all the same');
     return 'restart';
   }
+  if (record?.phase === 'armed' && record.to === running && loader.read().kept === running) {
+    // The power went between the loader's word and ours.
+    await markGood(device, engine, say);
+    return 'kept';
+  }
+  await putShared(device, say); // what a power cut left over
   if (record === undefined || running !== record.from || (record.phase !== 'armed' && record.phase !== 'failed')) return 'nothing';
   const { next } = loader.read();
   const reason = record.reason ?? (next === record.to ? 'the boot loader did not start it: it could not write down that it tries' : 'it did not get as far as its health check: kernel, initrd or system failed, or the power went');
   await loader.forget(record.to);
   await writeRecord(device, { ...record, phase: 'rolled-back', reason });
+  await dropStaged(device);
   await dropImage(engine, record.imageId).catch(() => undefined);
   await say(`the update to ${record.toVersion} was rolled back: ${reason}`);
   return 'rolled-back';
@@ -57,7 +65,7 @@ export async function giveUp(device: Device, record: UpdateRecord | undefined, r
 }
 
 /** Keeps the slot that runs. */
-export async function markGood(device: Device, engine: OsEngine): Promise<void> {
+export async function markGood(device: Device, engine: OsEngine, say: Say): Promise<void> {
   const record = readRecord(device);
   await device.loader.keep(device.running);
   // Word for the timer that would end a release which does not become healthy.
@@ -65,6 +73,7 @@ export async function markGood(device: Device, engine: OsEngine): Promise<void> 
   if (record === undefined || record.to !== device.running || record.phase === 'kept') return;
   await writeRecord(device, { ...record, phase: 'kept' });
   await keepImage(engine, record.imageId).catch(() => undefined); // a release that works is kept, whatever its image
+  await putShared(device, say);
 }
 
 /** Goes back to the other slot at the next start, which is tried as an update is. */

@@ -8,10 +8,11 @@ import { dropImage, NEXT_IMAGE } from './images.ts';
 import { forgetMigration } from './migrations.ts';
 import { writeRecord } from './record.ts';
 import { compareVersions, readRelease, type Release } from './release.ts';
+import type { Say } from './say.ts';
 import { onTrial } from './settle.ts';
 import { otherSlot } from './slots.ts';
 import { checkSignature } from './trust.ts';
-import { writeSlot, type Say } from './write-slot.ts';
+import { writeSlot } from './write-slot.ts';
 
 export interface UpdateRequest {
   /** An archive (….os.tar), or a name in a registry. */

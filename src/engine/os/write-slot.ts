@@ -3,13 +3,13 @@ import { createTarReader, hashed, type TarReader } from '../archive/index.ts';
 import { EngineError, systemErrorCode } from '../error.ts';
 import { sleep, type ByteSource } from '../ports/index.ts';
 import { slotDevice, type Device } from './device.ts';
+import { digestOf } from './digest.ts';
 import type { OsEngine, RunningProgram } from './engine.ts';
 import type { Release } from './release.ts';
+import type { Say } from './say.ts';
+import { dropStaged, noteStaged, SHARED_PREFIX, sharedPath, stagedFile } from './shared-files.ts';
 import type { Slot } from './slots.ts';
 
-export type Say = (line: string) => Promise<void>;
-
-const CHUNK_BYTES = 256 * 1024;
 const PIPE = 'root.tar';
 const INSIDE = '/update';
 const BOOT_PREFIX = 'boot/';
@@ -44,7 +44,7 @@ export async function writeSlot(device: Device, engine: OsEngine, imageId: strin
           await feed(device, reader.content, program);
         } else if (entry.path.endsWith(release.layers.boot)) {
           await say(`writing kernel and initrd of slot ${slot}`);
-          digests = await boot.writing(() => writeBootFiles(device, reader, release.layers.boot, slot)).catch(fullPartition);
+          digests = await boot.writing(() => writeBootFiles(device, reader, release, slot)).catch(fullPartition);
         }
       }
     } finally {
@@ -88,14 +88,24 @@ async function feed({ system: { files, sockets, clock }, places }: Device, sourc
 }
 
 /** SHA-256 of each file, by its path in the slot's folder. */
-async function writeBootFiles({ system: { files }, boot }: Device, outer: TarReader, expected: string, slot: Slot): Promise<Map<string, string>> {
+async function writeBootFiles(device: Device, outer: TarReader, release: Release, slot: Slot): Promise<Map<string, string>> {
+  const { system: { files }, boot } = device;
   const folder = `${boot.path}/${slot}`;
   await files.removeTree(folder);
   files.mkdirs(folder);
+  await dropStaged(device);
+  const shared: Record<string, string> = {};
   const layer = hashed(outer.content);
   const reader = createTarReader(layer);
   const digests = new Map<string, string>();
   for (let entry = await reader.next(); entry !== null; entry = await reader.next()) {
+    if (entry.path.startsWith(SHARED_PREFIX) && entry.type === 'file') {
+      const path = sharedPath(entry.path);
+      const target = stagedFile(device, path);
+      files.mkdirs(target.slice(0, target.lastIndexOf('/')), 0o700);
+      shared[path] = await writeFile(files, target, reader.content);
+      continue;
+    }
     if (!entry.path.startsWith(BOOT_PREFIX)) continue;
     const path = entry.path.slice(BOOT_PREFIX.length);
     if (path === '' || path.split('/').some((part) => part === '..' || part === '.' || (part === '' && entry.type !== 'directory'))) continue;
@@ -107,7 +117,8 @@ async function writeBootFiles({ system: { files }, boot }: Device, outer: TarRea
     digests.set(path, await writeFile(files, `${folder}/${path}`, reader.content));
   }
   await reader.drain();
-  if (layer.hex() !== expected) throw new EngineError('invalid', 'OS_RELEASE_INVALID', 'the boot files are not those that the release names', { hint: 'remove the image and take the update again' });
+  if (layer.hex() !== release.layers.boot) throw new EngineError('invalid', 'OS_RELEASE_INVALID', 'the boot files are not those that the release names', { hint: 'remove the image and take the update again' });
+  await noteStaged(device, { version: release.os.version, files: shared });
   return digests;
 }
 
@@ -148,21 +159,4 @@ async function verifyBootFiles({ system: { files }, boot }: Device, slot: Slot, 
     const file = `${boot.path}/${slot}/${path}`;
     if (digestOf(files, file, files.stat(file).sizeBytes) !== expected) throw new EngineError('internal', 'OS_SLOT_DAMAGED', `${file} is not what was written`, { hint: 'try again; when it happens again, the medium is worn out' });
   }
-}
-
-function digestOf(files: Device['system']['files'], path: string, sizeBytes: number): string {
-  const hash = new Sha256();
-  const buffer = new Uint8Array(CHUNK_BYTES);
-  const fd = files.open(path, 'read');
-  try {
-    for (let left = sizeBytes; left > 0; ) {
-      const length = files.read(fd, buffer.subarray(0, Math.min(left, buffer.length)));
-      if (length === 0) break;
-      hash.update(buffer.subarray(0, length));
-      left -= length;
-    }
-  } finally {
-    files.close(fd);
-  }
-  return hash.hex();
 }

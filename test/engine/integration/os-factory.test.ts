@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
@@ -117,8 +117,7 @@ describeLab('the first update of a device that was flashed', (lab) => {
   let next: Made;
 
   beforeAll(async () => {
-    mkdirSync('/run/minke', { recursive: true });
-    shell(`mount -t tmpfs tmpfs /mnt; mkdir /mnt/boot /mnt/data; mount -t tmpfs tmpfs /run/minke; mount -t tmpfs tmpfs /var/lib`);
+    shell(`mount -t tmpfs tmpfs /mnt; mkdir /mnt/boot /mnt/data; mount -t tmpfs tmpfs /run; mkdir /run/minke; mount -t tmpfs tmpfs /var/lib`);
     for (const name of ['A', 'B']) {
       shell(`truncate -s 40M ${lab.folder}/${name}.img`);
       devices[name] = shell(`losetup --find --show ${lab.folder}/${name}.img`).trim();
@@ -148,7 +147,6 @@ describeLab('the first update of a device that was flashed', (lab) => {
     await registry?.close();
     lab.run(['umount', '/mnt/boot']);
     for (const device of Object.values(devices)) lab.run(['losetup', '-d', device]);
-    rmdirSync('/run/minke');
   });
 
   it('is a delta to the files of its slot, which are copied nowhere', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
@@ -34,7 +34,7 @@ describeLab('updates of the OS, on partitions of loop devices', (lab) => {
     const busybox = readFileSync('/bin/busybox');
     const root = tarOf([tarFolder('bin'), tarFile('bin/sh', busybox, { mode: 0o755 }), tarFile('etc/os-release', `VERSION_ID=${version}\n`), tarFile('big', Buffer.alloc(3_000_000, version))]);
     const kernel = Buffer.alloc(700_000, `kernel ${version}`);
-    const boot = tarOf([tarFolder('boot'), tarFile('boot/initrd', `initrd ${version}`), tarFile('boot/kernel', kernel)]);
+    const boot = tarOf([tarFolder('boot'), tarFile('boot/initrd', `initrd ${version}`), tarFile('boot/kernel', kernel), tarFolder('shared'), tarFile('shared/boot.scr', `script ${version}`), tarFile('shared/owners.bin', version)]);
     const description = {
       format: 1, machine, os: { name: 'Minke OS', id: 'minke', version }, mode: 'production', commandLine: ['quiet'], loader: 'systemd-boot',
       slot: { argv: ['sh', '-c', 'exec busybox cat >"$0"'], sha256: sha256(root), sizeBytes: root.length }, layers: { root: sha256(root), boot: sha256(boot) },
@@ -50,16 +50,15 @@ describeLab('updates of the OS, on partitions of loop devices', (lab) => {
   }
 
   beforeAll(() => {
-    mkdirSync('/run/minke', { recursive: true });
     // Mounts of the lab alone; the loop devices end with it.
-    shell(`mount -t tmpfs tmpfs /mnt; mkdir /mnt/boot /mnt/data; mount -t tmpfs tmpfs /run/minke; mount -t tmpfs tmpfs /var/lib`);
+    shell(`mount -t tmpfs tmpfs /mnt; mkdir /mnt/boot /mnt/data; mount -t tmpfs tmpfs /run; mkdir /run/minke; mount -t tmpfs tmpfs /var/lib`);
     for (const name of ['A', 'B']) {
       shell(`truncate -s 40M ${lab.folder}/${name}.img`);
       devices[name] = shell(`losetup --find --show ${lab.folder}/${name}.img`).trim();
     }
-    shell(`mount -t tmpfs tmpfs /mnt/boot; mkdir -p /mnt/boot/A /mnt/boot/loader/entries`);
+    shell(`mount -t tmpfs tmpfs /mnt/boot; mkdir -p /mnt/boot/A /mnt/boot/minke /mnt/boot/loader/entries`);
     const entry = loaderEntry({ slot: 'A', title: 'Minke OS', version: '1.0', generation: 1, commandLine: ['quiet'] });
-    for (const [path, content] of Object.entries({ 'loader/loader.conf': loaderConf, 'loader/entries/minke-a.conf': entry, 'A/kernel': 'kernel 1.0' })) lab.run(['sh', '-c', `cat >/mnt/boot/${path}`], content);
+    for (const [path, content] of Object.entries({ 'loader/loader.conf': loaderConf, 'loader/entries/minke-a.conf': entry, 'A/kernel': 'kernel 1.0', 'boot.scr': 'script 1.0', 'owners.bin': 'mine', 'minke/shared.json': JSON.stringify({ 'boot.scr': sha256('script 1.0'), 'owners.bin': sha256('1.0') }) })) lab.run(['sh', '-c', `cat >/mnt/boot/${path}`], content);
     shell(`mount -o remount,ro /mnt/boot; echo board >/run/minke/machine`);
     for (const slot of ['A', 'B']) shell(`basename ${devices[slot]} >/run/minke/root-${slot}`);
     shell(`echo 'VERSION_ID="1.0"' >/run/minke/os-release; mount --bind /run/minke/os-release /etc/os-release`);
@@ -67,7 +66,6 @@ describeLab('updates of the OS, on partitions of loop devices', (lab) => {
   afterAll(() => {
     lab.run(['umount', '/mnt/boot']);
     for (const device of Object.values(devices)) lab.run(['losetup', '-d', device]);
-    rmdirSync('/run/minke');
   });
 
   it('are refused by a machine that runs something else', () => {
@@ -84,9 +82,10 @@ describeLab('updates of the OS, on partitions of loop devices', (lab) => {
     expect(shell(`head -c ${root.length} ${devices['B']} | sha256sum`)).toContain(sha256(root));
     expect(shell('sha256sum </mnt/boot/B/kernel')).toContain(sha256(kernel));
     expect(shell('cat /mnt/boot/loader/entries/minke-b+1.conf')).toContain('options  quiet minke.trial minke.slot=B\n');
+    expect(shell('cat /mnt/boot/boot.scr')).toBe('script 1.0');
     expect(shell('findmnt -n -o OPTIONS /mnt/boot')).toMatch(/^ro,/);
     expect(lab.ok('ps', '-aq'), 'no container is left').toBe('');
-    expect(shell('ls /mnt/data')).toBe('');
+    expect(shell('cd /mnt/data; find * -type f | sort')).toBe('minke-os-shared/files/boot.scr\nminke-os-shared/files/owners.bin\nminke-os-shared/list.json\n');
   });
 
   it('wait for applications that have locked a file, say which, and can be told not to', async () => {
@@ -134,7 +133,9 @@ describeLab('updates of the OS, on partitions of loop devices', (lab) => {
 
   it('are kept by a system that starts a container', () => {
     expect(status()).toMatchObject({ slot: 'B', next: 'A', trial: true });
-    expect(minke('os', 'settle', '--patience', '1')).toMatchObject({ code: 0, stdout: expect.stringContaining('slot B works and is kept') });
+    expect(minke('os', 'settle', '--patience', '1')).toMatchObject({ code: 0, stdout: 'owners.bin of the boot partition stays as it is: no release put it there like that\nslot B works and is kept\n' });
+    expect(shell('cd /mnt/boot; cat boot.scr owners.bin; ls . minke; ls /mnt/data')).toBe('script 1.1mine.:\nA\nB\nboot.scr\nloader\nminke\nowners.bin\n\nminke:\nshared.json\n');
+    expect(shell('findmnt -n -o OPTIONS /mnt/boot')).toMatch(/^ro,/);
     expect(status()).toMatchObject({ slot: 'B', next: 'B', trial: false, update: { phase: 'kept' } });
     expect(shell('ls /mnt/boot/loader/entries')).toBe('minke-a.conf\nminke-b.conf\n');
     expect(shell('cat /mnt/boot/loader/entries/minke-b.conf')).toContain('options  quiet minke.slot=B\n');

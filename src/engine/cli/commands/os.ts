@@ -118,7 +118,7 @@ export const osCommands: readonly Command[] = [
   osCommand({
     path: ['os', 'commit'], usage: '', summary: 'Keep the release that runs, whatever its health checks say', args: noArguments, flags: [],
     async run(context, device) {
-      await markGood(device, osEngine(context));
+      await markGood(device, osEngine(context), (line) => context.print(`${line}\n`));
       return 0;
     },
   }),

@@ -1,9 +1,11 @@
 // A board with two slots in memory: how it is flashed, what its boot loader does at a start, which slot is whole.
+import { createHash } from 'node:crypto';
+
 import { expect } from 'vitest';
 
 import { compareVersions } from '../../../../src/engine/os/release.ts';
 import { loaderConf, loaderEntry } from '../../../../src/image/systemd-boot.ts';
-import { release, started, type Disk } from './fake-device.ts';
+import { release, script, started, type Disk } from './fake-device.ts';
 
 export type Slot = 'A' | 'B';
 export type Loader = 'systemd-boot' | 'u-boot';
@@ -21,6 +23,9 @@ export function flashed(loader: Loader): Disk {
   put('/boot/A/dtb/a.dtb', 'tree 1.0');
   put('/boot/A/initrd', 'initrd 1.0');
   put('/boot/config.json', '{}');
+  const shared = { 'boot.scr': script('1.0'), 'EFI/loader.efi': 'loader 1.0' };
+  for (const [path, content] of Object.entries(shared)) put(`/boot/${path}`, content);
+  put('/boot/minke/shared.json', JSON.stringify(Object.fromEntries(Object.entries(shared).map(([path, content]) => [path, createHash('sha256').update(content).digest('hex')]))));
   put('/dev/vda2', old.root);
   put('/dev/vda3', Buffer.alloc(64));
   if (loader === 'u-boot') put('/boot/minke/slot.env', 'slot=A\n');

@@ -111,17 +111,19 @@ export function memoryFiles(disk: Disk, power: { changesLeft: number; torn: bool
   return files as Files;
 }
 
-export const places: Places = { run: '/run/minke', boot: '/boot', state: '/state/os', work: '/data/os', osRelease: '/etc/os-release', devices: '/dev', keys: '/keys', checks: '/checks', base: '/run/minke/base', migrations: '/migrations', locks: '/locks' };
+export const places: Places = { run: '/run/minke', boot: '/boot', state: '/state/os', work: '/data/os', osRelease: '/etc/os-release', devices: '/dev', keys: '/keys', checks: '/checks', base: '/run/minke/base', shared: '/data/shared', migrations: '/migrations', locks: '/locks' };
 
 /** Of a path, always the same. */
 export const inodeOf = (path: string): bigint => BigInt(`0x${createHash('sha256').update(path).digest('hex').slice(0, 8)}`);
+
+export const script = (version: string): string => `script ${version} `.repeat(100);
 
 /** A release of two layers, and its image as `docker save` gives it. */
 export function release(version: string, machine = 'board'): { release: Release; save: Buffer; root: Buffer; kernel: string } {
   const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
   const kernel = `kernel ${version} `.repeat(200);
   const root = tarOf([tarFile('etc/os-release', `VERSION_ID=${version}\n`)]);
-  const boot = tarOf([tarFolder('boot'), tarFile('boot/kernel', kernel), tarFolder('boot/dtb'), tarFile('boot/dtb/a.dtb', `tree ${version}`), tarFile('boot/initrd', `initrd ${version}`)]);
+  const boot = tarOf([tarFolder('boot'), tarFile('boot/kernel', kernel), tarFolder('boot/dtb'), tarFile('boot/dtb/a.dtb', `tree ${version}`), tarFile('boot/initrd', `initrd ${version}`), tarFolder('shared'), tarFile('shared/boot.scr', script(version)), tarFolder('shared/EFI'), tarFile('shared/EFI/loader.efi', `loader ${version}`)]);
   const made = Buffer.from(`root of ${version}`);
   return {
     kernel,
