@@ -1,5 +1,6 @@
 import type { DeviceSteps, RecipeSource } from '../model/index.ts';
 import { accessChecks } from './checks/access.ts';
+import { applicationsChecks, returningApplications } from './checks/applications.ts';
 import type { BootCheck } from './checks/check.ts';
 import { cutDuringPull, finishPull, makeReleases, runFirstRelease, runSecondRelease, storeIsWhole } from './checks/delta-pull.ts';
 import { diskChecks } from './checks/disk.ts';
@@ -55,11 +56,12 @@ const restart = (stage: string): BootCheck => ({
 });
 
 function bootStages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
+  const applied = (checks: readonly BootCheck[]): readonly BootCheck[] => (recipes.some(({ name }) => name === 'applications') ? checks : []);
   const [first, second, third] = ['first boot', 'second boot', 'after a power cut'] as const;
   return [
-    { name: first, checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks, ...(mode === 'development' ? dockerChecks : [])], finish: restart(first) },
-    { name: second, checks: [...persistenceChecks(second), returningContainer(second), usableImage(second)], finish: powerCut },
-    { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), returningContainer(third), usableImage(third), ...powerOffChecks] },
+    { name: first, checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks, ...(mode === 'development' ? dockerChecks : []), ...applied(applicationsChecks)], finish: restart(first) },
+    { name: second, checks: [...persistenceChecks(second), returningContainer(second), usableImage(second), ...applied([returningApplications(second)])], finish: powerCut },
+    { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), returningContainer(third), usableImage(third), ...applied([returningApplications(third)]), ...powerOffChecks] },
   ];
 }
 

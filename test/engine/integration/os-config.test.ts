@@ -91,7 +91,7 @@ describeLab('config.json of a device, with its folders as mounts of the lab', (l
   });
 
   it.skipIf(spawnSync('systemd-analyze', ['--version']).status !== 0)('is applied by units that systemd has no fault to find with', () => {
-    const units = ['base/files/usr/lib/systemd/system/minke-config.service', 'base/files/usr/lib/systemd/system/minke-config-changed.service', 'base/files/usr/lib/systemd/system/minke-config-changed.path', 'engine/files/usr/lib/systemd/system/minke.service'];
+    const units = ['base/files/usr/lib/systemd/system/minke-config.service', 'base/files/usr/lib/systemd/system/minke-config-changed.service', 'base/files/usr/lib/systemd/system/minke-config-changed.path', 'engine/files/usr/lib/systemd/system/minke.service', 'applications/files/usr/lib/systemd/system/minke-applications.service'];
     // Everything else that verify says is about the lab, which has no /usr/bin/minke.
     const said = lab.run(['systemd-analyze', 'verify', '--recursive-errors=no', ...units.map((unit) => recipes + unit)]).stderr.split('\n').filter((line) => line !== '' && !line.includes('/usr/bin/minke is not executable'));
     expect(said).toEqual([]);

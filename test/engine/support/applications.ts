@@ -29,10 +29,15 @@ export interface Compose {
 
 /** docker compose over one of the projects beside the tests, with the tree's own libraries: the host's may be older. */
 export function compose(lab: Lab, project: string, environment: Record<string, string> = {}): Compose {
+  return composeIn(lab, join(folder, project), environment);
+}
+
+/** The same over a project in any folder. */
+export function composeIn(lab: Lab, projectFolder: string, environment: Record<string, string> = {}): Compose {
   const loader = [join(tree ?? '', 'lib64/ld-linux-x86-64.so.2'), '--library-path', join(tree ?? '', 'usr/lib/x86_64-linux-gnu'), join(tree ?? '', 'usr/libexec/docker/cli-plugins/docker-compose')];
   // Without BuildKit, whose own protocol the engine does not speak (docs/engine/build.md).
   const assignments = Object.entries({ DOCKER_BUILDKIT: '0', ...environment }).map(([name, value]) => `${name}=${value}`);
-  const call = (...words: string[]): Outcome => lab.run(['env', ...assignments, ...loader, '--progress', 'plain', '--project-directory', join(folder, project), ...words]);
+  const call = (...words: string[]): Outcome => lab.run(['env', ...assignments, ...loader, '--progress', 'plain', '--project-directory', projectFolder, ...words]);
   return Object.assign(call, {
     ok: (...words: string[]): string => {
       const { code, stdout, stderr } = call(...words);

@@ -25,6 +25,7 @@ import { searchCommand } from './image-search.ts';
 import { inspectCommands } from './inspect.ts';
 import { loginCommand, logoutCommand } from './login.ts';
 import { networkConnectCommand, networkCreateCommand, networkDisconnectCommand, networkListCommand, networkRemoveCommand } from './networks.ts';
+import { osApplicationsCommand } from './os-applications.ts';
 import { osConfigCommand } from './os-config.ts';
 import { osCommands } from './os.ts';
 import { pruneCommands } from './prune.ts';
@@ -43,7 +44,7 @@ export const commands: readonly Command[] = [
   ...inspectCommands, ...pruneCommands, diskUsageCommand, checkCommand,
   volumeListCommand, volumeCreateCommand, volumeRemoveCommand,
   networkListCommand, networkCreateCommand, networkRemoveCommand, networkConnectCommand, networkDisconnectCommand,
-  ...osCommands, osConfigCommand, ...completionCommands, daemonCommand,
+  ...osCommands, osConfigCommand, osApplicationsCommand, ...completionCommands, daemonCommand,
 ];
 
 export const commandGroups: readonly CommandGroup[] = [
