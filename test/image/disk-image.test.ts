@@ -93,6 +93,9 @@ describe('a disk image made of real files', () => {
     for (const name of ['state', 'data']) await context.tool({ argv: ['e2fsck', '-f', '-n', `/out/${name}.part`] });
     expect(await context.tool({ argv: ['mdir', '-b', '-/', '-i', '/out/boot.part', '::/'] })).toContain('::/A/dtb/maker/board.dtb');
     expect(await context.tool({ argv: ['mtype', '-i', '/out/boot.part', '::/minke/slot.env'] })).toBe('slot=A\n');
+    // A device reads what a release is from the archive's beginning (src/engine/os/stick.ts).
+    const names = execFileSync('tar', ['-tf', join(one, 'os.tar')], { encoding: 'utf8' }).split('\n');
+    expect(names.slice(2, 6)).toEqual(['oci-layout', 'index.json', expect.stringMatching(/^blobs\/sha256\//), `blobs/sha256/${digest(join(one, 'config.json'))}`]);
     // What a device makes its release's image of again.
     expect(createHash('sha256').update(await context.tool({ argv: ['mtype', '-i', '/out/boot.part', '::/A/image/config.json'] })).digest('hex')).toBe(digest(join(one, 'config.json')));
     const shared = JSON.parse(await context.tool({ argv: ['mtype', '-i', '/out/boot.part', '::/minke/shared.json'] })) as Record<string, string>;

@@ -6,5 +6,6 @@ export { migrate, type Migrated, type MigrationStatus } from './migrations.ts';
 export { markGood, rollBack, settle, type Settled } from './settle.ts';
 export { describeLocks, takeLocks, updateLocks, type ContainerName, type TakenLocks } from './locks.ts';
 export type { OsEngine, RunningProgram } from './engine.ts';
+export { updateFromStick } from './stick.ts';
 export { describeStatus, type OsStatus } from './status.ts';
 export { update, type UpdateRequest } from './update.ts';

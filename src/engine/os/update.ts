@@ -18,6 +18,8 @@ export interface UpdateRequest {
   /** An archive (….os.tar), or a name in a registry. */
   source: { archive: ByteSource } | { reference: string };
   allowDowngrade: boolean;
+  /** A signature is asked for, on a device that trusts no keys too: nobody watches. */
+  signed?: boolean;
 }
 
 const LOCK = 'update.lock';
@@ -62,10 +64,12 @@ async function get(device: Device, engine: OsEngine, { source }: UpdateRequest, 
 }
 
 /** What the image says of itself; one that this device must not run does not stay. */
-async function accepted(device: Device, engine: OsEngine, imageId: string, { allowDowngrade }: UpdateRequest, say: Say): Promise<Release> {
+async function accepted(device: Device, engine: OsEngine, imageId: string, { allowDowngrade, signed }: UpdateRequest, say: Say): Promise<Release> {
   try {
     const labels = (await engine.labels(imageId)) ?? {};
-    if (!checkSignature(device, labels)) await say('note: this device trusts no keys, so that nothing proves where the release comes from');
+    const trusted = checkSignature(device, labels);
+    if (!trusted && signed === true) throw new EngineError('forbidden', 'OS_NOT_TRUSTED', 'this device trusts no keys, and takes this release only when it is signed');
+    if (!trusted) await say('note: this device trusts no keys, so that nothing proves where the release comes from');
     const release = readRelease(labels);
     check(device, release, allowDowngrade);
     return release;

@@ -172,6 +172,10 @@ export interface DeviceConfig {
        * How long a restart for an update waits for locks of applications; 10 without it.
        */
       lockMinutes?: number;
+      /**
+       * Whether a USB stick called MINKE-UPDATE with a signed release updates the device. Without it: false.
+       */
+      usb?: boolean;
     };
     /**
      * How large the journal may become.

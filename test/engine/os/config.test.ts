@@ -44,7 +44,7 @@ const whole = {
   os: {
     sshKeys: [key],
     network: { wifi: { randomMacAddressScan: false }, connectivity: { uri: 'http://check.example/?a=\\b', interval: 60, response: ' ok\\' } },
-    udevRules: { '56-modem': 'ATTR{idVendor}=="1234", RUN+="/bin/true"' }, watchdog: { enabled: true, seconds: 15 }, updates: { lockMinutes: 30 }, journal: { memoryMegabytes: 8, diskMegabytes: 32 },
+    udevRules: { '56-modem': 'ATTR{idVendor}=="1234", RUN+="/bin/true"' }, watchdog: { enabled: true, seconds: 15 }, updates: { lockMinutes: 30, usb: true }, journal: { memoryMegabytes: 8, diskMegabytes: 32 },
   },
 } satisfies DocumentedConfig;
 

@@ -1,7 +1,7 @@
 import { EngineError } from '../../error.ts';
 import { parseGoDuration } from '../../format/index.ts';
 import { updateSettings } from '../../os/config/index.ts';
-import { describeLocks, describeStatus, markGood, migrate, openDevice, rollBack, settle, takeLocks, update, type ContainerName, type Device } from '../../os/index.ts';
+import { describeLocks, describeStatus, markGood, migrate, openDevice, rollBack, settle, takeLocks, update, updateFromStick, type ContainerName, type Device } from '../../os/index.ts';
 import { CliError } from '../cli-error.ts';
 import { between, noArguments, type Command, type CommandContext } from '../command.ts';
 import { errorCode, reasonOf } from '../ports.ts';
@@ -120,6 +120,14 @@ export const osCommands: readonly Command[] = [
     async run(context, device) {
       await markGood(device, osEngine(context), (line) => context.print(`${line}\n`));
       return 0;
+    },
+  }),
+  osCommand({
+    path: ['os', 'stick'], usage: 'DEVICE', summary: 'Take a release from a stick that was plugged in, and restart', args: between(1, 1), hidden: true, flags: lockFlags,
+    async run(context, device) {
+      const [block = ''] = context.args;
+      const release = await updateFromStick(device, osEngine(context), block, (path) => openArchive(context, path), (line) => context.print(`${line}\n`));
+      return release === undefined ? 0 : restart(context, device);
     },
   }),
   osCommand({

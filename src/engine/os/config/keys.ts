@@ -81,6 +81,7 @@ export const CONFIG_KEYS: ObjectKeys = {
           type: 'object',
           keys: {
             lockMinutes: { type: 'integer', minimum: 0, maximum: 10080 },
+            usb: { type: 'boolean' },
           },
         },
         journal: {

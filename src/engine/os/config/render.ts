@@ -46,7 +46,11 @@ export const UPDATE_SETTINGS = `${RUN}/updates.json`;
 export const RENDERERS: readonly Renderer[] = [
   {
     name: 'updates',
-    outputs: ({ os }) => only(os?.updates !== undefined, { path: UPDATE_SETTINGS, text: lines(JSON.stringify(os?.updates)) }),
+    outputs: ({ os }) => [
+      ...only(os?.updates !== undefined, { path: UPDATE_SETTINGS, text: lines(JSON.stringify(os?.updates)) }),
+      // A condition of minke-os-stick@.service.
+      ...only(os?.updates?.usb === true, { path: `${RUN}/usb-updates`, text: '' }),
+    ],
     early: [],
     changed: [],
   },
