@@ -13,7 +13,7 @@ const checks = {
   integer: ['minimum', 'maximum'],
   string: ['pattern', 'maxLength', 'enum'],
   array: ['items', 'maxItems'],
-  object: ['properties', 'additionalProperties', 'propertyNames'],
+  object: ['properties', 'additionalProperties', 'propertyNames', 'required', 'anyOf', 'dependencies'],
 };
 const silent = ['description', 'title', '$id', '$schema', 'definitions', 'type', 'complaint'];
 
@@ -27,11 +27,19 @@ function described(given, path) {
   const said = complaint === undefined ? {} : { complaint };
   if (type === 'object') {
     const values = node.additionalProperties;
+    const { required, dependencies } = node;
+    const anyOf = node.anyOf?.map((one) => {
+      if (Object.keys(one).join() !== 'required' || one.required.length !== 1) throw new Error(`${path}: the device cannot check that anyOf`);
+      return one.required[0];
+    });
     if (values === undefined || values === true) throw new Error(`${path}: unknown keys would be taken`);
     return {
       type,
       keys: Object.fromEntries(Object.entries(node.properties ?? {}).map(([key, value]) => [key, described(value, `${path}.${key}`)])),
       ...(values === false ? {} : { names: node.propertyNames.pattern, values: described(values, `${path}.*`) }),
+      ...(required === undefined ? {} : { required }),
+      ...(anyOf === undefined ? {} : { anyOf }),
+      ...(dependencies === undefined ? {} : { dependencies }),
       ...said,
     };
   }

@@ -2,15 +2,23 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compileFromFile } from 'json-schema-to-typescript';
+import { compile } from 'json-schema-to-typescript';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, '..', 'model', 'schema');
 const schemas = { build: 'BuildConfig', config: 'DeviceConfig', machine: 'Machine', recipe: 'Recipe' };
 
+/** Without what says which keys need each other: the types would lose the keys themselves over it. */
+function plain(node) {
+  if (Array.isArray(node)) return node.map(plain);
+  if (typeof node !== 'object' || node === null) return node;
+  const needs = node.properties !== undefined && node.anyOf?.every((one) => Object.keys(one).join() === 'required');
+  return Object.fromEntries(Object.entries(node).filter(([key]) => !(needs && key === 'anyOf')).map(([key, value]) => [key, plain(value)]));
+}
+
 const files = new Map();
 for (const schema of Object.keys(schemas)) {
-  const text = await compileFromFile(join(here, 'schemas', `${schema}.schema.json`), {
+  const text = await compile(plain(JSON.parse(readFileSync(join(here, 'schemas', `${schema}.schema.json`), 'utf8'))), schema, {
     cwd: join(here, 'schemas'),
     bannerComment: `// Generated from src/config/schemas/${schema}.schema.json by src/config/generate-types.mjs: edit the schema.`,
     declareExternallyReferenced: schema !== 'build',

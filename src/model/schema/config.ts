@@ -63,6 +63,51 @@ export interface DeviceConfig {
     exceptions?: string[];
   };
   /**
+   * A VPN that the device keeps open (OpenVPN), with a certificate and its key, or with a uuid and its key.
+   */
+  vpn?: {
+    /**
+     * Name or address of the server.
+     */
+    server: string;
+    /**
+     * 1194 without it.
+     */
+    port?: number;
+    /**
+     * udp without it.
+     */
+    protocol?: 'udp' | 'tcp';
+    /**
+     * Name that the server's certificate has to have.
+     */
+    serverName?: string;
+    /**
+     * Certificates (PEM, or base64 of it) of the authority that the server's is checked with.
+     */
+    ca: string;
+    /**
+     * The device's certificate (PEM, or base64 of it), with those between it and its authority.
+     */
+    certificate?: string;
+    /**
+     * The certificate's private key (PEM, or base64 of it), without a password.
+     */
+    key?: string;
+    /**
+     * Who the device is, for servers that ask for a name and a password.
+     */
+    uuid?: string;
+    /**
+     * The password for uuid.
+     */
+    apiKey?: string;
+    /**
+     * The server's static key (tls-crypt), which keeps strangers away from its TLS.
+     */
+    tlsCrypt?: string;
+  };
+  /**
    * Where the engine finds images.
    */
   registries?: {

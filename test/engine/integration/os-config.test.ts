@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { hasProgram, need } from '../../support/need.ts';
 import { describeLab } from '../support/describe-lab.ts';
 
 const binary = process.env['OSBUILD_ENGINE_BINARY'] ?? '';
@@ -28,14 +29,14 @@ describeLab('config.json of a device, with its folders as mounts of the lab', (l
   const file = (name: string): string => shell(`cat /run/minke-config/${name}`);
 
   beforeAll(() => {
-    for (const path of ['/etc/minke', '/run/minke-config', '/run/minke-dns', '/run/NetworkManager', '/run/udev/rules.d']) {
+    for (const path of ['/etc/minke', '/etc/openvpn', '/run/minke-config', '/run/minke-dns', '/run/NetworkManager', '/run/openvpn', '/run/udev/rules.d']) {
       const missing = path.split('/').slice(1).map((_, index, all) => `/${all.slice(0, index + 1).join('/')}`).filter((one) => lab.run(['test', '-d', one]).code !== 0);
       for (const one of missing) execFileSync('mkdir', [one]);
       made.push(...missing);
     }
     // Programs of the device that the lab must not run stand aside, and say that they were called.
     shell(`mount -t tmpfs tmpfs /mnt; mkdir /mnt/boot /mnt/data /mnt/bin
-      for path in /etc/minke /run/minke-config /run/minke-dns /run/NetworkManager /run/udev/rules.d; do mount -t tmpfs tmpfs $path; done
+      for path in /etc/minke /etc/openvpn /run/minke-config /run/minke-dns /run/NetworkManager /run/openvpn /run/udev/rules.d; do mount -t tmpfs tmpfs $path; done
       cp -a /etc/shadow /mnt/shadow; printf 'root:*:1:0:99999:7:::\\n' >/mnt/shadow; mount --bind /mnt/shadow /etc/shadow; mount -t tmpfs tmpfs /mnt/boot`);
   });
   afterAll(() => {
@@ -90,8 +91,42 @@ describeLab('config.json of a device, with its folders as mounts of the lab', (l
     expect(shell('cat /run/minke-dns/config.conf')).toBe('server=192.0.2.1\nserver=2001:db8::1\n');
   });
 
+  describe.each([['a certificate', { serverName: 'hub' }], ['a name and a password', { uuid: 'a1b2', apiKey: 'secret', protocol: 'tcp', port: 5194 }]])('opens the VPN, with %s', (kind, own) => {
+    it('as its unit starts it, and says so in the status file', async (context) => {
+      need(context, hasProgram('openvpn'), 'openvpn is not installed');
+      need(context, existsSync('/dev/net/tun'), 'the kernel has no tun devices');
+      const byPassword = 'uuid' in own;
+      shell(`mkdir -p /mnt/vpn; cd /mnt/vpn
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=authority 2>/dev/null
+        issue() { openssl req -newkey rsa:2048 -nodes -keyout $1.key -out $1.csr -subj /CN=$1 2>/dev/null; printf 'keyUsage=digitalSignature,keyEncipherment\\nextendedKeyUsage=%s\\n' $2 >$1.ext; openssl x509 -req -in $1.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile $1.ext -out $1.crt 2>/dev/null; }
+        issue hub serverAuth; issue device clientAuth
+        openvpn --genkey tls-crypt static.key
+        printf '#!/bin/sh\\n[ "$username/$password" = a1b2/secret ]\\n' >check; chmod 755 check`);
+      const read = (name: string): string => shell(`cat /mnt/vpn/${name}`);
+      const vpn = { server: '127.0.0.1', port: 5194, ca: read('ca.crt'), tlsCrypt: read('static.key'), ...own, ...(byPassword ? {} : { certificate: read('device.crt'), key: Buffer.from(read('device.key')).toString('base64') }) };
+      // The host may have a unit of that name, and no systemd.
+      expect(applied(JSON.stringify({ vpn }))).toMatchObject({ code: 0, stderr: expect.stringMatching(/^(restart openvpn\.service: [^\n]*\n)?$/) as string });
+      expect(shell('stat -c %a /run/minke-config/openvpn/client.conf')).toBe('600\n');
+      const unit = readFileSync(`${recipes}openvpn/files/usr/lib/systemd/system/openvpn.service`, 'utf8');
+      const start = /^ExecStart=(.*)$/m.exec(unit)?.[1]?.replaceAll('$$', '$') ?? '';
+      const server = `openvpn --dev tun-hub --dev-type tun --server 10.201.9.0 255.255.255.0 --topology subnet --port 5194 --proto ${byPassword ? 'tcp-server' : 'udp'} --dh none --ca ca.crt --cert hub.crt --key hub.key --tls-crypt static.key --keepalive 5 60 ${byPassword ? '--script-security 3 --verify-client-cert none --auth-user-pass-verify ./check via-env --username-as-common-name' : ''} --status hub.status 1`;
+      try {
+        shell(`cd /mnt/vpn; (${server} --writepid hub.pid >hub.log 2>&1 &); (${start.replace('exec /usr/sbin/openvpn', 'exec openvpn --writepid /mnt/vpn/client.pid')} >client.log 2>&1 &)`);
+        await expect.poll(() => lab.run(['grep', '-c', 'Initialization Sequence Completed', '/mnt/vpn/client.log']).stdout, { timeout: 30_000, interval: 200 }).toBe('1\n').catch((error: unknown) => {
+          throw new Error(`${read('client.log')}\n${read('hub.log')}`, { cause: error });
+        });
+        await expect.poll(() => lab.run(['grep', '-E', `^${byPassword ? 'a1b2' : 'device'},127`, '/mnt/vpn/hub.status']).code, { timeout: 30_000, interval: 200 }).toBe(0);
+        expect(shell('cat /run/openvpn/client.status')).toContain('OpenVPN STATISTICS');
+      } finally {
+        lab.run(['sh', '-c', 'kill $(cat /mnt/vpn/hub.pid /mnt/vpn/client.pid); rm -rf /mnt/vpn']);
+      }
+      applied('{}');
+      expect(shell('ls /run/minke-config/openvpn')).toBe('');
+    }, 90_000);
+  });
+
   it.skipIf(spawnSync('systemd-analyze', ['--version']).status !== 0)('is applied by units that systemd has no fault to find with', () => {
-    const units = ['base/files/usr/lib/systemd/system/minke-config.service', 'base/files/usr/lib/systemd/system/minke-config-changed.service', 'base/files/usr/lib/systemd/system/minke-config-changed.path', 'engine/files/usr/lib/systemd/system/minke.service', 'applications/files/usr/lib/systemd/system/minke-applications.service'];
+    const units = ['base/files/usr/lib/systemd/system/minke-config.service', 'base/files/usr/lib/systemd/system/minke-config-changed.service', 'base/files/usr/lib/systemd/system/minke-config-changed.path', 'openvpn/files/usr/lib/systemd/system/openvpn.path', 'engine/files/usr/lib/systemd/system/minke.service', 'applications/files/usr/lib/systemd/system/minke-applications.service'];
     // Everything else that verify says is about the lab, which has no /usr/bin/minke.
     const said = lab.run(['systemd-analyze', 'verify', '--recursive-errors=no', ...units.map((unit) => recipes + unit)]).stderr.split('\n').filter((line) => line !== '' && !line.includes('/usr/bin/minke is not executable'));
     expect(said).toEqual([]);

@@ -35,10 +35,13 @@ k+ZUR79QT6gu27xCXA==
 `;
 
 /** Every key, each with a right value that differs from what is there without it. */
+const privateKey = `-----BEGIN PRIVATE KEY-----\r\n${Buffer.from('not a key').toString('base64')}\r\n-----END PRIVATE KEY-----\r\n`;
+const staticKey = '#\n# 2048 bit OpenVPN static key\n#\n-----BEGIN OpenVPN Static key V1-----\n0123456789abcdef\n-----END OpenVPN Static key V1-----\n';
 const whole = {
   $schema: 'https://example/config.schema.json', hostname: 'ship-1', developmentMode: false, persistentLogging: true, country: 'DE',
   ntpServers: ['time.example', '192.0.2.7'], dnsServers: ['192.0.2.1', '2001:db8::1'], rootCA: Buffer.from(authority).toString('base64'),
   proxy: { http: 'http://user:p%20w@proxy.example:3128', https: 'http://[2001:db8::2]:3128/', exceptions: ['.local', '10.0.0.0/8', '*.example'] },
+  vpn: { server: 'vpn.example', port: 443, protocol: 'tcp' as const, serverName: 'hub', ca: authority, certificate: Buffer.from(authority).toString('base64'), key: privateKey, uuid: 'a1b2', apiKey: 'secret', tlsCrypt: staticKey },
   registries: { mirrors: ['https://mirror.example'], insecure: ['registry.local:5000'] },
   engine: { 'log-level': 'debug', mtu: 1400, 'dns-search': ['example'], 'dns-opts': ['ndots:2'], labels: ['site=north'], 'live-restore': false, 'shutdown-timeout': 5 },
   os: {
@@ -48,7 +51,7 @@ const whole = {
   },
 } satisfies DocumentedConfig;
 
-const ajv = new Ajv({ allErrors: true, strict: true });
+const ajv = new Ajv({ allErrors: true, strict: true, strictRequired: false });
 ajv.addKeyword({ keyword: 'complaint', schemaType: 'string' });
 const valid = ajv.compile(schema);
 const checkEngine = (text: string): void => void resolveSettings(parseConfigFile(text, 'daemon.json'), new Map());
@@ -110,6 +113,23 @@ describe('the keys of config.json', () => {
     expect(of.length).toBeGreaterThan(25);
     for (const path of of) expect(rendered(JSON.parse(edit(JSON.stringify(config), {}, path.join('.'), undefined)) as DeviceConfig), path.join('.')).not.toBe(path.join('.') === 'os.watchdog.enabled' ? '' : rendered(config));
     expect(rendered({ os: { watchdog: { enabled: false } } })).toContain('RuntimeWatchdogSec=0');
+  });
+});
+
+describe('a part that is of no use without others', () => {
+  const login = { server: 'vpn.example', ca: authority, uuid: 'a', apiKey: 'b' };
+  const { ca: _, ...withoutCa } = login;
+  test.each<[string, object, string]>([
+    ['lacks what it needs', withoutCa, 'vpn: without ca'],
+    ['lacks each of what it needs one of', { server: 'vpn.example', ca: authority }, 'vpn: without certificate or uuid'],
+    ['lacks the other half', { ...login, certificate: authority }, 'vpn: certificate without key'],
+    ['has the other half wrong', { ...login, certificate: authority, key: 'x' }, 'vpn.key: not a key in PEM, nor one in base64'],
+  ])('%s: it is named once, and the last good one stays whole', (_, vpn, said) => {
+    const reading = readConfig(JSON.stringify({ hostname: 'b', vpn }), JSON.stringify({ hostname: 'a', vpn: { ...login, server: 'before.example' } }));
+    expect(reading.complaints.map(complaintText)).toEqual([said]);
+    expect(reading.config).toEqual({ hostname: 'b', vpn: { ...login, server: 'before.example' } });
+    expect(reading.asksForKeys).toBe(false);
+    expect(readConfig(JSON.stringify({ vpn }), undefined).config).toEqual({});
   });
 });
 
@@ -292,6 +312,7 @@ describe('applied to a device', () => {
     [{ rootCA: authority }, ['mount /run/minke-config/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt', 'systemctl --no-block try-restart minke.service']],
     [{ proxy: { http: 'http://p:1' }, engine: { mtu: 1400 } }, ['systemctl --no-block try-restart minke.service']],
     [{ os: { network: { wifi: { randomMacAddressScan: false } } } }, ['systemctl --no-block try-reload-or-restart NetworkManager.service']],
+    [{ vpn: { server: 'vpn.example', ca: authority, uuid: 'a', apiKey: 'b' } }, ['systemctl --no-block try-restart openvpn.service']],
     [{ country: 'US' }, ['udevadm control --reload', 'iw reg set US']],
     [{ os: { udevRules: { '56-a': 'x' } } }, ['udevadm control --reload', 'udevadm trigger --type=devices --action=change']],
     [{ os: { watchdog: { enabled: false } } }, ['systemctl daemon-reload']],
@@ -319,6 +340,8 @@ describe('applied to a device', () => {
       '/run/minke-dns/config.conf': 'server=192.0.2.1\nserver=2001:db8::1\n',
       '/run/minke-config/proxy.env': 'HTTP_PROXY="http://user:p%20w@proxy.example:3128"\nhttp_proxy="http://user:p%20w@proxy.example:3128"\nHTTPS_PROXY="http://[2001:db8::2]:3128/"\nhttps_proxy="http://[2001:db8::2]:3128/"\nNO_PROXY=".local,10.0.0.0/8,*.example"\nno_proxy=".local,10.0.0.0/8,*.example"\n',
       '/run/NetworkManager/conf.d/50-minke-config.conf': '[device-minke-config]\nwifi.scan-rand-mac-address=no\n[connectivity]\nenabled=true\nuri=http://check.example/?a=\\\\b\ninterval=60\nresponse=\\sok\\\\\n',
+      '/run/minke-config/openvpn/login': 'a1b2\nsecret\n',
+      '/run/minke-config/openvpn/client.conf': expect.stringMatching(/^client\ndev tun\nproto tcp\nremote vpn\.example 443\n[^]*\nverify-x509-name hub name\nauth-user-pass \/run\/minke-config\/openvpn\/login\n<ca>\n-----BEGIN[^\r]*<tls-crypt>\n#\n# 2048 bit OpenVPN static key\n[^\r]*\n<\/tls-crypt>\n$/) as string,
       '/run/udev/rules.d/56-modem-minke-config.rules': 'ATTR{idVendor}=="1234", RUN+="/bin/true"\n',
       '/run/udev/rules.d/90-country-minke-config.rules': 'ACTION=="add", SUBSYSTEM=="ieee80211", RUN+="/usr/sbin/iw reg set DE"\n',
       '/run/systemd/system.conf.d/50-minke-config.conf': '[Manager]\nRuntimeWatchdogSec=15\n',

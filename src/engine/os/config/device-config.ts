@@ -8,6 +8,7 @@ export interface DeviceConfig {
   dnsServers?: string[];
   rootCA?: string;
   proxy?: { http?: string; https?: string; exceptions?: string[] };
+  vpn?: { server: string; port?: number; protocol?: 'udp' | 'tcp'; serverName?: string; ca: string; certificate?: string; key?: string; uuid?: string; apiKey?: string; tlsCrypt?: string };
   registries?: { mirrors?: string[]; insecure?: string[] };
   engine?: Record<string, string | number | boolean | string[]>;
   os?: {

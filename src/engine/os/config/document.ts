@@ -31,7 +31,7 @@ export function readConfig(text: string | undefined, goodText: string | undefine
 
 /** os.sshKeys, all of os, or what somebody may have meant to be the keys. */
 function isAboutKeys(path: Complaint['path']): boolean {
-  return path.some((part) => typeof part === 'string' && /ssh|keys?$/i.test(part)) || (path.length === 1 && path[0] === 'os');
+  return path[0] !== 'vpn' && path.some((part) => typeof part === 'string' && /ssh|keys?$/i.test(part)) || (path.length === 1 && path[0] === 'os');
 }
 
 function readGood(text: string | undefined): DeviceConfig {

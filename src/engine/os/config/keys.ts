@@ -21,6 +21,29 @@ export const CONFIG_KEYS: ObjectKeys = {
         exceptions: { type: 'array', maxItems: 64, items: { type: 'string', pattern: '^[A-Za-z0-9.*:/_\\[\\]-]{1,255}$', complaint: 'not a host name, domain, address or range' } },
       },
     },
+    vpn: {
+      type: 'object',
+      keys: {
+        server: { type: 'string', pattern: '^([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,39})$', complaint: 'not a host name or address' },
+        port: { type: 'integer', minimum: 1, maximum: 65535 },
+        protocol: { type: 'string', enum: ['udp', 'tcp'] },
+        serverName: { type: 'string', pattern: '^[A-Za-z0-9*._@-]{1,255}$', complaint: 'not a name' },
+        ca: { type: 'string', pattern: '^(LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t|\\s*-----BEGIN CERTIFICATE-----)[A-Za-z0-9+/=\\s-]+$', maxLength: 65536, complaint: 'not a certificate in PEM, nor one in base64' },
+        certificate: { type: 'string', pattern: '^(LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t|\\s*-----BEGIN CERTIFICATE-----)[A-Za-z0-9+/=\\s-]+$', maxLength: 65536, complaint: 'not a certificate in PEM, nor one in base64' },
+        key: { type: 'string', pattern: '^(LS0tLS1CRUdJTi|\\s*(#[^\\n]*\\n\\s*)*-----BEGIN (([A-Z]+ )?PRIVATE KEY|OpenVPN Static key V1)-----\\s)[A-Za-z0-9+/=\\s-]+$', maxLength: 65536, complaint: 'not a key in PEM, nor one in base64' },
+        uuid: { type: 'string', pattern: '^[A-Za-z0-9._@-]{1,64}$', complaint: 'not a word of letters and digits' },
+        apiKey: { type: 'string', pattern: '^[!-~]{1,127}$', complaint: 'not a word of ASCII text' },
+        tlsCrypt: { type: 'string', pattern: '^(LS0tLS1CRUdJTi|\\s*(#[^\\n]*\\n\\s*)*-----BEGIN (([A-Z]+ )?PRIVATE KEY|OpenVPN Static key V1)-----\\s)[A-Za-z0-9+/=\\s-]+$', maxLength: 65536, complaint: 'not a key in PEM, nor one in base64' },
+      },
+      required: ['server', 'ca'],
+      anyOf: ['certificate', 'uuid'],
+      dependencies: {
+        certificate: ['key'],
+        key: ['certificate'],
+        uuid: ['apiKey'],
+        apiKey: ['uuid'],
+      },
+    },
     registries: {
       type: 'object',
       keys: {

@@ -9,6 +9,12 @@ export interface ObjectKeys extends Said {
   keys: Readonly<Record<string, Described>>;
   names?: string;
   values?: Described;
+  /** Keys without which the others are of no use. */
+  required?: readonly string[];
+  /** At least one of these. */
+  anyOf?: readonly string[];
+  /** A key, and those that it is of no use without. */
+  dependencies?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** What a value may be; the part of JSON Schema that config.schema.json is made of. */
@@ -37,7 +43,13 @@ export const valueOf = (object: Json | undefined, key: string): Json | undefined
  * items that are right count, and the last good list where none is.
  */
 export function read(described: Described, value: Json, last: Json | undefined, path: Complaint['path'], complaints: Complaint[]): Json | undefined {
-  if (described.type === 'object' && isObject(value)) return readObject(described, value, last, path, complaints);
+  if (described.type === 'object' && isObject(value)) {
+    const good = readObject(described, value, last, path, complaints);
+    const missing = incomplete(described, value);
+    if (missing !== undefined) complaints.push({ path, text: missing });
+    // What lacks a part because that is wrong counts as little as what never had it.
+    return missing === undefined && incomplete(described, good) === undefined ? good : last;
+  }
   const wrong = fault(described, value);
   if (wrong !== undefined) {
     complaints.push({ path, text: wrong });
@@ -62,6 +74,19 @@ function readObject(described: ObjectKeys, value: JsonObject, last: Json | undef
 }
 
 const describedByName = ({ names, values }: ObjectKeys, key: string): Described | undefined => (names !== undefined && new RegExp(names, 'u').test(key) ? values : undefined);
+
+/** What an object lacks to be of use. */
+function incomplete({ required = [], anyOf = [], dependencies = {} }: ObjectKeys, value: JsonObject): string | undefined {
+  const has = (key: string): boolean => valueOf(value, key) !== undefined;
+  const absent = required.find((key) => !has(key));
+  if (absent !== undefined) return `without ${absent}`;
+  if (anyOf.length > 0 && !anyOf.some(has)) return `without ${anyOf.join(' or ')}`;
+  for (const [key, others] of Object.entries(dependencies)) {
+    const other = has(key) ? others.find((name) => !has(name)) : undefined;
+    if (other !== undefined) return `${key} without ${other}`;
+  }
+  return undefined;
+}
 
 /** What is wrong with the value itself; its parts are another matter. */
 function fault(described: Described, value: Json): string | undefined {

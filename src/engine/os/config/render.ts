@@ -1,6 +1,7 @@
 import type { DeviceConfig } from './device-config.ts';
 import { certificatesOf } from './certificates.ts';
 import type { Step } from './steps.ts';
+import { vpnFiles } from './vpn.ts';
 
 /** What is true of this device besides its configuration. */
 export interface Facts {
@@ -116,6 +117,13 @@ export const RENDERERS: readonly Renderer[] = [
     },
     early: [],
     changed: [restart('minke.service')],
+  },
+  {
+    name: 'vpn',
+    // openvpn.path starts it when the file appears.
+    outputs: ({ vpn }) => (vpn === undefined ? [] : vpnFiles(vpn, `${RUN}/openvpn`).map((file) => ({ ...file, permissions: 0o600 }))),
+    early: [],
+    changed: [restart('openvpn.service')],
   },
   {
     name: 'time',

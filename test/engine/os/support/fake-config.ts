@@ -3,7 +3,7 @@ import type { Processes } from '../../../../src/engine/ports/index.ts';
 import type { ConfigSystem } from '../../../../src/engine/os/config/apply.ts';
 import { memoryFiles, type Disk } from './fake-device.ts';
 
-const units = ['avahi-daemon.service', 'minke.service', 'dnsmasq.service', 'NetworkManager.service', 'systemd-journald.service'];
+const units = ['avahi-daemon.service', 'minke.service', 'dnsmasq.service', 'openvpn.service', 'NetworkManager.service', 'systemd-journald.service'];
 
 export interface ConfigDevice {
   system: ConfigSystem;
