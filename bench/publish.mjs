@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Measures what a device loads of an update of the whole OS. Releases of a machine with the packages that Debian had before its security updates are the bases, the release of the
-// machine's lock is the target: all are built, published to Debian's docker-registry, and the engine pulls the target on top of each base, through a line whose bytes are counted.
-// Prints a Markdown table.
+// machine's lock is the target: all are built, published to Debian's docker-registry, and the engine pulls the target on top of each base, through a line whose bytes are counted:
+// once with the base in its store, as after an update, and once with nothing in it but the slot of the base's disk image mounted, as on a device that was flashed.
+// Prints a Markdown table. Memory is the daemon's at most (VmHWM), without its programs.
 //
 //   sudo node bench/publish.mjs --folder /var/tmp/publish-bench [--machine genericx86-64] [--again] [--case NAME …]
 //
@@ -9,7 +10,8 @@
 // everything but the kernel (userland), everything (kernel).
 // --again takes the releases that an earlier run has built and published. Needs root, apt, what building images needs, and about 5 GB in the folder, which is kept.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -128,8 +130,67 @@ const engine = (() => {
   return join(home, 'out/engine/amd64/minke');
 })();
 let daemon;
+/** An engine over a data root, for as long as `work` takes; what that gives. */
+async function withEngine(data, flags, work) {
+  mkdirSync(data, { recursive: true });
+  const socket = join(data, 'socket');
+  rmSync(socket, { force: true });
+  daemon = spawn(engine, ['daemon', '-H', `unix://${socket}`, '--data-root', join(data, 'data'), '--exec-root', join(data, 'run'), '--pidfile', '', '--bridge', 'none', ...flags], { stdio: 'ignore' });
+  const end = new Promise((done) => daemon.once('close', done));
+  while (!existsSync(socket)) await sleep(50);
+  const minke = (...words) => runAside([engine, '-H', `unix://${socket}`, ...words]);
+  const pull = async (...words) => {
+    const [before, since] = [loadedBytes, performance.now()];
+    await minke('pull', ...words);
+    return { bytes: loadedBytes - before, seconds: (performance.now() - since) / 1000, mebibytes: Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))[1]) / 1024 };
+  };
+  try {
+    return await work({ minke, pull });
+  } finally {
+    daemon.kill('SIGTERM');
+    await end;
+    daemon = undefined;
+  }
+}
+/** What `minke os update` makes of the running slot (src/engine/os/factory-base.ts), of a disk image as it would be flashed. The kernel need not know FAT: its files are copied. */
+function lend({ file }, base) {
+  const image = file.replace(/\.os\.tar$/, '.img');
+  run(['zstd', '-q', '-d', '-f', `${image}.zst`, '-o', image]);
+  const { partitions } = JSON.parse(readFileSync(join(dirname(file), 'image.json'), 'utf8'));
+  const [boot, root] = ['boot', 'rootA'].map((name) => partitions.find((one) => one.name === name));
+  const copy = join(base, '..', 'boot');
+  mkdirSync(copy);
+  const images = run([join(home, 'osbuild'), 'tools', 'tools-image']).trim();
+  run([join(images, 'lib64/ld-linux-x86-64.so.2'), '--library-path', join(images, 'usr/lib/x86_64-linux-gnu'), join(images, 'usr/bin/mcopy'), '-s', '-n', '-i', `${image}@@${boot.startBytes}`, '::/*', copy], { env: { ...process.env, MTOOLS_SKIP_CHECK: '1' } });
+  const config = readFileSync(join(copy, 'A/image/config.json'));
+  const { layers } = JSON.parse(readFileSync(join(copy, 'A/image/image.json'), 'utf8'));
+  mkdirSync(join(base, 'images'), { recursive: true });
+  writeFileSync(join(base, 'store.json'), '{"format":1}');
+  writeFileSync(join(base, 'images', `${createHash('sha256').update(config).digest('hex')}.json`), config);
+  const folders = layers.map(({ diffId, sizeBytes, record }) => {
+    const layer = join(base, 'layers', diffId.slice('sha256:'.length, 'sha256:'.length + 16));
+    mkdirSync(join(layer, 'diff'), { recursive: true });
+    writeFileSync(join(layer, 'layer.json'), JSON.stringify({ diffId, sizeBytes, tarBytes: sizeBytes }));
+    symlinkSync(join(copy, 'A/image', record), join(layer, 'tar-record.gz'));
+    return join(layer, 'diff');
+  });
+  const mounts = [[join(copy, 'A'), 'boot'], [copy, 'shared']].map(([from, name]) => {
+    mkdirSync(join(folders[1], name));
+    run(['mount', '--bind', from, join(folders[1], name)]);
+    return join(folders[1], name);
+  });
+  const device = run(['losetup', '--find', '--show', '--read-only', '--offset', String(root.startBytes), '--sizelimit', String(root.sizeBytes), image]).trim();
+  run(['mount', '-t', 'erofs', '-o', 'ro', device, folders[0]]);
+  return {
+    takeBack() {
+      run(['umount', folders[0], ...mounts]);
+      run(['losetup', '-d', device]);
+      rmSync(image);
+    },
+  };
+}
 try {
-  console.log('| updated | packages | whole, bytes | delta, bytes | loaded by the device, bytes | of the whole | published in, s | pulled in, s |\n|---|---|---|---|---|---|---|---|');
+  console.log('| updated | packages | whole, bytes | delta, bytes | loaded by the device, bytes | of the whole | published in, s | pulled in, s | MB at most | flashed device: loaded, bytes | pulled in, s | MB at most |\n|---|---|---|---|---|---|---|---|---|---|---|---|');
   for (const one of cases) {
     one.published = await publish('--image', one.file, '--deltas', '0', name);
     const begin = performance.now();
@@ -138,27 +199,22 @@ try {
     const data = join(folder, 'device');
     rmSync(data, { recursive: true, force: true });
     mkdirSync(data);
-    const socket = join(data, 'socket');
-    daemon = spawn(engine, ['daemon', '-H', `unix://${socket}`, '--data-root', join(data, 'data'), '--exec-root', join(data, 'run'), '--pidfile', '', '--bridge', 'none'], { stdio: 'ignore' });
-    const end = new Promise((done) => daemon.once('close', done));
-    while (!existsSync(socket)) await sleep(50);
-    const minke = (...words) => runAside([engine, '-H', `unix://${socket}`, ...words]);
-    const pull = async (...words) => {
-      const [before, since] = [loadedBytes, performance.now()];
-      await minke('pull', ...words);
-      return { bytes: loadedBytes - before, seconds: (performance.now() - since) / 1000 };
-    };
-    one.whole = await pull('--delta=never', one.published.name);
-    await minke('tag', one.published.name, 'minke-os/current');
-    await minke('rmi', one.published.name);
-    one.update = await pull('--delta=require', published.name);
-    if ((await minke('inspect', '-f', '{{.Id}}', published.name)).trim() !== published.imageId) throw new Error('something else was pulled');
-    one.delta = published.deltas.find(({ base }) => base === one.published.imageId);
-    daemon.kill('SIGTERM');
-    await end;
-    daemon = undefined;
+    await withEngine(join(data, 'updated'), [], ({ minke, pull }) => pull('--delta=never', one.published.name).then(() => minke('tag', one.published.name, 'minke-os/current')).then(() => minke('rmi', one.published.name)));
+    const update = (engine) => engine.pull('--delta=require', published.name).then(async (pulled) => {
+      if ((await engine.minke('inspect', '-f', '{{.Id}}', published.name)).trim() !== published.imageId) throw new Error('something else was pulled');
+      return pulled;
+    });
+    one.update = await withEngine(join(data, 'updated'), [], update);
+    rmSync(join(data, 'updated'), { recursive: true, force: true });
+    const base = lend(one, join(data, 'base'));
+    try {
+      one.first = await withEngine(join(data, 'flashed'), ['--delta-data-root', join(data, 'base')], update);
+    } finally {
+      base.takeBack();
+    }
+    one.delta = published.deltas.find(({ base: from }) => from === one.published.imageId);
     const n = (bytes) => bytes.toLocaleString('en-US');
-    console.log(`| ${one.title} | ${one.packages.length} | ${n(published.sizeBytes)} | ${n(one.delta.sizeBytes)} | ${n(one.update.bytes)} | 1/${(published.sizeBytes / one.update.bytes).toFixed(1)} | ${seconds.toFixed(1)} | ${one.update.seconds.toFixed(1)} |`);
+    console.log(`| ${one.title} | ${one.packages.length} | ${n(published.sizeBytes)} | ${n(one.delta.sizeBytes)} | ${n(one.update.bytes)} | 1/${(published.sizeBytes / one.update.bytes).toFixed(1)} | ${seconds.toFixed(1)} | ${one.update.seconds.toFixed(1)} | ${one.update.mebibytes.toFixed(1)} | ${n(one.first.bytes)} | ${one.first.seconds.toFixed(1)} | ${one.first.mebibytes.toFixed(1)} |`);
     process.stderr.write(`${one.title}: ${one.packages.join(', ')}\n`);
   }
 } finally {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { Ajv } from 'ajv';
 import { beforeEach, describe, expect, test } from 'vitest';
 
@@ -241,6 +243,13 @@ describe('the engine’s settings', () => {
     expect(of({}, '{"labels":["a=b"],"dns":["1.1.1.1"],"data-root":"/x"}')).toMatchObject({ settings: { labels: ['a=b'] }, complaints: [expect.stringContaining('data-root'), expect.stringContaining('dns')] });
     expect(of({}, '{"labels":')).toMatchObject({ settings: {}, complaints: [expect.stringContaining('not JSON')] });
     expect(of({ engine: whole.engine, registries: whole.registries }).complaints).toEqual([]);
+  });
+
+  test('leave out whatever the engine’s unit gives it: said twice, it would not start', () => {
+    const unit = readFileSync(new URL('../../../recipes/engine/files/usr/lib/systemd/system/minke.service', import.meta.url), 'utf8');
+    const flags = [...(/^ExecStart=.*$/m.exec(unit)?.[0] ?? '').matchAll(/ --([\w-]+)/g)].map(([, flag = '']) => (flag === 'host' ? 'hosts' : flag)).filter((flag) => flag !== 'config-file');
+    expect(flags).toContain('delta-data-root');
+    for (const flag of flags) expect(JSON.parse(engineSettings({}, JSON.stringify({ [flag]: flag === 'hosts' ? ['unix:///x'] : flag === 'dns' ? ['1.1.1.1'] : '/x' }), checkEngine).text), flag).toEqual({});
   });
 });
 

@@ -6,7 +6,7 @@ import type { DeviceConfig } from './device-config.ts';
 export type CheckSettings = (text: string) => void;
 
 /** Said by the service's own command line: the engine refuses to hear them twice. */
-const OF_THE_SERVICE = ['hosts', 'data-root', 'exec-root', 'pidfile', 'dns', 'tls'];
+const OF_THE_SERVICE = ['hosts', 'data-root', 'delta-data-root', 'exec-root', 'pidfile', 'dns', 'tls'];
 
 /**
  * The engine's settings: those of config.json over those of /etc/minke/daemon.json. Whatever the engine would refuse is left out and named, so
