@@ -4,8 +4,8 @@ import { engineArchitectures, engineTargets, type EngineArchitecture } from './a
 /** Static libraries that the host links, with their headers: the same for every architecture. */
 const libraries = ['libquickjs', 'libuv1-dev', 'libmbedtls-dev', 'libc-ares-dev', 'zlib1g-dev', 'libzstd-dev', 'libc6-dev'] as const;
 
-/** Programs of the build machine. qjsc, which compiles the bundle to bytecode, is in the package quickjs. */
-const programs = ['make', 'quickjs', 'dash', 'coreutils', 'sed'] as const;
+/** Programs of the build machine. qjsc, which compiles the bundle to bytecode, is in the package quickjs; zstd packs that. */
+const programs = ['make', 'quickjs', 'dash', 'coreutils', 'sed', 'zstd'] as const;
 
 export interface ToolchainPackages {
   /** Debian architectures that apt has to know beside amd64. */

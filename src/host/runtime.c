@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "bundle.h"
 #include "host.h"
@@ -169,12 +170,22 @@ int class_define(JSContext *ctx, JSClassID *id, const JSClassDef *def, const JSC
   return 0;
 }
 
+static JSValue bundle_read(JSContext *ctx, const BundleModule *m) {
+  uint8_t *bytecode = js_malloc(ctx, m->size);
+  if (!bytecode) return JS_EXCEPTION;
+  JSValue module;
+  if (ZSTD_decompress(bytecode, m->size, m->packed, m->packed_size) == m->size) module = JS_ReadObject(ctx, bytecode, m->size, JS_READ_OBJ_BYTECODE);
+  else module = JS_ThrowInternalError(ctx, "the module %s is damaged", m->name);
+  js_free(ctx, bytecode);
+  return module;
+}
+
 // A module of the bundle when it is imported first; QuickJS keeps it by its name.
 static JSModuleDef *bundle_load(JSContext *ctx, const char *name, void *opaque) {
   (void)opaque;
   for (const BundleModule *m = bundle; m->name; m++) {
     if (strcmp(m->name, name)) continue;
-    JSValue module = JS_ReadObject(ctx, m->bytecode, m->size, JS_READ_OBJ_BYTECODE);
+    JSValue module = bundle_read(ctx, m);
     if (JS_IsException(module)) return NULL;
     JSModuleDef *def = JS_VALUE_GET_PTR(module);
     JS_FreeValue(ctx, module); // the context holds it
@@ -203,7 +214,7 @@ int runtime_start(void) {
 
 int runtime_run(void) {
   JSContext *ctx = host.ctx;
-  JSValue module = JS_ReadObject(ctx, bundle[0].bytecode, bundle[0].size, JS_READ_OBJ_BYTECODE);
+  JSValue module = bundle_read(ctx, bundle);
   if (JS_IsException(module) || JS_ResolveModule(ctx, module)) {
     uncaught(ctx, JS_GetException(ctx));
     return 70;

@@ -9,3 +9,4 @@ export type { OsEngine, RunningProgram } from './engine.ts';
 export { updateFromStick } from './stick.ts';
 export { describeStatus, type OsStatus } from './status.ts';
 export { update, type UpdateRequest } from './update.ts';
+export { updateSettings } from './config/index.ts';

@@ -4,7 +4,7 @@ containers, whose C library is another, as their first process."
 LICENSE = "Apache-2.0"
 LIC_FILES_CHKSUM = "file://${COMMON_LICENSE_DIR}/Apache-2.0;md5=89aea4e17d99a7cacdbeed46a0096b10"
 
-DEPENDS = "c-ares libuv mbedtls quickjs quickjs-native zlib zstd"
+DEPENDS = "c-ares libuv mbedtls quickjs quickjs-native zlib zstd zstd-native"
 
 # Folder with host/ and bundle.js, given by osbuild: the bundle takes esbuild to make. The folder's name decides nothing,
 # file-checksums cover what is in it.

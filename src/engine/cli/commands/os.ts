@@ -1,7 +1,6 @@
 import { EngineError } from '../../error.ts';
 import { parseGoDuration } from '../../format/index.ts';
-import { updateSettings } from '../../os/config/index.ts';
-import { describeLocks, describeStatus, markGood, migrate, openDevice, rollBack, settle, takeLocks, update, updateFromStick, type ContainerName, type Device } from '../../os/index.ts';
+import type { ContainerName, Device } from '../../os/index.ts';
 import { CliError } from '../cli-error.ts';
 import { between, noArguments, type Command, type CommandContext } from '../command.ts';
 import { errorCode, reasonOf } from '../ports.ts';
@@ -16,13 +15,17 @@ const heldOffExit = 75;
 /** What `settle` ends with when the system has to be restarted into the other slot. */
 const restartExit = 75;
 
+/** src/engine/os, which is read by commands of a device alone. */
+type Os = typeof import('../../os/index.ts');
+
 /** A command of a device: failures of src/engine/os are shown with their hints. */
-function osCommand(command: Omit<Command, 'run'> & { run(context: CommandContext, device: Device): Promise<number> }): Command {
+function osCommand(command: Omit<Command, 'run'> & { run(context: CommandContext, device: Device, os: Os): Promise<number> }): Command {
   return {
     ...command,
     async run(context) {
+      const os = await import('../../os/index.ts');
       try {
-        return await command.run(context, openDevice(context.ports.system()));
+        return await command.run(context, os.openDevice(context.ports.system()), os);
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;
         throw new CliError(`${error.message}${error.hint === undefined ? '' : `\n  hint: ${error.hint}`}`, 1, { cause: error });
@@ -38,11 +41,11 @@ const lockFlags = [
 ] as const;
 
 /** Restarts, as locks of applications allow; with `heldOffExit` when they do not within the time. */
-async function restart(context: CommandContext, device: Device): Promise<number> {
+async function restart(context: CommandContext, device: Device, os: Os): Promise<number> {
   const { ports, flags } = context;
   const nameOf = osEngine(context).containerName;
-  const timeoutMs = flags.bool('override-locks') ? 0 : lockTimeoutMs(context);
-  const taken = await takeLocks(device, timeoutMs, named(nameOf), (line) => context.print(`${line}\n`));
+  const timeoutMs = flags.bool('override-locks') ? 0 : lockTimeoutMs(context, os);
+  const taken = await os.takeLocks(device, timeoutMs, named(nameOf), (line) => context.print(`${line}\n`));
   if (taken === undefined && !flags.bool('override-locks')) {
     await context.warn('the system is not restarted now: locks of applications hold it off\n  hint: `minke os restart` waits again, --override-locks does not care');
     return heldOffExit;
@@ -56,10 +59,10 @@ async function restart(context: CommandContext, device: Device): Promise<number>
   }
 }
 
-function lockTimeoutMs({ ports, flags }: CommandContext): number {
+function lockTimeoutMs({ ports, flags }: CommandContext, os: Os): number {
   const asked = flags.string('lock-timeout');
   if (asked !== '') return Math.max(0, Number(parseGoDuration(asked)) / 1e6);
-  return (updateSettings(ports.system().files).lockMinutes ?? defaultLockMinutes) * 60_000;
+  return (os.updateSettings(ports.system().files).lockMinutes ?? defaultLockMinutes) * 60_000;
 }
 
 /** The engine may be down, or the container gone: then it has no name. */
@@ -69,8 +72,8 @@ export const osCommands: readonly Command[] = [
   osCommand({
     path: ['os', 'status'], usage: '', summary: 'Show which release runs, and what became of the last update', args: noArguments,
     flags: [{ name: 'format', short: 'f', kind: 'string', help: '"json" for programs' }],
-    async run(context, device) {
-      const status = describeStatus(device);
+    async run(context, device, os) {
+      const status = os.describeStatus(device);
       const format = context.flags.string('format');
       if (format === 'json') {
         await context.print(`${JSON.stringify(status)}\n`);
@@ -81,7 +84,7 @@ export const osCommands: readonly Command[] = [
       await context.print(`machine:  ${machine}\nrelease:  ${version} in slot ${slot}${trial ? ', on trial' : ''}\nnext:     slot ${next}\n`);
       if (last !== null) await context.print(`update:   ${last.fromVersion} to ${last.toVersion}, slot ${last.to}: ${last.phase}, ${last.at}\n${last.reason === undefined ? '' : `          ${last.reason}\n`}`);
       if (migration !== null && migration.phase !== 'undone') await context.print(`state:    changed by release ${migration.version}${migration.phase === 'running' ? ', not to the end' : ''}; a rollback gives back ${migration.folders.join(', ') || 'nothing'}\n`);
-      for (const line of await describeLocks(locks, named(osEngine(context).containerName))) await context.print(`lock:     ${line}\n`);
+      for (const line of await os.describeLocks(locks, named(osEngine(context).containerName))) await context.print(`lock:     ${line}\n`);
       return 0;
     },
   }),
@@ -89,25 +92,25 @@ export const osCommands: readonly Command[] = [
     path: ['os', 'update'], usage: 'FILE|IMAGE', summary: 'Write a release into the other slot, which the next start tries', args: between(1, 1),
     details: 'FILE is an archive that osbuild made (.os.tar), IMAGE its name in a registry. The release is kept when it proves to work, otherwise this one runs again.',
     flags: [rebootFlag, ...lockFlags, { name: 'allow-downgrade', kind: 'bool', help: 'Take an older release than the one that runs' }],
-    async run(context, device) {
+    async run(context, device, os) {
       const { ports, flags, args: [source = ''] } = context;
       const isFile = ports.files.stat(source) !== null || /^\.{0,2}\//.test(source);
       const archive = isFile ? openArchive(context, source) : null;
       const say = (line: string): Promise<void> => context.print(`${line}\n`);
       try {
-        const release = await update(device, osEngine(context), { source: archive === null ? { reference: source } : { archive }, allowDowngrade: flags.bool('allow-downgrade') }, say);
+        const release = await os.update(device, osEngine(context), { source: archive === null ? { reference: source } : { archive }, allowDowngrade: flags.bool('allow-downgrade') }, say);
         await say(`release ${release.os.version} is tried at the next start`);
       } finally {
         archive?.close();
       }
-      return flags.bool('reboot') ? restart(context, device) : 0;
+      return flags.bool('reboot') ? restart(context, device, os) : 0;
     },
   }),
   osCommand({
     path: ['os', 'rollback'], usage: '', summary: 'Go back to the release before, at the next start', args: noArguments, flags: [rebootFlag, ...lockFlags],
-    async run(context, device) {
-      await rollBack(device);
-      return context.flags.bool('reboot') ? restart(context, device) : 0;
+    async run(context, device, os) {
+      await os.rollBack(device);
+      return context.flags.bool('reboot') ? restart(context, device, os) : 0;
     },
   }),
   osCommand({
@@ -117,32 +120,32 @@ export const osCommands: readonly Command[] = [
   }),
   osCommand({
     path: ['os', 'commit'], usage: '', summary: 'Keep the release that runs, whatever its health checks say', args: noArguments, flags: [],
-    async run(context, device) {
-      await markGood(device, osEngine(context), (line) => context.print(`${line}\n`));
+    async run(context, device, os) {
+      await os.markGood(device, osEngine(context), (line) => context.print(`${line}\n`));
       return 0;
     },
   }),
   osCommand({
     path: ['os', 'stick'], usage: 'DEVICE', summary: 'Take a release from a stick that was plugged in, and restart', args: between(1, 1), hidden: true, flags: lockFlags,
-    async run(context, device) {
+    async run(context, device, os) {
       const [block = ''] = context.args;
-      const release = await updateFromStick(device, osEngine(context), block, (path) => openArchive(context, path), (line) => context.print(`${line}\n`));
-      return release === undefined ? 0 : restart(context, device);
+      const release = await os.updateFromStick(device, osEngine(context), block, (path) => openArchive(context, path), (line) => context.print(`${line}\n`));
+      return release === undefined ? 0 : restart(context, device, os);
     },
   }),
   osCommand({
     path: ['os', 'migrate'], usage: '', summary: 'At a start: change state for a new release, or give it back to the one before', args: noArguments, hidden: true, flags: [],
-    async run(context, device) {
-      return (await migrate(device, (line) => context.print(`${line}\n`))) === 'restart' ? restartExit : 0;
+    async run(context, device, os) {
+      return (await os.migrate(device, (line) => context.print(`${line}\n`))) === 'restart' ? restartExit : 0;
     },
   }),
   osCommand({
     path: ['os', 'settle'], usage: '', summary: 'After a start: keep the release on trial, or give it up', args: noArguments, hidden: true,
     flags: [{ name: 'patience', kind: 'int', help: 'Minutes until a release has to be healthy, instead of MINKE_OS_PATIENCE or 15' }, lockFlags[0]],
-    async run(context, device) {
+    async run(context, device, os) {
       const minutes = context.flags.int('patience') ?? Number(context.ports.process.environment()['MINKE_OS_PATIENCE'] ?? defaultPatienceMinutes);
       if (!(minutes > 0)) throw new CliError('MINKE_OS_PATIENCE is no number of minutes');
-      const settled = await settle(device, osEngine(context), { healthMs: minutes * 60_000, locksMs: Math.min(lockTimeoutMs(context), giveUpLockMinutes * 60_000) }, (line) => context.print(`${line}\n`));
+      const settled = await os.settle(device, osEngine(context), { healthMs: minutes * 60_000, locksMs: Math.min(lockTimeoutMs(context, os), giveUpLockMinutes * 60_000) }, (line) => context.print(`${line}\n`));
       return settled === 'restart' ? restartExit : 0;
     },
   }),
