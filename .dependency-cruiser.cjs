@@ -21,6 +21,7 @@ module.exports = {
     only('flash-only-writes', 'It gets an image and a disk.', { path: '^src/flash/' }, { path: '^src/', pathNot: '^src/(flash|image|exec|model)/' }),
     only('registry-knows-no-releases', 'An image is blobs and a manifest.', { path: '^src/registry/' }, { path: '^src/', pathNot: '^src/(registry|downloads|exec|http|model)/' }),
     only('publish-makes-nothing', 'It gets a release, and what makes deltas.', { path: '^src/publish/' }, { path: '^src/', pathNot: '^src/(publish|registry|image|cache|model)/' }),
+    only('preload-makes-no-images', 'It reads compose files as the device does, and plans.', { path: '^src/preload/' }, { path: '^src/', pathNot: '^src/(preload|registry|image|model|engine/compose)/' }),
     only('image-config-builds-nothing', 'It gets an image and tools.', { path: '^src/image-config/' }, { path: '^src/', pathNot: '^src/(image-config|cache|config|device|flash|image|model)/' }),
     only('advisories-are-data', 'What is wrong with packages needs no builder.', { path: '^src/advisories/' }, { path: '^src/', pathNot: '^src/(advisories|model)/' }),
     only('engine-stands-alone', 'The engine runs on the device: no node:*, nothing of the builder.', { path: '^src/engine/' }, { path: '.', pathNot: '^(src/engine/|src/host/types/|host:)' }),

@@ -8,12 +8,12 @@ import { cyclonedx } from './sbom.ts';
 
 /** Writes the papers of an image: manifest, bill of materials, device-type contract, checksums of all. */
 export async function describeImage(context: StepContext<'image/describe'>): Promise<void> {
-  const { name, machine, os, mode, imageName } = context.args;
+  const { name, machine, os, mode, imageName, preloaded } = context.args;
   const image = await stored(context, 'image', `${imageName}.img.zst`);
   const disk = JSON.parse(await readFile(context.input('layout'), 'utf8')) as DiskReport;
   const initrd = JSON.parse(await readFile(context.input('initrd'), 'utf8')) as InitrdReport;
   const packages = JSON.parse(await readFile(context.input('packages'), 'utf8')) as PackageManifest;
-  const manifest = imageManifest({ machineName: name, mode, os, image, disk, initrd, packages });
+  const manifest = imageManifest({ machineName: name, mode, os, image, disk, initrd, packages, ...(preloaded === undefined ? {} : { preloaded }) });
   const texts: Record<string, string> = {
     'manifest.json': json(manifest),
     'sbom.cdx.json': json(cyclonedx(manifest, context.epoch)),

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { open, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StepContext } from '../model/index.ts';
+import type { Machine, PreloadedData, StepContext } from '../model/index.ts';
+import { roundUp } from './byte-size.ts';
 import { bmapBlockBytes, encodeBmap } from './bmap.ts';
 import { eachChunk, fatUsed, readAreas, type FilledArea } from './disk-bytes.ts';
 import { ext4Used, makeExt4, mergeRanges, type ByteRanges } from './ext4.ts';
@@ -31,27 +32,45 @@ interface Content {
 /** Data's is that of a larger file system, since it grows; a journal cannot be larger than a part of what is there now. */
 const journalMebibytes = (part: 'state' | 'data', sizeBytes: number): number => (part === 'state' ? 4 : Math.min(32, Math.floor(sizeBytes / 1024 ** 2 / 6)));
 
-/** Assembles the disk image: table, boot partition, root slot A, empty state and data. Slot B stays empty until the first update. */
+/** Room that applications have besides what they bring, until the data partition grows at the first start. */
+const spareBytes = 64 * 1024 ** 2;
+const bytesPerInode = 16384;
+
+/** Bytes of a data partition that holds something from the start. */
+export function dataBytes({ contentBytes, entries }: PreloadedData): number {
+  // ext4's own tables take a fiftieth, its journal up to 32 MiB.
+  return Math.max(roundUp(Math.ceil(contentBytes * 1.03) + 32 * 1024 ** 2 + spareBytes, 1024 ** 2), roundUp((entries + 1024) * bytesPerInode, 1024 ** 2));
+}
+
+/** The machine's disk with room for what is preloaded; a size that somebody has chosen is left alone. */
+function grownDisk(disk: Machine['disk'], facts: PreloadedData | null): Machine['disk'] {
+  if (facts === null || disk.data !== undefined) return disk;
+  const usual = partition(planPartitions('any', disk), 'data').sizeBytes;
+  return { ...disk, data: `${Math.max(usual, dataBytes(facts)) / 1024 ** 2}MiB` };
+}
+
+/** Assembles the disk image: table, boot partition, root slot A, state and data, which are empty unless something is preloaded. Slot B stays empty until the first update. */
 export async function buildDisk(context: StepContext<'image/disk'>): Promise<void> {
-  const { name } = context.args;
-  const layout = planPartitions(name, context.args.disk);
+  const { name, preloaded } = context.args;
+  const facts = preloaded === true ? (JSON.parse(await readFile(context.input('dataFacts'), 'utf8')) as PreloadedData) : null;
+  const layout = planPartitions(name, grownDisk(context.args.disk, facts));
   const root = context.input('root');
   const rootBytes = (await stat(root)).size;
   const need = { needBytes: rootBytes, because: 'the packed root file system' };
-  checkFit(layout, [{ name: 'rootA', ...need }, { name: 'rootB', ...need }], `machines/${name}.yaml`);
+  checkFit(layout, [{ name: 'rootA', ...need }, { name: 'rootB', ...need }, ...(facts === null ? [] : [{ name: 'data' as const, needBytes: dataBytes(facts), because: 'preloaded applications' }])], `machines/${name}.yaml`);
   const contents: Content[] = [
     { partition: 'boot', filesystem: 'vfat', file: context.input('boot'), used: await fatUsed(context.input('boot')) },
     { partition: 'rootA', filesystem: 'erofs', file: root, used: [{ start: 0, end: rootBytes }], sha256: context.digest('root') },
   ];
   const identity = factoryIdentity(name);
-  const makeEmpty = async (part: 'state' | 'data'): Promise<Content> => {
+  const makePartition = async (part: 'state' | 'data'): Promise<Content> => {
     const image = `${part}.ext4`;
     const uuid = part === 'state' ? identity.stateUuid : identity.dataUuid;
     const { sizeBytes } = partition(layout, part);
-    await makeExt4(context, { folder: context.scratch, image, sizeBytes, label: `minke-${part}`, uuid, journalMebibytes: journalMebibytes(part, sizeBytes) });
+    await makeExt4(context, { folder: context.scratch, image, sizeBytes, label: `minke-${part}`, uuid, journalMebibytes: journalMebibytes(part, sizeBytes), ...(part === 'data' && facts !== null ? { content: { tar: '/in/data', tree: 'dataTools' } } : {}) });
     return { partition: part, filesystem: 'ext4', file: join(context.scratch, image), used: await ext4Used(context, context.scratch, image) };
   };
-  contents.push(...(await Promise.all([makeEmpty('state'), makeEmpty('data')])));
+  contents.push(...(await Promise.all([makePartition('state'), makePartition('data')])));
   const disk = await open(join(context.scratch, 'disk.img'), 'w+');
   try {
     await disk.truncate(layout.sizeBytes);

@@ -19,9 +19,9 @@ export type { ImageManifest } from './manifest.ts';
 export { planPartitions, type DiskLayout, type Partition, type PartitionName } from './partition-table.ts';
 export type { FlasherReport } from './flasher.ts';
 export { planFlasher } from './flasher-plan.ts';
-export { planImage, type PlannedImage } from './plan.ts';
+export { planImage, type PlannedImage, type Preload } from './plan.ts';
 export { sizeReport, type SizeReport } from './size.ts';
-export { imageTools } from './tools.ts';
+export { imageTools, preloadTools } from './tools.ts';
 export { ustarEnd, ustarHeader, ustarPadding } from './ustar.ts';
 
 /** Executors of this folder's steps, for the table of all. */

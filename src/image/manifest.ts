@@ -1,4 +1,4 @@
-import { kernelOrigin, type ManifestPackage, type PackageManifest, type StepArgs } from '../model/index.ts';
+import { kernelOrigin, type ManifestPackage, type PackageManifest, type PreloadedImage, type StepArgs } from '../model/index.ts';
 import type { DiskReport } from './disk.ts';
 import type { InitrdReport } from './initrd.ts';
 
@@ -16,6 +16,8 @@ export interface ImageManifest {
   areas?: DiskReport['areas'];
   initrd: { compressedBytes: number; unpackedBytes: number; modules: string[]; programs: string[] };
   packages: ManifestPackage[];
+  /** Images of applications on the data partition; only where there are any. */
+  preloaded?: PreloadedImage[];
 }
 
 /** A file among the artifacts, as SHA256SUMS and the manifest name it. */
@@ -33,8 +35,9 @@ export function imageManifest(options: {
   disk: DiskReport;
   initrd: InitrdReport;
   packages: PackageManifest;
+  preloaded?: PreloadedImage[];
 }): ImageManifest {
-  const { machineName, mode, os, image, disk, initrd, packages } = options;
+  const { machineName, mode, os, image, disk, initrd, packages, preloaded } = options;
   return {
     version: 1,
     name: `${os.name} ${os.version}`,
@@ -50,6 +53,7 @@ export function imageManifest(options: {
     ...(disk.areas === undefined ? {} : { areas: disk.areas }),
     initrd: { compressedBytes: initrd.compressedBytes, unpackedBytes: initrd.unpackedBytes, modules: initrd.modules, programs: initrd.programs },
     packages: [...packages.packages].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    ...(preloaded === undefined ? {} : { preloaded }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { AnyTask, ImageRequest, Input, Machine, OutputRef, ProvidedRoot, Task } from '../model/index.ts';
+import type { AnyTask, ImageRequest, Input, Machine, OutputRef, PreloadedImage, ProvidedRoot, Task } from '../model/index.ts';
 import { diskAreas } from './boot-areas.ts';
 import { factoryIdentity } from './identity.ts';
 import { partition, planPartitions, type PartitionName } from './partition-table.ts';
@@ -15,12 +15,22 @@ const initrdFolder = 'initrd/';
 /** systemd-boot leaves word of the disk it started from in an EFI variable. */
 const loaderModules: Record<Machine['boot']['method'], string[]> = { 'systemd-boot': ['efivarfs'], 'u-boot': [] };
 
+/** Content of the data partition, made before (src/preload). */
+export interface Preload {
+  /** tar, and how much it is. */
+  data: OutputRef;
+  facts: OutputRef;
+  /** Tools tree with `preloadTools`. */
+  tools: string;
+  images: PreloadedImage[];
+}
+
 /**
  * Plans everything from the root to the artifacts. Pure.
  * @throws OSB_CONFIG_INVALID when boot areas overlap
  * @param trees task of the tools tree with `imageTools`
  */
-export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: { tools: string }): PlannedImage {
+export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: { tools: string }, preload?: Preload): PlannedImage {
   const { name, machine } = request.machine;
   const { os, mode, config } = request;
   const imageName = `minke-${name}-${os.version}`;
@@ -83,12 +93,13 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     id: id('disk'),
     kind: 'image/disk',
     title: `disk image of ${name}`,
-    args: { name, disk: machine.disk, ...areas },
+    args: { name, disk: machine.disk, ...areas, ...(preload === undefined ? {} : { preloaded: true as const }) },
     inputs: {
       tools,
       root: { from: 'task', task: slot.id, output: 'root.erofs' },
       boot: { from: 'task', task: bootPartition.id, output: 'boot.vfat' },
       ...(areas.areas === undefined ? {} : { bootLoader: fromTask(provided.bootLoader) }),
+      ...(preload === undefined ? {} : { data: fromTask(preload.data), dataFacts: fromTask(preload.facts), dataTools: { from: 'tree' as const, task: preload.tools } }),
     },
     result: 'files',
   };
@@ -104,7 +115,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     id: id('describe'),
     kind: 'image/describe',
     title: `manifest, SBOM and checksums of ${name}`,
-    args: { name, machine: describedParts(machine), os, mode, imageName },
+    args: { name, machine: describedParts(machine), os, mode, imageName, ...(preload === undefined ? {} : { preloaded: preload.images }) },
     inputs: {
       packages: fromTask(provided.manifest),
       initrd: { from: 'task', task: initrd.id, output: 'initrd.json' },

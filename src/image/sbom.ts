@@ -1,4 +1,4 @@
-import type { ManifestPackage } from '../model/index.ts';
+import type { ManifestPackage, PreloadedImage } from '../model/index.ts';
 import { guidFrom } from './identity.ts';
 import type { ImageManifest } from './manifest.ts';
 
@@ -8,7 +8,8 @@ import type { ImageManifest } from './manifest.ts';
  */
 export function cyclonedx(manifest: ImageManifest, epoch: number): Record<string, unknown> {
   const system = `${manifest.os.id}@${manifest.os.version}`;
-  const components = manifest.packages.map(component);
+  const preloaded = manifest.preloaded ?? [];
+  const components = [...manifest.packages.map(component), ...preloaded.map(container)];
   return {
     bomFormat: 'CycloneDX',
     specVersion: '1.6',
@@ -31,7 +32,7 @@ export function cyclonedx(manifest: ImageManifest, epoch: number): Record<string
       },
     },
     components,
-    dependencies: [{ ref: system, dependsOn: manifest.packages.map(packageUrl) }],
+    dependencies: [{ ref: system, dependsOn: [...manifest.packages.map(packageUrl), ...preloaded.map(imageUrl)] }],
   };
 }
 
@@ -50,6 +51,28 @@ function component(one: ManifestPackage): Record<string, unknown> {
       { name: 'osbuild:installedBytes', value: String(one.installedBytes) },
     ],
   };
+}
+
+function container(image: PreloadedImage): Record<string, unknown> {
+  return {
+    type: 'container',
+    'bom-ref': imageUrl(image),
+    name: image.reference,
+    version: image.digest,
+    purl: imageUrl(image),
+    hashes: [{ alg: 'SHA-256', content: image.digest.replace('sha256:', '') }],
+    properties: [
+      { name: 'osbuild:imageId', value: image.id },
+      ...image.services.map((service) => ({ name: 'osbuild:service', value: service })),
+    ],
+  };
+}
+
+/** Package URL of type oci: named by the digest, with the repository beside it. */
+export function imageUrl({ reference, digest }: Pick<PreloadedImage, 'reference' | 'digest'>): string {
+  const [, repository = reference, tag] = /^(.+?)(?::([^:/@]+))?(?:@.*)?$/.exec(reference) ?? [];
+  const name = (repository.split('/').at(-1) ?? repository).toLowerCase();
+  return `pkg:oci/${encodeURIComponent(name)}@${encodeURIComponent(digest)}?repository_url=${encodeURIComponent(repository)}${tag === undefined ? '' : `&tag=${encodeURIComponent(tag)}`}`;
 }
 
 /** Package URL (github.com/package-url/purl-spec) of type deb, or generic for a file by its address. */

@@ -15,6 +15,7 @@ export type { DeviceSteps } from './steps-device.ts';
 export type { DownloadSteps, FileByUrl } from './steps-download.ts';
 export type { EngineSteps } from './steps-engine.ts';
 export type { PackageSteps } from './steps-package.ts';
+export type { PreloadedData, PreloadedImage, PreloadedRegistry, PreloadSteps } from './steps-preload.ts';
 export type { DiskAreas, ImageSteps, ReleaseSigner } from './steps-image.ts';
 export type { SourceSteps } from './steps-source.ts';
 export type { YoctoImageArgs, YoctoSteps } from './steps-yocto.ts';

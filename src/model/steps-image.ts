@@ -1,5 +1,6 @@
 import type { Arch } from './arch.ts';
 import type { DeviceConfig, Machine } from './schema/index.ts';
+import type { PreloadedImage } from './steps-preload.ts';
 
 /** Boot areas with the package of their programs, and the table in the first sector by which some firmware finds one of them. Bytes. */
 export interface DiskAreas {
@@ -36,10 +37,10 @@ export interface ImageSteps {
   /** Inputs: `boot` (boot.tar), `slotFiles` (slot.tar), `root` (tar), `config` (of the OS image), `tools`. Outputs: boot.vfat. */
   'image/boot-partition': { name: string; disk: Machine['disk'] };
   /**
-   * Inputs: `root`, `boot`, `tools`, and `bootLoader` for `areas` (boot areas with their package). Outputs: disk.img.zst,
-   * disk.bmap, disk.json (`DiskReport` of src/image).
+   * Inputs: `root`, `boot`, `tools`, and `bootLoader` for `areas` (boot areas with their package). With `preloaded` also `data` (tar), `dataFacts` (`PreloadedData`) and
+   * `dataTools`: the data partition has this content, and as much room as that takes. Outputs: disk.img.zst, disk.bmap, disk.json (`DiskReport` of src/image).
    */
-  'image/disk': { name: string; disk: Machine['disk']; areas?: DiskAreas };
+  'image/disk': { name: string; disk: Machine['disk']; areas?: DiskAreas; preloaded?: true };
   /**
    * The medium that writes an image to a board's own disk. Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd` (the flasher's),
    * `image` (img.zst), `bmap`, `layout` (disk.json), `tools`. Outputs: flasher.img.zst, flasher.bmap, flasher.json, SHA256SUMS.
@@ -85,5 +86,6 @@ export interface ImageSteps {
     os: { name: string; id: string; version: string };
     mode: string;
     imageName: string;
+    preloaded?: PreloadedImage[];
   };
 }

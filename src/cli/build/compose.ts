@@ -11,6 +11,7 @@ import { machineRequest, planRoot } from '../../providers/debian/index.ts';
 import { yoctoMachine } from '../../providers/yocto/index.ts';
 import type { Invocation } from '../command.ts';
 import { defaultComponents, defaultSuite, lockFor, machineLockFile, type DebianWorld } from './debian.ts';
+import { preloadFor } from './preload.ts';
 import type { Plan } from './session.ts';
 import { readSigner } from './signer.ts';
 import { planSources } from './sources.ts';
@@ -98,10 +99,11 @@ export async function composeImages(invocation: Invocation, project: Project, ma
     const request = await imageRequest(invocation, project, machine);
     const root = await (provider === 'yocto' ? planYocto(invocation, project, request, sources) : planDebian(invocation, project, request, { tools: tools.tree, sources }, world, locked));
     const seen = provider === 'yocto' ? { ...request, machine: { ...machine, machine: yoctoMachine(machine.machine) } } : request;
-    const image = planImage(seen, root, { tools: tools.tree });
+    const preloaded = await preloadFor(invocation, project, request, world, locked, (arch) => planEngine(arch, sources, invocation, world, locked));
+    const image = planImage(seen, root, { tools: tools.tree }, preloaded?.preload);
     const medium = flasher ? planFlasher(seen, root, { tools: tools.tree }, image) : { tasks: [], artifacts: [] };
     const artifacts = [...image.artifacts, ...medium.artifacts];
-    tasks.push(...root.tasks, ...image.tasks, ...medium.tasks);
+    tasks.push(...root.tasks, ...(preloaded?.tasks ?? []), ...image.tasks, ...medium.tasks);
     images.push({ machine, request, targets: [...new Set(artifacts.map(({ ref }) => ref.task))], artifacts });
   }
   const epoch = project.build.epoch ?? 0;

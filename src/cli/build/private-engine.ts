@@ -20,6 +20,8 @@ export interface PrivateEngineOptions {
   folder: string;
   env: Record<string, string>;
   signal: AbortSignal;
+  /** Called with its data root when it has ended well. */
+  afterwards?: (dataRoot: string) => Promise<void>;
 }
 
 /** It wants to know what runs containers, and none is run. */
@@ -29,7 +31,7 @@ const stopTimeoutMs = 30_000;
 const pollMs = 50;
 
 /** Runs an action with an engine that lives as long as it. Images keep owners and device files as they are, so this takes root. */
-export async function withPrivateEngine<T>({ binary, folder, env, signal }: PrivateEngineOptions, action: (engine: PrivateEngine) => Promise<T>): Promise<T> {
+export async function withPrivateEngine<T>({ binary, folder, env, signal, afterwards }: PrivateEngineOptions, action: (engine: PrivateEngine) => Promise<T>): Promise<T> {
   if (process.getuid?.() !== 0) {
     throw new OsbuildError('OSB_HOST_UNFIT', 'images are unpacked with the owners that their files have: that takes root', { hint: 'run the command as root' });
   }
@@ -63,23 +65,29 @@ export async function withPrivateEngine<T>({ binary, folder, env, signal }: Priv
       done();
     });
   });
+  const stop = async (): Promise<void> => {
+    if (!ended) daemon.kill('SIGTERM');
+    await Promise.race([end, sleep(stopTimeoutMs, undefined, { ref: false })]);
+    if (!ended) daemon.kill('SIGKILL');
+    await end;
+  };
   try {
     for (const deadline = Date.now() + startTimeoutMs; !existsSync(socket); await sleep(pollMs)) {
       if (signal.aborted) throw new OsbuildError('OSB_CANCELLED', 'cancelled');
       if (ended || Date.now() > deadline) throw new OsbuildError('OSB_COMMAND_FAILED', 'the engine did not start', { details: { said: said.trim().split('\n') } });
     }
-    return await action({
+    const result = await action({
       async command(...words) {
         const { exitCode, stdout, stderr } = await capture([program, '-H', `unix://${socket}`, ...words], { env, signal });
         if (exitCode !== 0) throw new OsbuildError('OSB_COMMAND_FAILED', `the engine failed: ${stderr.trim() || `exit status ${exitCode}`}`);
         return stdout.trim();
       },
     });
+    await stop();
+    await afterwards?.(join(root, 'data'));
+    return result;
   } finally {
-    if (!ended) daemon.kill('SIGTERM');
-    await Promise.race([end, sleep(stopTimeoutMs, undefined, { ref: false })]);
-    if (!ended) daemon.kill('SIGKILL');
-    await end;
+    await stop();
     for (const path of [root, sockets]) await rm(path, { recursive: true, force: true });
   }
 }

@@ -12,6 +12,7 @@ import { findWork, runGraph, type RunnerOptions } from '../../runner/index.ts';
 import type { Invocation } from '../command.ts';
 import { debianWorld, type DebianWorld } from './debian.ts';
 import { makeExecutors } from './executors.ts';
+import { openForReading } from './open-repository.ts';
 import { environmentProxies } from './proxies.ts';
 import { stepVersions } from './step-versions.ts';
 import { yoctoPorts } from './yocto.ts';
@@ -60,7 +61,7 @@ export class Session {
     this.executors = makeExecutors(this.world.apt, yoctoPorts(invocation), {
       mirrors: (project.build.files?.mirrors ?? []).map((mirror) => (isAddress(mirror) ? mirror : resolve(project.folder, mirror))),
       proxies: (host) => environmentProxies(invocation.hostEnvironment, host),
-    });
+    }, { blobs: this.blobs, layout: invocation.layout, open: (name, insecure, signal) => openForReading(invocation, name, insecure, signal) });
   }
 
   async key(plan: Plan): Promise<KeyedPlan> {

@@ -11,13 +11,14 @@ const sourcesOf: Record<string, readonly string[]> = {
   engine: ['src/engine-binary', 'src/exec'],
   package: ['src/engine-package', 'src/exec'],
   image: ['src/image', 'src/exec'],
+  preload: ['src/preload', 'src/exec'],
   source: ['src/source-build', 'src/exec'],
   yocto: ['src/providers/yocto', 'src/exec'],
   device: ['src/device', 'src/exec'],
 };
 
 /** A file is what its SHA-256 in the arguments says, whatever code brought it here. */
-const provenByArguments: readonly string[] = ['debian/fetch', 'download/files'];
+const provenByArguments: readonly string[] = ['debian/fetch', 'download/files', 'preload/fetch'];
 
 /** Data beside the code that enters keys by itself. */
 const isData = (path: string): boolean => path === 'locks';

@@ -1,7 +1,7 @@
 import { toolchainPackages } from '../../engine-binary/index.ts';
 import { packagerTools, programPackages } from '../../engine-package/index.ts';
 import { busyboxPackages, emulationPackages } from '../../device/index.ts';
-import { imageTools as imageToolPackages } from '../../image/index.ts';
+import { imageTools as imageToolPackages, preloadTools } from '../../image/index.ts';
 import { debianArchitectures, type AnyTask, type Arch, type DebianArchitecture } from '../../model/index.ts';
 import { finishTools, planTree, sortRequest } from '../../providers/debian/index.ts';
 import { sourceBuildPackages } from '../../source-build/index.ts';
@@ -46,6 +46,9 @@ export function enginePrograms(arch: Arch): TreeSpec {
   const architecture = debianArchitectures[arch];
   return { name: `engine-programs-${architecture}`, title: `programs of the engine for ${architecture}`, packages: [...programPackages], architecture, foreign: [] };
 }
+
+/** For data partitions that hold something from the start. */
+export const dataTools: TreeSpec = { name: 'tools-preload', title: 'tools to fill data partitions', packages: [...preloadTools], foreign: [] };
 
 export const packager: TreeSpec = { name: 'tools-package', title: 'tools to pack the engine', packages: [...packagerTools], foreign: [] };
 

@@ -25,6 +25,7 @@ export const image: Command = {
     ...lockOptions,
     ...flasherOption,
     output: { type: 'string', short: 'o', value: 'folder', help: 'where artifacts go (default: out/<machine> in the project); of several machines, each in a folder of its own there' },
+    preload: { type: 'string', value: 'compose file', help: 'put the applications of a compose file and their images into the image, which starts them without a network; instead of preload in build.config.yaml' },
     on: { type: 'string', value: 'host', help: 'build on another host over SSH: one of remoteBuilders, or [user@]host[:port]' },
     'dry-run': { type: 'boolean', short: 'n', help: 'only say which tasks would run' },
   },

@@ -1,13 +1,14 @@
 import { nearest } from '../../config/index.ts';
 import { archs, debianArchitectures, OsbuildError } from '../../model/index.ts';
 import { Session } from '../build/session.ts';
-import { busybox, emulation, enginePrograms, imageTools, packager, planToolsTree, sourceTools, testApplications, toolchain, toolchainSpec, type TreeSpec } from '../build/trees.ts';
+import { busybox, dataTools, emulation, enginePrograms, imageTools, packager, planToolsTree, sourceTools, testApplications, toolchain, toolchainSpec, type TreeSpec } from '../build/trees.ts';
 import type { Command } from '../command.ts';
 import { openProject } from '../project.ts';
 
 /** All trees by name. `toolchain` builds for every architecture, for tests of the host; images take the one they need. */
 export const treeSpecs: TreeSpec[] = byName([
   imageTools,
+  dataTools,
   emulation,
   packager,
   testApplications,

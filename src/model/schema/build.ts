@@ -219,6 +219,23 @@ export interface BuildConfig {
     };
   };
   /**
+   * Applications that are in the image from the start: their images on the data partition, and the compose file that starts them.
+   */
+  preload?: {
+    /**
+     * The compose file, from the project's folder. `osbuild image --preload FILE` names another one.
+     */
+    compose: string;
+    /**
+     * Archives of images (`docker save`, OCI image layouts; not compressed), from the project's folder: what they name is taken from them, and from registries what they do not.
+     */
+    archives?: string[];
+    /**
+     * Registries may be without TLS. Those on this very host may be so anyway.
+     */
+    insecure?: boolean;
+  };
+  /**
    * Releases that devices are updated with.
    */
   updates?: {
