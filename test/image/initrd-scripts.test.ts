@@ -214,3 +214,20 @@ describe('writable paths', () => {
     expect(run(`seed ${join(folder, 'not-there')} ${to} - - || echo failed; ls ${to} 2>/dev/null`).stdout).toBe('failed\n');
   });
 });
+
+test.each(['reset-data', 'reset-data.txt'])('%s on the boot partition empties the partition, once', (marker) => {
+  const [disk, boot] = [join(folder, 'data.img'), mkdtempSync(join(folder, 'boot-'))];
+  const make = spawnSync('sh', ['-c', `rm -f ${disk} && truncate -s 16M ${disk} && mkdir -p ${folder}/old && echo x >${folder}/old/kept && mke2fs -q -t ext4 -d ${folder}/old ${disk}`], { encoding: 'utf8' });
+  expect(make).toMatchObject({ status: 0, stderr: '' });
+  const holds = (): string => spawnSync('debugfs', ['-R', 'ls -p /', disk], { encoding: 'utf8' }).stdout;
+  // What is mounted where is the kernel's business.
+  const reset = (): string => run(`mount() { echo "mount $*"; }\nreset_where_asked ${disk} data ${boot}`).stdout;
+  expect(reset()).toBe('');
+  expect(holds()).toContain('/kept/');
+  writeFileSync(join(boot, marker), '');
+  expect(reset()).toBe(`warn: data partition: made empty, as ${marker} on the boot partition asks\nmount -o remount,rw ${boot}\nmount -o remount,ro ${boot}\n`);
+  expect(holds()).not.toContain('/kept/');
+  expect(spawnSync('e2fsck', ['-f', '-n', disk]).status).toBe(0);
+  expect(spawnSync('ls', ['-A', boot], { encoding: 'utf8' }).stdout).toBe('');
+  expect(reset()).toBe('');
+});

@@ -5,16 +5,18 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 const script = new URL('../../recipes/networkmanager/files/usr/lib/minke/import-connections', import.meta.url).pathname;
-let [folder, from, to] = ['', '', ''];
+let [folder, from, to, scripts, dispatchers] = ['', '', '', '', ''];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'osbuild-connections-'));
   [from, to] = [join(folder, 'boot'), join(folder, 'run/system-connections')];
+  [scripts, dispatchers] = [join(folder, 'boot/dispatcher.d'), join(folder, 'etc/dispatcher.d')];
   mkdirSync(from);
+  mkdirSync(dispatchers, { recursive: true });
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const run = (): void => void execFileSync('sh', ['-c', `umask 022; . ${script}`], { env: { PATH: process.env['PATH'] ?? '', MINKE_BOOT_CONNECTIONS: from, MINKE_RUN_CONNECTIONS: to }, stdio: 'ignore' });
+const run = (): void => void execFileSync('sh', ['-c', `umask 022; . ${script}`], { env: { PATH: process.env['PATH'] ?? '', MINKE_BOOT_CONNECTIONS: from, MINKE_RUN_CONNECTIONS: to, MINKE_BOOT_DISPATCHERS: scripts, MINKE_DISPATCHERS: dispatchers }, stdio: 'ignore' });
 
 test('profiles of the boot partition are handed over, readable by root alone, other files are not', () => {
   writeFileSync(join(from, 'home wifi.nmconnection'), '[connection]\r\nid=home\r\n');
@@ -44,4 +46,19 @@ test('neither a boot partition that is not there nor an absurd file keeps the ne
   mkdirSync(join(from, 'folder.nmconnection'));
   run();
   expect(readdirSync(to)).toEqual([]);
+});
+
+test('scripts of the boot partition are the dispatcher’s, for as long as they are there', () => {
+  mkdirSync(scripts);
+  writeFileSync(join(scripts, '50-route'), '#!/bin/sh\r\necho "$1"\r\n');
+  writeFileSync(join(scripts, 'huge'), Buffer.alloc(1048577));
+  writeFileSync(join(dispatchers, '10-own'), 'own');
+  run();
+  expect(readdirSync(dispatchers).toSorted()).toEqual(['10-own', '50-route-from-boot']);
+  const file = join(dispatchers, '50-route-from-boot');
+  expect(readFileSync(file, 'utf8')).toBe('#!/bin/sh\necho "$1"\n');
+  expect(statSync(file).mode & 0o777).toBe(0o755);
+  rmSync(scripts, { recursive: true });
+  run();
+  expect(readdirSync(dispatchers)).toEqual(['10-own']);
 });

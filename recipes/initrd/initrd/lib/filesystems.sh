@@ -32,6 +32,22 @@ check_ext4() {
   [ $? -lt 4 ]
 }
 
+# By its path: busybox has one of that name, which knows no ext4.
+make_ext4() { /usr/sbin/mke2fs -q -F -t ext4 -b 4096 -L "minke-$2" "$1"; }
+
+# $1 device, $2 state or data, $3 where the boot partition is mounted. A file reset-state or reset-data on it empties that partition.
+# It goes when that is done: a power cut before has it done again. Some editors add .txt to every name.
+reset_where_asked() {
+  for marker in "$3/reset-$2" "$3/reset-$2.txt"; do
+    [ -e "$marker" ] || continue
+    warn "$2 partition: made empty, as $(basename "$marker") on the boot partition asks"
+    make_ext4 "$1" "$2" || warn "$2 partition could not be made empty"
+    sync
+    mount -o remount,rw "$3" && rm -f "$marker" && sync
+    mount -o remount,ro "$3"
+  done
+}
+
 # $1 device, $2 state or data. Never makes a new file system over one that may hold something: a superblock that is gone
 # is first looked for in its copies.
 repair_or_make() {
@@ -41,7 +57,7 @@ repair_or_make() {
       warn "$2 partition: superblock restored from its copy"
     elif [ -z "$(dd if="$1" bs=64k count=16 2>/dev/null | tr -d '\000' | head -c 1)" ]; then
       warn "$2 partition is blank: making its file system"
-      mke2fs -q -t ext4 -b 4096 -L "minke-$2" "$1" || return 1
+      make_ext4 "$1" "$2" || return 1
     else
       return 1
     fi
@@ -52,11 +68,12 @@ repair_or_make() {
 # $1 device name, $2 state or data, $3 factory UUID. A partition that cannot be used is replaced by memory for this boot:
 # then the network and remote access still come up, and somebody can look at it.
 mount_writable() {
+  reset_where_asked "/dev/$1" "$2" "$root/mnt/boot"
   if repair_or_make "/dev/$1" "$2"; then
     if [ "$(ext4_uuid "/dev/$1")" = "$(echo "$3" | tr -d -)" ]; then
       tune2fs -U random "/dev/$1" >/dev/null 2>&1 || warn "$2 partition keeps the identifier it came with"
     fi
-    mount -t ext4 -o noatime "/dev/$1" "$root/mnt/$2" && return
+    mount -t ext4 -o noatime,errors=remount-ro "/dev/$1" "$root/mnt/$2" && return
   fi
   warn "$2 partition ($1) cannot be used: its contents are left alone, and everything written there is lost at the next boot"
   echo "$1" >"/run/minke/$2-failed"
