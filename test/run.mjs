@@ -26,6 +26,7 @@ const env = { ...process.env };
 if (selected.length === 0) {
   env.OSBUILD_TOOLCHAIN_ROOT ??= osbuild('tools', 'toolchain') ?? '/nonexistent';
   env.OSBUILD_TEST_TOOLS_TREE ??= osbuild('tools', 'tools-image') ?? '/nonexistent';
+  env.OSBUILD_TEST_PRELOAD_TREE ??= osbuild('tools', 'tools-preload') ?? '/nonexistent';
   env.OSBUILD_TEST_APPLICATIONS ??= osbuild('tools', 'test-applications') ?? '/nonexistent';
   env.OSBUILD_TEST_EMULATION_TREE ??= osbuild('tools', 'tools-emulation') ?? '/nonexistent';
   if (osbuild('engine', '--arch', 'all') !== null) env.OSBUILD_ENGINE_FOLDER ??= join(home, 'out', 'engine');

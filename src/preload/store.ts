@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import type { PreloadedData, PreloadedImage } from '../model/index.ts';
 import { formatImageName, parseImageName } from '../registry/index.ts';
+import { steadyRecord } from './steady-record.ts';
 
 /** What a new engine makes anew: its identity, its lock, its reserve, what it has not got. */
 const kept = new Set(['store.json', 'images', 'layers']);
@@ -30,6 +31,10 @@ export async function finishStore(dataRoot: string, images: readonly PreloadedIm
   const taggedAt = Object.fromEntries(Object.keys(document.taggedAt).map((id) => [id, new Date(epoch * 1000).toISOString()]));
   await writeFile(file, JSON.stringify({ ...document, names: sorted(document.names), taggedAt: sorted(taggedAt), ...(document.formats === undefined ? {} : { formats: sorted(document.formats) }) }));
   await rm(join(dataRoot, 'images', 'holds.json'), { force: true });
+  for (const layer of await readdir(join(dataRoot, 'layers'))) {
+    const record = join(dataRoot, 'layers', layer, 'tar-record.gz');
+    await writeFile(record, steadyRecord(await readFile(record)));
+  }
   await steadyTimes(dataRoot, epoch, startedMs);
 }
 
@@ -46,13 +51,13 @@ async function steadyTimes(dataRoot: string, epoch: number, startedMs: number): 
   for (const path of own) await lutimes(path, epoch, epoch);
 }
 
-/** Folders that an archive did not name but only went through have the time of the extraction. */
+/** Folders that an archive did not name but only went through, and what stands for a file that a layer takes away, have the time of the extraction. */
 async function untold(folder: string, startedMs: number): Promise<string[]> {
   const found: string[] = [];
   const visit = async (path: string): Promise<void> => {
     const stat = await lstat(path);
+    if (stat.mtimeMs >= startedMs && (stat.isDirectory() || (stat.isCharacterDevice() && stat.rdev === 0))) found.push(path);
     if (!stat.isDirectory()) return;
-    if (stat.mtimeMs >= startedMs) found.push(path);
     for (const name of await readdir(path)) await visit(join(path, name));
   };
   await visit(folder);

@@ -24,7 +24,8 @@ export interface Keeper {
   close(): void;
 }
 
-export function prepareKeeper(lab: Lab, patienceMs = 60_000): Keeper {
+/** `data`: a file with a file system that is the data partition. */
+export function prepareKeeper(lab: Lab, { patienceMs = 60_000, data }: { patienceMs?: number; data?: string } = {}): Keeper {
   const made = !existsSync(RUN);
   if (made) execFileSync('mkdir', [RUN]);
   const shell = (script: string, input?: string): string => {
@@ -32,7 +33,7 @@ export function prepareKeeper(lab: Lab, patienceMs = 60_000): Keeper {
     if (code !== 0) throw new Error(`${script}: ${stdout}${stderr}`);
     return stdout;
   };
-  shell(`mount -t tmpfs tmpfs /mnt; mkdir -p /mnt/boot /mnt/data; mount -t tmpfs tmpfs /mnt/boot; mount -t tmpfs tmpfs ${RUN}; mkdir -p /mnt/boot/apps /mnt/data/apps`);
+  shell(`mount -t tmpfs tmpfs /mnt; mkdir -p /mnt/boot /mnt/data; mount -t tmpfs tmpfs /mnt/boot; mount -t tmpfs tmpfs ${RUN}; mkdir -p /mnt/boot/apps; ${data === undefined ? '' : `mount -o loop ${data} /mnt/data; `}mkdir -p /mnt/data/apps`);
   let child: ChildProcess | undefined;
   let said = '';
   const ask = (...words: string[]): Outcome => lab.run([binary, 'os', 'applications', ...words]);

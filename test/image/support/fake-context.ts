@@ -30,18 +30,20 @@ export function fakeContext<K extends StepKind>(
   mkdirSync(out, { recursive: true });
   const signal = new AbortController().signal;
   const refuse = (): never => {
-    throw new Error('test: this context has no host programs and no store');
+    throw new Error('test: this context has no store');
   };
   let commands = 0;
   const tool = async (command: ToolCommand): Promise<string> => {
-    if (toolsTree === null) throw new Error(noToolsTree);
+    // Another tree than the usual one is an input as well.
+    const named = command.tree === undefined ? toolsTree : files[command.tree];
+    if (typeof named !== 'string') throw new Error(noToolsTree);
     const number = commands++;
     const script = join(work, `command${number}.sh`);
     const single = Object.entries(files).flatMap(([name, path]): Array<[string, Mount]> => (typeof path === 'string' ? [[`/in/${name}`, { path, rw: false }]] : []));
     const extra = Object.entries(command.mounts ?? {}).map(([inside, mount]): [string, Mount] => [inside, { path: mount.path, rw: mount.rw ?? false }]);
     const text = sandboxScript({
-      tree: toolsTree,
-      topLevel: topLevel(toolsTree),
+      tree: named,
+      topLevel: topLevel(named),
       root: join(work, `root${number}`),
       mounts: Object.fromEntries([...single, ['/out', { path: out, rw: true }], ['/tmp', { path: scratch, rw: true }], ...extra]),
       env: { PATH: '/usr/sbin:/usr/bin', HOME: '/tmp', LC_ALL: 'C.UTF-8', TZ: 'UTC', SOURCE_DATE_EPOCH: String(epoch), ...command.env },
@@ -86,7 +88,7 @@ export function fakeContext<K extends StepKind>(
     hostEnvironment: {},
     emit: () => {},
     tool,
-    host: refuse,
+    host: (argv, options = {}) => run(argv, { env: { PATH: process.env['PATH'] ?? '', ...options.env }, signal, log: () => {} }),
     hostStream: refuse,
     dispose: () => rmSync(work, { recursive: true, force: true }),
   };
