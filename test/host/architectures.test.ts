@@ -31,7 +31,7 @@ describe.each(engineArchitectures)('the engine for %s', (arch) => {
     expect({ bits: header[4] === 2 ? 64 : 32, machine: header.readUInt16LE(18) }).toEqual(engineTargets[arch].elf);
     expect(programHeaderTypes(binary, header)).not.toContain(3); // PT_INTERP: no dynamic loader
     expect(statSync(binary).size).toBeLessThan(5 * 1024 * 1024);
-  }, 180_000);
+  }, 600_000);
 
   test('runs what does not need the kernel of its own', async () => {
     const binary = `${testPrograms({ arch })}/minke`;
@@ -44,7 +44,7 @@ describe.each(engineArchitectures)('the engine for %s', (arch) => {
   test('starts children', async () => {
     const result = await run(`${testPrograms({ arch })}/minke`, ['child-smoke'], { wrapper: emulator(arch) ?? [] });
     expect(result).toMatchObject({ code: 0, stdout: 'child said: hello\nno such: ENOENT execve\n' });
-  }, 180_000);
+  }, 600_000);
 });
 
 function programHeaderTypes(path: string, header: Buffer): number[] {
