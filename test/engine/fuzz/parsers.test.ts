@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { COMPOSE } from './compose.ts';
 import { DOCUMENTS } from './documents.ts';
 import { fuzz, mutate, randomOf, ROUNDS } from './fuzz.ts';
 import { STREAMS } from './streams.ts';
@@ -21,6 +22,6 @@ describe('mutants', () => {
   });
 });
 
-describe.each([['texts', TEXTS], ['documents', DOCUMENTS], ['streams', STREAMS]] as const)('parsers of %s refuse what they cannot read in their own words, and soon', (_, targets) => {
+describe.each([['texts', TEXTS], ['documents', DOCUMENTS], ['compose files', COMPOSE], ['streams', STREAMS]] as const)('parsers of %s refuse what they cannot read in their own words, and soon', (_, targets) => {
   it.each(targets.map((target) => [target.name, target] as const))('%s', (name, target) => fuzz(target), LIMIT_MS);
 });
