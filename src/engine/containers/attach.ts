@@ -61,7 +61,10 @@ export async function pumpAttach(clock: Clock, process: Connection, client: Atta
   const leave = (): void => void (left ??= leaveProcess(clock, process));
   const forget = gone.onCancel(leave);
   const carryInput = async (): Promise<void> => {
-    if (!streams.stdin || !(await forwardInput(process, client, streams))) return;
+    const input = streams.stdin ? await forwardInput(process, client, streams) : 'ended';
+    // A client that was killed with output unread is no end of input but an error, and nothing else may ever tell that it has gone.
+    if (input === 'broken') leave();
+    if (input !== 'detached') return;
     result = 'detached';
     process.close();
   };
@@ -113,19 +116,19 @@ async function forwardOutput(process: Connection, client: AttachClient, streams:
   }
 }
 
-/** True when the client typed the detach keys. */
-async function forwardInput(process: Connection, client: AttachClient, streams: AttachStreams): Promise<boolean> {
+/** `detached`: the client typed the detach keys. `broken`: one of the two has gone. */
+async function forwardInput(process: Connection, client: AttachClient, streams: AttachStreams): Promise<'ended' | 'detached' | 'broken'> {
   const detector = createDetachDetector(streams.detachKeys);
   try {
     for (let data = await client.read(); data !== null; data = await client.read()) {
       const { pass, detached } = detector.feed(data);
       for (let at = 0; at < pass.length; at += RECORD_LIMIT_BYTES) await process.write(pass.subarray(at, at + RECORD_LIMIT_BYTES));
-      if (detached) return true;
+      if (detached) return 'detached';
     }
     // The end of the client's input is the end of the process' input; its output goes on.
     await process.shutdown();
+    return 'ended';
   } catch {
-    // The process or the client has gone; the other direction notices too.
+    return 'broken';
   }
-  return false;
 }

@@ -129,6 +129,22 @@ describeLab('clients that vanish', (lab) => {
     lab.ok('rm', id);
   }, 60_000);
 
+  it('with output unread, while the process waits for input: it finds the end of it', async () => {
+    const id = lab.ok('create', '-i', '-a', 'stdin', '-a', 'stdout', IMAGE, 'sh', '-c', 'echo unread; cat; echo ended');
+    const before = descriptors();
+    const client = createConnection(lab.socket);
+    client.write(`POST /v1.47/containers/${id}/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
+    await new Promise((resolve) => client.once('data', resolve));
+    client.pause();
+    lab.ok('start', id);
+    await waitFor(() => lab.ok('logs', id) === 'unread');
+    client.destroy();
+    await waitFor(() => lab.ok('ps', '-q') === '', 15_000);
+    expect(lab.ok('logs', id)).toBe('unread\nended');
+    await waitFor(() => descriptors() <= before);
+    lab.ok('rm', id);
+  }, 60_000);
+
   it('after the attach of a container that is removed without a start', async () => {
     const before = descriptors();
     const id = lab.ok('create', '-i', IMAGE, 'cat');
