@@ -65,7 +65,7 @@ export const updateInto = (stage: string, slot: Slot): BootCheck => ({
   run: async (board) => {
     await fetchRelease(board);
     const started = Date.now();
-    const text = await board.need(`minke os update ${archive}`, { timeoutMs: updateMs(board) });
+    const text = await board.need(`minke os update --again ${archive}`, { timeoutMs: updateMs(board) });
     const now = await status(board);
     ensure(now.next === slot && now.slot !== slot && now.update?.phase === 'armed' && now.update.to === slot, JSON.stringify(now));
     const memory = (await board.need("sed -n 's/^VmHWM:[^0-9]*//p' /proc/$(systemctl show -P MainPID minke.service)/status")).trim();

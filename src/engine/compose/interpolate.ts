@@ -1,3 +1,6 @@
+/** Variables in the defaults of variables; nobody goes further. */
+const MAX_DEPTH = 60;
+
 /** Value of a variable; undefined when it is not set. */
 export type Lookup = (name: string) => string | undefined;
 
@@ -15,7 +18,8 @@ function closing(text: string, from: number): number {
  * Puts variables in: $NAME, ${NAME}, and with :- - :? ? :+ + the forms that shells have; $$ is a dollar sign. One that is not set and has no
  * default is told to `missing`. Throws Error for what has none of these forms, and what a variable that is required says.
  */
-export function interpolate(text: string, lookup: Lookup, missing: (name: string) => void): string {
+export function interpolate(text: string, lookup: Lookup, missing: (name: string) => void, depth = 0): string {
+  if (depth > MAX_DEPTH) throw new Error('too many variables within variables');
   let out = '';
   for (let at = 0; at < text.length; ) {
     const dollar = text.indexOf('$', at);
@@ -51,7 +55,7 @@ export function interpolate(text: string, lookup: Lookup, missing: (name: string
     if (mark === undefined) throw new Error(`\${${name}${rest}} is no form of a variable`);
     const value = lookup(name);
     const there = value !== undefined && !(colon === ':' && value === '');
-    const other = (): string => interpolate(word, lookup, missing);
+    const other = (): string => interpolate(word, lookup, missing, depth + 1);
     if (mark === '+') return there ? other() : '';
     if (there) return value;
     if (mark === '-') return other();

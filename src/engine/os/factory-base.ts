@@ -46,6 +46,12 @@ export async function lendRunningImage(device: Device, engine: OsEngine, say: Sa
   }
 }
 
+/** Image of the release that runs, where it was flashed; undefined where an update brought it. */
+export function factoryImageId({ system: { files }, places, running }: Device): string | undefined {
+  const path = `${places.boot}/${running}/${FOLDER}/config.json`;
+  return files.exists(path) ? `sha256:${sha256(files.readText(path))}` : undefined;
+}
+
 /** What the boot partition says of the running release has to be that release's: as it was signed, and of these layers. A delta checks what it makes by itself. */
 function checked(device: Device, configText: string, imageText: string): FactoryImage {
   const config = parseImageConfig(configText);

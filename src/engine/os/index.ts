@@ -8,5 +8,5 @@ export { describeLocks, takeLocks, updateLocks, type ContainerName, type TakenLo
 export type { OsEngine, RunningProgram } from './engine.ts';
 export { updateFromStick } from './stick.ts';
 export { describeStatus, type OsStatus } from './status.ts';
-export { update, type UpdateRequest } from './update.ts';
+export { update, type Updated, type UpdateRequest } from './update.ts';
 export { updateSettings } from './config/index.ts';

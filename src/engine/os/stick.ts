@@ -42,7 +42,7 @@ export async function updateFromStick(device: Device, engine: OsEngine, block: s
     await checkBeginning(device, found, open);
     const archive = open(found.path);
     try {
-      return await update(device, engine, { source: { archive }, allowDowngrade: false, signed: true }, say);
+      return (await update(device, engine, { source: { archive }, allowDowngrade: false, signed: true }, say)).release;
     } finally {
       archive.close();
     }

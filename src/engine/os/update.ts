@@ -2,11 +2,11 @@ import { EngineError } from '../error.ts';
 import type { ByteSource } from '../ports/index.ts';
 import { slotDevice, type Device } from './device.ts';
 import type { OsEngine } from './engine.ts';
-import { lendRunningImage } from './factory-base.ts';
+import { factoryImageId, lendRunningImage } from './factory-base.ts';
 import { hasDefaultRoute, hasVpn } from './health.ts';
 import { dropImage, NEXT_IMAGE } from './images.ts';
 import { forgetMigration } from './migrations.ts';
-import { writeRecord } from './record.ts';
+import { readRecord, writeRecord } from './record.ts';
 import { compareVersions, readRelease, type Release } from './release.ts';
 import type { Say } from './say.ts';
 import { onTrial } from './settle.ts';
@@ -20,6 +20,14 @@ export interface UpdateRequest {
   allowDowngrade: boolean;
   /** A signature is asked for, on a device that trusts no keys too: nobody watches. */
   signed?: boolean;
+  /** Write it once more where it runs, or has been written and waits for the next start. */
+  again?: boolean;
+}
+
+/** `runs`, `waits`: nothing had to be written. */
+export interface Updated {
+  release: Release;
+  outcome: 'written' | 'runs' | 'waits';
 }
 
 const LOCK = 'update.lock';
@@ -28,7 +36,7 @@ const LOCK = 'update.lock';
  * Gets a release, writes the slot that does not run, and has the boot loader try it at the next start. Until its last step nothing changes for a device that
  * restarts, and it may be cut off anywhere: the next update begins anew, with what the engine has got already.
  */
-export async function update(device: Device, engine: OsEngine, request: UpdateRequest, say: Say): Promise<Release> {
+export async function update(device: Device, engine: OsEngine, request: UpdateRequest, say: Say): Promise<Updated> {
   const { system: { files }, running, loader, places } = device;
   const lock = files.open(`${places.run}/${LOCK}`, 'read-write', 0o600);
   try {
@@ -37,6 +45,8 @@ export async function update(device: Device, engine: OsEngine, request: UpdateRe
     const to = otherSlot(running);
     const imageId = await get(device, engine, request, say);
     const release = await accepted(device, engine, imageId, request, say);
+    const there = request.again === true ? undefined : await whereItIs(device, engine, imageId);
+    if (there !== undefined) return { release, outcome: there };
     const record = { from: running, to, fromVersion: device.version, toVersion: release.os.version, imageId, before: { network: hasDefaultRoute(files), vpn: hasVpn(files) } };
     // What the slot held is gone from now on: it must not be started, by an update that was prepared before or by a rollback.
     await loader.forget(to);
@@ -47,10 +57,23 @@ export async function update(device: Device, engine: OsEngine, request: UpdateRe
     await writeSlot(device, engine, imageId, release, to, say);
     await writeRecord(device, { ...record, phase: 'armed' });
     await loader.tryNext(to, release);
-    return release;
+    return { release, outcome: 'written' };
   } finally {
     files.close(lock);
   }
+}
+
+/** A timer, or somebody whose restart was held off, asks for the same release over and over: a card does not bear its slot being written each time. */
+async function whereItIs(device: Device, engine: OsEngine, imageId: string): Promise<'runs' | 'waits' | undefined> {
+  if (factoryImageId(device) === imageId) {
+    // The slot has it all.
+    await dropImage(engine, imageId);
+    return 'runs';
+  }
+  const last = readRecord(device);
+  if (last?.imageId !== imageId) return undefined;
+  if (last.phase === 'kept' && last.to === device.running) return 'runs';
+  return last.phase === 'armed' && device.loader.read().next === last.to ? 'waits' : undefined;
 }
 
 /** Has the engine load the image, by a delta to the release that runs where there is one. */

@@ -25,6 +25,6 @@ const inWords = (error: unknown): boolean => error instanceof Error && error.con
 export const COMPOSE: readonly Target[] = [
   { name: 'YAML', corpus: [...files, `a: ${'['.repeat(50_000)}`, `${'- '.repeat(50_000)}x`, `a: ${'{a: '.repeat(50_000)}`], words, refusal: (error) => error instanceof YamlError, run: readYaml },
   { name: 'compose files', corpus: files, words, refusal: (error) => error instanceof ComposeError, run: (input) => readProject(input, surroundings) },
-  { name: 'variables in compose files', corpus: ['a $B ${C} ${D:-e ${F}} $$ ${G?h} ${I:+j}'], words: ['$', '${', '}', ':-', ':?', ':+', '${A:-'], refusal: inWords, run: (input) => must(!interpolate(input, () => 'v', () => undefined).includes('\u0000') || input.includes('\u0000'), 'a character from nowhere') },
+  { name: 'variables in compose files', corpus: ['a $B ${C} ${D:-e ${F}} $$ ${G?h} ${I:+j}', '${A:+'.repeat(2000) + '}'.repeat(2000)], words: ['$', '${', '}', ':-', ':?', ':+', '${A:-'], refusal: inWords, run: (input) => must(!interpolate(input, () => 'v', () => undefined).includes('\u0000') || input.includes('\u0000'), 'a character from nowhere') },
   { name: '.env files', corpus: ['A=1\nexport B="x\\n${A}"\n# c\nC=\'raw $A\'\nD: e\nF\n', '\ufeffA="several\nlines"\r\n'], words: ['=', '"', "'", '\n', 'export ', '#', '${'], refusal: inWords, run: (input) => void [readEnvFile(input, () => undefined), readEnvFile(input, () => undefined, true)] },
 ];

@@ -27,7 +27,9 @@ async function untilSettled(disk: Disk, loader: Loader, healthy: (slot: Slot) =>
   throw new Error('it never settled');
 }
 
-const request = { source: { reference: nextId }, allowDowngrade: false };
+/** The same release goes from slot to slot. */
+const request = { source: { reference: nextId }, allowDowngrade: false, again: true };
+const once = { ...request, again: false };
 
 describe.each<Loader>(['systemd-boot', 'u-boot'])('an update with %s', (loader) => {
   let disk: Disk;
@@ -46,7 +48,10 @@ describe.each<Loader>(['systemd-boot', 'u-boot'])('an update with %s', (loader) 
     expect(engine.removed).toEqual([]);
     expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ slot: 'B', trial: false, next: 'B', update: { phase: 'kept' } });
     expect([start(disk, loader), start(disk, loader)]).toEqual(['B', 'B']);
-    await updated();
+    expect(await update(fakeDevice(disk, endless), engine, once, quietly)).toMatchObject({ outcome: 'runs' });
+    expect([start(disk, loader), start(disk, loader)]).toEqual(['B', 'B']);
+    expect(await update(fakeDevice(disk, endless), engine, request, quietly)).toMatchObject({ outcome: 'written' });
+    expect(await update(fakeDevice(disk, endless), engine, once, quietly)).toMatchObject({ outcome: 'waits' });
     expect(start(disk, loader)).toBe('A');
     expect(whole(disk, 'A')).toBe('1.1');
   });

@@ -91,15 +91,16 @@ export const osCommands: readonly Command[] = [
   osCommand({
     path: ['os', 'update'], usage: 'FILE|IMAGE', summary: 'Write a release into the other slot, which the next start tries', args: between(1, 1),
     details: 'FILE is an archive that osbuild made (.os.tar), IMAGE its name in a registry. The release is kept when it proves to work, otherwise this one runs again.',
-    flags: [rebootFlag, ...lockFlags, { name: 'allow-downgrade', kind: 'bool', help: 'Take an older release than the one that runs' }],
+    flags: [rebootFlag, ...lockFlags, { name: 'allow-downgrade', kind: 'bool', help: 'Take an older release than the one that runs' }, { name: 'again', kind: 'bool', help: 'Write the release once more where it runs, or waits for the next start' }],
     async run(context, device, os) {
       const { ports, flags, args: [source = ''] } = context;
       const isFile = ports.files.stat(source) !== null || /^\.{0,2}\//.test(source);
       const archive = isFile ? openArchive(context, source) : null;
       const say = (line: string): Promise<void> => context.print(`${line}\n`);
       try {
-        const release = await os.update(device, osEngine(context), { source: archive === null ? { reference: source } : { archive }, allowDowngrade: flags.bool('allow-downgrade') }, say);
-        await say(`release ${release.os.version} is tried at the next start`);
+        const { release, outcome } = await os.update(device, osEngine(context), { source: archive === null ? { reference: source } : { archive }, allowDowngrade: flags.bool('allow-downgrade'), again: flags.bool('again') }, say);
+        await say(`release ${release.os.version} ${{ written: 'is tried at the next start', waits: 'has been written already: it is tried at the next start', runs: 'runs already: there is nothing to do' }[outcome]}`);
+        if (outcome === 'runs') return 0;
       } finally {
         archive?.close();
       }
