@@ -114,6 +114,7 @@ async function removeStrays(context: ContainerContext): Promise<void> {
 /** Starts what the restart policies want, a few at a time. */
 export async function startByPolicy(context: ContainerContext, containers: readonly Container[]): Promise<void> {
   for (const container of containers) {
+    if (context.stopping()) return;
     try {
       await startContainer(context, container, true);
     } catch (error) {

@@ -3,7 +3,7 @@ import { createApi } from '../api/index.ts';
 import { endContainer, isLive } from '../containers/index.ts';
 import { EngineError, messageOf, systemErrorCode } from '../error.ts';
 import { DEFAULT_LIMITS, serveConnection } from '../http/index.ts';
-import type { Connection, Reporter, System } from '../ports/index.ts';
+import { sleep, type Connection, type Reporter, type System } from '../ports/index.ts';
 import { clearStaleSocket, hostReporter, hostSystem } from '../system/index.ts';
 import { API_VERSION, ENGINE_VERSION } from '../version.ts';
 import { composeEngine, type Engine } from './compose.ts';
@@ -14,6 +14,8 @@ import { behindTls, readIdentity } from './tls.ts';
 import { startWatchdog } from './watchdog.ts';
 
 const SIGTERM = 15;
+/** Of what has begun when the daemon is told to stop. */
+const FINISH_PATIENCE_MS = 10_000;
 
 /** `minke daemon`: resolves with the exit code when the daemon has been told to stop. */
 export async function runDaemon(argv: readonly string[]): Promise<number> {
@@ -107,6 +109,7 @@ async function serve(system: System, settings: DaemonSettings): Promise<number> 
   stopWatchdog();
   engine.goDown();
   for (const listener of listeners) listener.close();
+  await finishBegun(engine);
   if (!settings.liveRestore) await stopContainers(engine, settings.shutdownTimeoutS);
   for (const address of addresses) if (address.kind === 'unix') tryUnlink(system, address.path);
   if (settings.pidFile !== '') tryUnlink(system, settings.pidFile);
@@ -140,6 +143,12 @@ function feedWatchdog(system: System, addresses: ReturnType<typeof planListeners
     connect: () => system.sockets.connectUnix(path),
     alive: () => tell(system.reporter, 'WATCHDOG=1'),
   });
+}
+
+/** Starts, ends and removals that have begun come to an end: whoever breaks one off leaves the next daemon something to clear up. */
+async function finishBegun({ containers: { collection, system } }: Engine): Promise<void> {
+  const begun = Promise.all(collection.all().map(({ queue }) => queue(() => Promise.resolve())));
+  await Promise.race([begun, sleep(system.clock, FINISH_PATIENCE_MS)]);
 }
 
 async function stopContainers({ containers }: Engine, timeoutS: number): Promise<void> {
