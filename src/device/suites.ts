@@ -2,6 +2,8 @@ import type { DeviceSteps, RecipeSource } from '../model/index.ts';
 import { accessChecks } from './checks/access.ts';
 import { applicationsChecks, returningApplications } from './checks/applications.ts';
 import type { BootCheck } from './checks/check.ts';
+import { configChecks, halfAFile, lastGood, noFile, wrongValues } from './checks/config.ts';
+import { leaveProfiles, profileChecks } from './checks/connections.ts';
 import { cutDuringPull, finishPull, makeReleases, runFirstRelease, runSecondRelease, storeIsWhole } from './checks/delta-pull.ts';
 import { diskChecks } from './checks/disk.ts';
 import { dockerChecks } from './checks/docker.ts';
@@ -13,7 +15,7 @@ import { recipeChecks } from './checks/recipe-checks.ts';
 import { breakEngine, breakKernel, inSlot, keptIn, refusals, rolledBack, updateInto } from './checks/update.ts';
 
 /** What a board is tried for; each has boots of its own. */
-export const suites = ['boot', 'update', 'faults'] as const satisfies readonly Suite[];
+export const suites = ['boot', 'update', 'config', 'network', 'faults'] as const satisfies readonly Suite[];
 export type Suite = DeviceSteps['device/boot-test']['suite'];
 
 /** One boot of a suite: how it is called, its checks, and what is done with the board afterwards. */
@@ -41,6 +43,10 @@ export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'de
       return bootStages(recipes, mode);
     case 'update':
       return updateStages();
+    case 'config':
+      return configStages();
+    case 'network':
+      return networkStages();
     case 'faults':
       return faultStages();
   }
@@ -74,6 +80,24 @@ function updateStages(): Stage[] {
     { name: back, checks: [rolledBack(back, 'B', /did not get as far/), ...persistenceChecks(back), updateInto(back, 'A'), breakEngine('A')], finish: restart(back) },
     { name: mute, restarts: true, checks: [] },
     { name: again, checks: [rolledBack(again, 'B', /engine/), ...persistenceChecks(again)] },
+  ];
+}
+
+function configStages(): Stage[] {
+  const [whole, half, wrong, none] = ['with a whole config.json', 'with half a config.json', 'with a wrong config.json', 'without a config.json'] as const;
+  return [
+    { name: whole, checks: [...configChecks, halfAFile], finish: restart(whole) },
+    { name: half, checks: [lastGood(half, /not JSON.*the last good copy is used/), wrongValues], finish: restart(half) },
+    { name: wrong, checks: [lastGood(wrong, /hostname: not a host name[^]*os\.sshKeys\[0\]: not a public key[^]*colour: unknown key/), noFile], finish: restart(wrong) },
+    { name: none, checks: [lastGood(none, /the file is missing: the last good copy is used/)] },
+  ];
+}
+
+function networkStages(): Stage[] {
+  const [before, after] = ['before the profiles', 'with profiles from the boot partition'] as const;
+  return [
+    { name: before, checks: [...networkChecks, leaveProfiles], finish: restart(before) },
+    { name: after, checks: profileChecks },
   ];
 }
 

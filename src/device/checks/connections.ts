@@ -1,0 +1,85 @@
+import { hostAddress } from '../host-services.ts';
+import { ensure, type BootCheck } from './check.ts';
+
+const profile = (name: string, lines: string): string => `cat >/mnt/boot/system-connections/${name}.nmconnection <<'END'\n${lines}\nEND`;
+
+/** Puts profiles and a script of NetworkManager where their owner would, for the next start. */
+export const leaveProfiles: BootCheck = {
+  name: 'network: profiles and a script are left on the boot partition',
+  run: async (board) => {
+    const port = (await board.need("nmcli -g DEVICE,TYPE,STATE device | sed -n 's/:ethernet:connected$//p' | head -n 1")).trim();
+    ensure(port !== '', 'no Ethernet port is connected');
+    const script = `
+set -e
+mount -o remount,rw /mnt/boot
+mkdir -p /mnt/boot/system-connections /mnt/boot/dispatcher.d
+${profile('fixed', `[connection]\nid=fixed\ntype=vlan\ninterface-name=boot-vlan\n[vlan]\nid=42\nparent=${port}\n[ipv4]\nmethod=manual\naddress1=192.0.2.10/24\nnever-default=true\n[ipv6]\nmethod=disabled`)}
+${profile('shared', '[connection]\nid=shared\ntype=dummy\ninterface-name=boot-shared\n[ipv4]\nmethod=shared\naddress1=198.51.100.1/24\n[ipv6]\nmethod=disabled')}
+${profile('broken', '[connection\nid=')}
+printf '#!/bin/sh\\r\\necho "$2 $1" >>/run/boot-test-dispatched\\r\\n' >/mnt/boot/dispatcher.d/50-boot-test
+sync
+mount -o remount,ro /mnt/boot`;
+    await board.need(script);
+  },
+};
+
+export const profileChecks: readonly BootCheck[] = [
+  {
+    name: 'network: a VLAN with a fixed address from the boot partition is up',
+    run: (board) =>
+      board.eventually(60, async () => {
+        const text = await board.need('ip -d -4 addr show dev boot-vlan');
+        ensure(/vlan protocol 802\.1Q id 42/.test(text) && text.includes('192.0.2.10/24'), text);
+      }),
+  },
+  {
+    name: 'network: a shared connection gives out addresses and names',
+    run: (board) =>
+      board.eventually(60, async () => {
+        await board.need('ip -4 addr show dev boot-shared | grep -q 198.51.100.1/24');
+        const served = await board.need("ps -e -o args= | grep '[d]nsmasq.*198.51.100'");
+        ensure(served.includes('--dhcp-range'), served);
+      }),
+  },
+  {
+    name: 'network: the script from the boot partition ran for it',
+    run: (board) => board.eventually(60, () => board.need('grep -q "^up boot-vlan$" /run/boot-test-dispatched')),
+  },
+  { name: 'network: a broken profile among them stops nothing', run: async (board) => void (await board.need('nmcli -g NAME connection show | grep -qx fixed && ! nmcli -g NAME connection show | grep -qx broken')) },
+  {
+    name: 'network: containers ask the device’s own name server',
+    run: async (board) => {
+      await board.need(`minke image inspect ${board.container.reference} >/dev/null 2>&1 || minke load`, { stdin: board.container.archive, timeoutMs: 300_000 * board.scale });
+      await board.need(`echo 'server=/${board.serviceName}/${hostAddress}#${board.services.dnsPort}' >/run/minke-dns/boot-test.conf && systemctl restart dnsmasq.service`);
+      return board.eventually(60, async () => {
+        const text = await board.need(`minke run --rm ${board.container.reference} sh -c 'cat /etc/resolv.conf; wget -q -O - http://${board.serviceName}:${board.services.httpPort}/'`, { timeoutMs: 120_000 * board.scale });
+        ensure(text.includes('nameserver 10.114.101.1') && text.includes(board.serviceAnswer), text);
+      });
+    },
+  },
+  {
+    name: 'network: whether the internet can be reached is known to applications',
+    run: async (board) => {
+      const asked = `http://${hostAddress}:${board.services.httpPort}/check`;
+      const state = 'nmcli networking connectivity check';
+      await board.need(`minke os config set os.network.connectivity '${JSON.stringify({ uri: asked, interval: 10, response: board.serviceAnswer })}'`, { timeoutMs: 120_000 * board.scale });
+      await board.eventually(60, async () => ensure((await board.need(state)).trim() === 'full', await board.need(state)));
+      await board.need(`minke os config set os.network.connectivity.response nobody-answers-so`, { timeoutMs: 120_000 * board.scale });
+      await board.eventually(60, async () => ensure(/^(limited|portal)$/.test((await board.need(state)).trim()), await board.need(state)));
+      await board.need('minke os config unset os.network.connectivity', { timeoutMs: 120_000 * board.scale });
+    },
+  },
+  {
+    name: 'network: an address comes back by itself after the port was down',
+    run: async (board) => {
+      // Over the port itself: what has to be done is left with the board.
+      const script = `port=$(nmcli -g DEVICE,TYPE,STATE device | sed -n 's/:ethernet:connected$//p' | head -n 1)
+ip link set $port down; sleep 10; ip -4 -o addr show dev $port scope global >/run/boot-test-while-down; ip link set $port up`;
+      await board.need('cat >/run/boot-test-port.sh && systemd-run --quiet --unit=boot-test-port sh /run/boot-test-port.sh', { stdin: Buffer.from(script) });
+      await board.eventually(120, async () => {
+        ensure((await board.need('systemctl is-active boot-test-port.service || true')).trim() !== 'active', 'the port is still down');
+        await board.need('test -e /run/boot-test-while-down && ip -4 route show default | grep -q "^default via"');
+      });
+    },
+  },
+];
