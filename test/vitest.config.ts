@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './support/longest-first.ts';
 
 export default defineConfig({
   // The engine's pure parts import the native host's codecs; on the build machine Node.js stands in for them.
@@ -10,6 +11,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 600_000,
     reporters: [new URL('support/reporter.ts', import.meta.url).pathname],
+    sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/boot/**'], sequence: { groupOrder: 0 } } },
       // Emulated boards miss their time-outs when compilers and daemons take the processor from them: they come last, alone.

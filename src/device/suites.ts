@@ -15,7 +15,7 @@ import { recipeChecks } from './checks/recipe-checks.ts';
 import { breakEngine, breakKernel, inSlot, keptIn, refusals, rolledBack, updateInto } from './checks/update.ts';
 
 /** What a board is tried for; each has boots of its own. */
-export const suites = ['boot', 'update', 'config', 'network', 'faults'] as const satisfies readonly Suite[];
+export const suites = ['boot', 'start', 'update', 'config', 'network', 'faults'] as const satisfies readonly Suite[];
 export type Suite = DeviceSteps['device/boot-test']['suite'];
 
 /** One boot of a suite: how it is called, its checks, and what is done with the board afterwards. */
@@ -41,6 +41,8 @@ export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'de
   switch (suite) {
     case 'boot':
       return bootStages(recipes, mode);
+    case 'start':
+      return startStages(recipes, mode);
     case 'update':
       return updateStages();
     case 'config':
@@ -60,6 +62,15 @@ const restart = (stage: string): BootCheck => ({
     await board.emulator().waitForEnd(180_000 * board.scale, 'the restart');
   },
 });
+
+/** What a board and its boot loader have of their own, without what is the same on all boards of an architecture: for emulations that need many minutes. */
+function startStages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
+  const [first, second] = ['first boot', 'second boot'] as const;
+  return [
+    { name: first, checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks], finish: restart(first) },
+    { name: second, checks: [...persistenceChecks(second), returningContainer(second), ...powerOffChecks] },
+  ];
+}
 
 function bootStages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
   const applied = (checks: readonly BootCheck[]): readonly BootCheck[] => (recipes.some(({ name }) => name === 'applications') ? checks : []);

@@ -11,7 +11,7 @@ export interface DeviceSteps {
     machine: Machine;
     mode: 'development' | 'production';
     /** boot: three boots and a power cut; update: into the other slot and back, with the input `release` (os.tar); faults: an application's update while the power goes. */
-    suite: 'boot' | 'update' | 'config' | 'network' | 'faults';
+    suite: 'boot' | 'start' | 'update' | 'config' | 'network' | 'faults';
     /** For their checks and writable paths. */
     recipes: { name: string; recipe: Recipe }[];
   };

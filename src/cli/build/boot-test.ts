@@ -5,7 +5,7 @@ import { diskImage, flasherImage, osImage, type ComposedImage } from './compose.
 import type { DebianWorld } from './debian.ts';
 import { busybox, emulation, planToolsTree } from './trees.ts';
 
-const titles: Record<Suite, string> = { boot: 'Boot test', update: 'Test of updates', config: 'Test of configuration', network: 'Test of the network', faults: 'Test of faults' };
+const titles: Record<Suite, string> = { boot: 'Boot test', start: 'Test of the start', update: 'Test of updates', config: 'Test of configuration', network: 'Test of the network', faults: 'Test of faults' };
 
 /** A suite of tests of a composed image, as a task: it is cached by the image's key and, like every step, the sources of what carries it out. */
 export async function planBootTest(built: ComposedImage, suite: Suite, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {

@@ -251,6 +251,16 @@ describeLab('docker run against the daemon', (lab) => {
     expect(Number.parseFloat(cpu)).toBeGreaterThan(0);
     expect(memory).toContain('/ 32MiB');
     expect(pids).toBe('1');
+    // How busy it is depends on what else there is; what was counted does not. It lies between what the kernel says of its process before and after.
+    const pid = lab.ok('inspect', '-f', '{{.State.Pid}}', id);
+    const consumed = (): number => {
+      const [user = 0, system = 0] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ').slice(11, 13).map(Number) ?? [];
+      return (user + system) * 10_000_000; // clock ticks of 10 ms
+    };
+    const before = consumed();
+    const counted = (JSON.parse(lab.run(['curl', '-s', '--unix-socket', lab.socket, `http://x/containers/${id}/stats?stream=0&one-shot=1`]).stdout) as { cpu_stats: { cpu_usage: { total_usage: number } } }).cpu_stats.cpu_usage.total_usage;
+    expect(counted).toBeGreaterThanOrEqual(before - 20_000_000);
+    expect(counted).toBeLessThanOrEqual(consumed() + 1_000_000_000); // and what preparing it took
     lab.ok('rm', '-f', id);
   });
 

@@ -1,0 +1,3 @@
+import { describeBoots } from './boot-test.ts';
+
+await describeBoots('genericx86-64');
