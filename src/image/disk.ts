@@ -67,7 +67,7 @@ export async function buildDisk(context: StepContext<'image/disk'>): Promise<voi
     const image = `${part}.ext4`;
     const uuid = part === 'state' ? identity.stateUuid : identity.dataUuid;
     const { sizeBytes } = partition(layout, part);
-    await makeExt4(context, { folder: context.scratch, image, sizeBytes, label: `minke-${part}`, uuid, journalMebibytes: journalMebibytes(part, sizeBytes), ...(part === 'data' && facts !== null ? { content: { tar: '/in/data', tree: 'dataTools' } } : {}) });
+    await makeExt4(context, { folder: context.scratch, image, sizeBytes, label: `minke-${part}`, uuid, journalMebibytes: journalMebibytes(part, sizeBytes), ...(part === 'data' && facts !== null ? { content: { input: 'data', tree: 'dataTools' } } : {}) });
     return { partition: part, filesystem: 'ext4', file: join(context.scratch, image), used: await ext4Used(context, context.scratch, image) };
   };
   contents.push(...(await Promise.all([makePartition('state'), makePartition('data')])));

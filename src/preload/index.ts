@@ -2,7 +2,6 @@
 // Owns: reading the compose file as the device will, images by platform in registries and archives, the plan.
 // Must not: run programs, or know how images of disks are made.
 export { readApplications, type Applications } from './applications.ts';
-export { withAttributes } from './attributes.ts';
 export { planPreload, type PlannedPreload } from './plan.ts';
 export { resolveImages, type ResolvedImage } from './resolve.ts';
 export { finishStore, measureTree } from './store.ts';

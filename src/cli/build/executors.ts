@@ -6,11 +6,10 @@ import { imageExecutors } from '../../image/index.ts';
 import type { Executors } from '../../model/index.ts';
 import { createDebianExecutors, type HostApt } from '../../providers/debian/index.ts';
 import { sourceExecutors } from '../../source-build/index.ts';
-import { withAttributes } from '../../preload/index.ts';
 import { createYoctoExecutors, type YoctoPorts } from '../../providers/yocto/index.ts';
 import { createPreloadExecutors, type PreloadPorts } from './preload-executors.ts';
 
 /** The exhaustive table of what carries out each kind of step. */
 export function makeExecutors(apt: () => Promise<HostApt>, yocto: YoctoPorts, files: Pick<FileFetchSettings, 'mirrors' | 'proxies'>, preload: PreloadPorts): Executors {
-  return { ...createDebianExecutors({ apt }), ...createYoctoExecutors(yocto), ...createDownloadExecutors({ ...fileFetchDefaults, ...files }), ...engineExecutors, ...packageExecutors, ...sourceExecutors, ...imageExecutors, 'image/disk': { ...imageExecutors['image/disk'], run: withAttributes(imageExecutors['image/disk'].run) }, ...deviceExecutors, ...createPreloadExecutors(preload) };
+  return { ...createDebianExecutors({ apt }), ...createYoctoExecutors(yocto), ...createDownloadExecutors({ ...fileFetchDefaults, ...files }), ...engineExecutors, ...packageExecutors, ...sourceExecutors, ...imageExecutors, ...deviceExecutors, ...createPreloadExecutors(preload) };
 }

@@ -1,5 +1,6 @@
 import { EngineError, messageOf } from '../error.ts';
 import type { Device } from './device.ts';
+import { readJson } from './read-json.ts';
 import { readRecord } from './record.ts';
 import { giveUp, onTrial } from './settle.ts';
 import { isSlot, type Slot } from './slots.ts';
@@ -178,16 +179,9 @@ async function setPhase(device: Pick<Device, 'system' | 'places'>, phase: Journa
   await device.system.files.replaceFile(`${device.places.state}/${FOLDER}/${JOURNAL}`, `${JSON.stringify({ ...journal, phase, folders }, null, 2)}\n`);
 }
 
-/** Written in one piece: one that cannot be read is none of ours. */
 function readJournal({ system: { files }, places }: Pick<Device, 'system' | 'places'>): Journal | undefined {
-  const path = `${places.state}/${FOLDER}/${JOURNAL}`;
-  if (!files.exists(path)) return undefined;
-  try {
-    const value = JSON.parse(files.readText(path)) as Partial<Journal> | null;
-    return isSlot(value?.slot) && value.version !== undefined && value.phase !== undefined && Array.isArray(value.folders) ? (value as Journal) : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = readJson<Journal>(files, `${places.state}/${FOLDER}/${JOURNAL}`);
+  return isSlot(value?.slot) && value.version !== undefined && value.phase !== undefined && Array.isArray(value.folders) ? (value as Journal) : undefined;
 }
 
 async function runProgram({ system: { processes, clock } }: Device, path: string, versions: { from: string; to: string }, patienceMs: number): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Device } from './device.ts';
+import { readJson } from './read-json.ts';
 import { isSlot, type Slot } from './slots.ts';
 
 /** What became of the last update, on the state partition, which both slots see. */
@@ -24,15 +25,8 @@ export interface UpdateRecord {
 const FILE = 'update.json';
 
 export function readRecord({ system: { files }, places }: Pick<Device, 'system' | 'places'>): UpdateRecord | undefined {
-  const path = `${places.state}/${FILE}`;
-  if (!files.exists(path)) return undefined;
-  try {
-    const value = JSON.parse(files.readText(path)) as Partial<UpdateRecord> | null;
-    // What cannot be read is as good as none: it only reports and cleans up.
-    return isSlot(value?.from) && isSlot(value.to) && value.phase !== undefined && value.before !== undefined ? (value as UpdateRecord) : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = readJson<UpdateRecord>(files, `${places.state}/${FILE}`);
+  return isSlot(value?.from) && isSlot(value.to) && value.phase !== undefined && value.before !== undefined ? (value as UpdateRecord) : undefined;
 }
 
 export async function writeRecord({ system: { files, clock }, places }: Pick<Device, 'system' | 'places'>, record: Omit<UpdateRecord, 'at'>): Promise<UpdateRecord> {

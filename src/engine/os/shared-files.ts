@@ -1,6 +1,7 @@
 import { EngineError, messageOf } from '../error.ts';
 import type { Device } from './device.ts';
 import { digestOf } from './digest.ts';
+import { readJson } from './read-json.ts';
 import { readRecord } from './record.ts';
 import type { Say } from './say.ts';
 
@@ -49,14 +50,15 @@ export async function putShared(device: Device, say: Say): Promise<void> {
   const { system: { files }, places, boot, running, version } = device;
   const staged = readJson<Staged>(files, `${places.shared}/${LIST}`);
   const record = readRecord(device);
-  if (staged === undefined || record?.phase !== 'kept' || record.to !== running || staged.version !== version) return;
+  const wanted = staged?.files;
+  if (wanted === undefined || record?.phase !== 'kept' || record.to !== running || staged?.version !== version) return;
   try {
-    const known = readJson<Record<string, string>>(files, `${boot.path}/${KNOWN}`);
+    const known = readJson<Record<string, string>>(files, `${boot.path}/${KNOWN}`) as Record<string, string> | undefined;
     // An image from before there was a list: nobody knows whose the files are.
     if (known !== undefined) {
       await boot.writing(async () => {
         const before = JSON.stringify(known);
-        for (const [path, digest] of Object.entries(staged.files)) {
+        for (const [path, digest] of Object.entries(wanted)) {
           try {
             await putOne(device, path, digest, known[path]);
             known[path] = digest;
@@ -81,14 +83,4 @@ async function putOne(device: Device, path: string, digest: string, known: strin
   if (present === digest) return;
   if (present !== known) throw new EngineError('conflict', 'OS_NOT_OURS', 'no release put it there like that');
   await boot.copy(path, stagedFile(device, path), digest);
-}
-
-function readJson<T extends object>(files: Device['system']['files'], path: string): T | undefined {
-  if (!files.exists(path)) return undefined;
-  try {
-    const value = JSON.parse(files.readText(path)) as T | null;
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -71,7 +71,8 @@ export function prepareKeeper(lab: Lab, { patienceMs = 60_000, data }: { patienc
     },
     restartSystem: () => void shell(`rm -rf ${RUN}/*`),
     close() {
-      if (made && readdirSync(RUN).length === 0) rmdirSync(RUN);
+      if (child?.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+      if (made && existsSync(RUN) && readdirSync(RUN).length === 0) rmdirSync(RUN);
     },
   };
   return keeper;

@@ -1,8 +1,8 @@
-import { EngineError } from '../../error.ts';
 import { applyConfig, BOOT_CONFIG, complaintText, edit, findKey, presentConfig, readConfig, valueAt, type CheckSettings, type Json } from '../../os/config/index.ts';
 import { bootPartition } from '../../os/boot-partition.ts';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command.ts';
+import { withHints } from '../engine-errors.ts';
 import { errorCode, reasonOf } from '../ports.ts';
 
 const BOOT = BOOT_CONFIG.slice(0, BOOT_CONFIG.lastIndexOf('/'));
@@ -25,12 +25,7 @@ export async function runConfig(context: CommandContext): Promise<number> {
   if (verb === undefined) throw new CliError(`'${name}' is none of ${Object.keys(VERBS).join(', ')}`);
   const [least, most] = verb.args;
   if (args.length < least || args.length > most) throw new CliError(`usage: ${context.program} os config ${verb.usage}`);
-  try {
-    return await verb.run(context, args);
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    throw new CliError(`${error.message}${error.hint === undefined ? '' : `\n  hint: ${error.hint}`}`, 1, { cause: error });
-  }
+  return withHints(() => verb.run(context, args));
 }
 
 async function get(context: CommandContext, [key]: readonly string[]): Promise<number> {

@@ -1,8 +1,8 @@
-import { EngineError } from '../../error.ts';
 import { parseGoDuration } from '../../format/index.ts';
 import type { ContainerName, Device } from '../../os/index.ts';
 import { CliError } from '../cli-error.ts';
 import { between, noArguments, type Command, type CommandContext } from '../command.ts';
+import { withHints } from '../engine-errors.ts';
 import { errorCode, reasonOf } from '../ports.ts';
 import { osEngine } from './os-engine.ts';
 
@@ -24,12 +24,7 @@ function osCommand(command: Omit<Command, 'run'> & { run(context: CommandContext
     ...command,
     async run(context) {
       const os = await import('../../os/index.ts');
-      try {
-        return await command.run(context, os.openDevice(context.ports.system()), os);
-      } catch (error) {
-        if (!(error instanceof EngineError)) throw error;
-        throw new CliError(`${error.message}${error.hint === undefined ? '' : `\n  hint: ${error.hint}`}`, 1, { cause: error });
-      }
+      return withHints(() => command.run(context, os.openDevice(context.ports.system()), os));
     },
   };
 }

@@ -1,14 +1,14 @@
 import { EngineError } from '../../error.ts';
 import { parseDocument } from './document.ts';
 import { CONFIG_KEYS } from './keys.ts';
-import { complaintText, isObject, read, valueOf, type Complaint, type Described, type Json } from './read.ts';
+import { complaintText, isObject, keyOf, read, valueOf, type Complaint, type Described, type Json } from './read.ts';
 
 /** The words of KEY ("os.sshKeys") and what may stand there. Throws EngineError 'CONFIG_KEY' for one that does not exist. */
 export function findKey(key: string): { path: string[]; described: Described } {
   const path = key.split('.');
   let described: Described = CONFIG_KEYS;
   for (const [index, word] of path.entries()) {
-    const next: Described | undefined = described.type !== 'object' ? undefined : Object.hasOwn(described.keys, word) ? described.keys[word] : described.names !== undefined && new RegExp(described.names, 'u').test(word) ? described.values : undefined;
+    const next: Described | undefined = described.type === 'object' ? keyOf(described, word) : undefined;
     if (next === undefined) {
       const known = described.type === 'object' ? Object.keys(described.keys).filter((name) => !name.startsWith('$')) : [];
       const where = index === 0 ? '' : `${path.slice(0, index).join('.')} has `;

@@ -63,7 +63,7 @@ export function read(described: Described, value: Json, last: Json | undefined, 
 function readObject(described: ObjectKeys, value: JsonObject, last: Json | undefined, path: Complaint['path'], complaints: Complaint[]): JsonObject {
   const result: [string, Json][] = [];
   for (const [key, given] of Object.entries(value)) {
-    const named = Object.hasOwn(described.keys, key) ? described.keys[key] : describedByName(described, key);
+    const named = keyOf(described, key);
     if (named === undefined) complaints.push({ path: [...path, key], text: described.names === undefined ? 'unknown key' : (described.complaint ?? 'not a name') });
     else {
       const good = read(named, given, valueOf(last, key), [...path, key], complaints);
@@ -73,7 +73,11 @@ function readObject(described: ObjectKeys, value: JsonObject, last: Json | undef
   return Object.fromEntries(result);
 }
 
-const describedByName = ({ names, values }: ObjectKeys, key: string): Described | undefined => (names !== undefined && new RegExp(names, 'u').test(key) ? values : undefined);
+/** What may stand at a key: one of those that are listed, or one by a name of its own. */
+export function keyOf({ keys, names, values }: ObjectKeys, key: string): Described | undefined {
+  if (Object.hasOwn(keys, key)) return keys[key];
+  return names !== undefined && new RegExp(names, 'u').test(key) ? values : undefined;
+}
 
 /** What an object lacks to be of use. */
 function incomplete({ required = [], anyOf = [], dependencies = {} }: ObjectKeys, value: JsonObject): string | undefined {

@@ -1,5 +1,5 @@
-import { fromBase64, text } from 'host:bytes';
 import type { DeviceConfig } from './device-config.ts';
+import { pemOf } from './pem.ts';
 
 type Vpn = NonNullable<DeviceConfig['vpn']>;
 
@@ -34,16 +34,5 @@ export function vpnFiles(vpn: Vpn, folder: string): { path: string; text: string
   ];
 }
 
-/** PEM, given as such or as base64 of it. What cannot be read stays, and OpenVPN says what it thinks of it. */
-function pem(value: string): string {
-  const given = value.includes('-----BEGIN') ? value : decoded(value);
-  return given.replaceAll('\r', '').trim();
-}
-
-function decoded(value: string): string {
-  try {
-    return text(fromBase64(value.replace(/\s+/g, '')));
-  } catch {
-    return value;
-  }
-}
+/** What cannot be read stays, and OpenVPN says what it thinks of it. */
+const pem = (value: string): string => (pemOf(value) ?? value).replaceAll('\r', '').trim();

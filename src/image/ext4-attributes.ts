@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Executor, StepContext, ToolCommand } from '../model/index.ts';
+import type { StepContext } from '../model/index.ts';
 
 /** An extended attribute of a file in an archive. */
 export interface Attribute {
@@ -62,36 +62,29 @@ function paxRecords(bytes: Buffer): Map<string, Buffer> {
 }
 
 /**
- * Of archives mke2fs keeps capabilities alone. Overlay folders that hide what is below them are marked by another attribute, so whoever makes the
- * data partition from an archive puts the others in right behind it.
+ * Of archives mke2fs keeps capabilities alone, and overlay folders that hide what is below them are marked by another attribute. Puts the
+ * others into an ext4 that was made of an archive.
+ * @param options.archive on the host
+ * @param options.image path inside `folder`, which nobody else writes to
  */
-export function withAttributes(makeDisk: Executor<'image/disk'>): Executor<'image/disk'> {
-  return (context) => (context.args.preloaded === true ? makeDisk(keepingAttributes(context)) : makeDisk(context));
-}
-
-function keepingAttributes(context: StepContext<'image/disk'>): StepContext<'image/disk'> {
-  return Object.create(context, {
-    tool: {
-      async value(command: ToolCommand): Promise<string> {
-        const said = await context.tool(command);
-        if (!command.argv.includes('mke2fs') || !command.argv.includes('-d')) return said;
-        const image = command.argv.find((word) => word.endsWith('.ext4')) ?? '';
-        const attributes = archivedAttributes(context.input('data'));
-        if (attributes.length === 0) return said;
-        const folder = join(context.scratch, 'attributes');
-        mkdirSync(folder);
-        const lines = attributes.map(({ path, name, value }, index) => {
-          if (/["\n\\]/.test(path)) throw new Error(`${JSON.stringify(path)} has attributes, and a name that they cannot be set by`);
-          writeFileSync(join(folder, String(index)), value);
-          return `ea_set -f /scratch/attributes/${index} "/${path}" ${name}\n`;
-        });
-        writeFileSync(join(folder, 'commands'), lines.join(''));
-        // debugfs ends well whatever becomes of its commands; it says nothing when they are done.
-        const told = await context.tool({ ...command, argv: ['sh', '-c', 'debugfs -w -f /scratch/attributes/commands "$1" 2>&1', 'sh', image] });
-        const complaints = told.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('debugfs'));
-        if (complaints.length > 0) throw new Error(`attributes could not be set: ${complaints.join('; ')}`);
-        return said;
-      },
-    },
-  }) as StepContext<'image/disk'>;
+export async function setAttributes(context: StepContext<'image/disk'>, { folder, image, archive, tree }: { folder: string; image: string; archive: string; tree: string }): Promise<void> {
+  const attributes = archivedAttributes(archive);
+  if (attributes.length === 0) return;
+  const place = join(folder, 'attributes');
+  mkdirSync(place);
+  const lines = attributes.map(({ path, name, value }, index) => {
+    if (/["\n\\]/.test(path)) throw new Error(`${JSON.stringify(path)} has attributes, and a name that they cannot be set by`);
+    writeFileSync(join(place, String(index)), value);
+    return `ea_set -f /scratch/attributes/${index} "/${path}" ${name}\n`;
+  });
+  writeFileSync(join(place, 'commands'), lines.join(''));
+  // debugfs ends well whatever becomes of its commands; it says nothing when they are done.
+  const told = await context.tool({
+    argv: ['sh', '-c', 'debugfs -w -f /scratch/attributes/commands "$1" 2>&1', 'sh', `/scratch/${image}`],
+    env: { E2FSPROGS_FAKE_TIME: String(context.epoch) },
+    mounts: { '/scratch': { path: folder, rw: true } },
+    tree,
+  });
+  const complaints = told.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('debugfs'));
+  if (complaints.length > 0) throw new Error(`attributes could not be set: ${complaints.join('; ')}`);
 }
