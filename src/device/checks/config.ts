@@ -24,6 +24,7 @@ const settings: readonly Setting[] = [
   { key: 'persistentLogging', value: true, script: 'findmnt -n -T /var/log/journal -o SOURCE | grep -q journal && ls /mnt/data/journal/*/system.journal' },
   { key: 'os.journal.memoryMegabytes', value: 8, script: 'grep -q RuntimeMaxUse=8M /run/systemd/journald.conf.d/50-minke-config.conf' },
   { key: 'os.watchdog.seconds', value: 20, script: '[ "$(systemctl show -P RuntimeWatchdogUSec)" = 20s ]' },
+  { key: 'os.firewall', value: { enabled: true, allow: ['8080/tcp'] }, script: 'nft list chain inet minke_host input | grep -q "policy drop" && nft list chain inet minke_host input | grep -q "tcp dport 8080 accept"' },
   { key: 'os.udevRules.99-boot-test', value: 'ACTION=="change", KERNEL=="null", RUN+="/bin/touch /run/boot-test-udev"\n', script: 'test -e /run/boot-test-udev' },
   { key: 'proxy.http', value: 'http://192.0.2.3:3128', restarts: ['minke'], script: 'tr "\\0" "\\n" </proc/$(systemctl show -P MainPID minke.service)/environ | grep -qx HTTP_PROXY=http://192.0.2.3:3128' },
   { key: 'engine.labels', value: ['boot-test=1'], restarts: ['minke'], script: 'minke info | grep -q boot-test=1' },

@@ -1,5 +1,6 @@
 import { hostAddress } from '../host-services.ts';
 import { ensure, type BootCheck } from './check.ts';
+import { page, publishedPage } from './engine.ts';
 
 const profile = (name: string, lines: string): string => `cat >/mnt/boot/system-connections/${name}.nmconnection <<'END'\n${lines}\nEND`;
 
@@ -67,6 +68,26 @@ export const profileChecks: readonly BootCheck[] = [
       await board.need(`minke os config set os.network.connectivity.response nobody-answers-so`, { timeoutMs: 120_000 * board.scale });
       await board.eventually(60, async () => ensure(/^(limited|portal)$/.test((await board.need(state)).trim()), await board.need(state)));
       await board.need('minke os config unset os.network.connectivity', { timeoutMs: 120_000 * board.scale });
+    },
+  },
+  {
+    name: 'network: the firewall of the host shuts a port, opens it, and lets SSH in',
+    run: async (board) => {
+      const limit = { timeoutMs: 120_000 * board.scale };
+      await board.need(`minke run -d --name host-page --network host ${board.container.reference} sh -c 'echo "${page}" >/tmp/index.html; exec httpd -f -p ${board.published.guest} -h /tmp'`, limit);
+      const isOpen = async (): Promise<boolean> => (await publishedPage(board).catch(() => '')).trim() === page;
+      const becomes = (open: boolean): Promise<void> => board.eventually(60, async () => ensure((await isOpen()) === open, open ? 'nobody answers' : 'it is still let in'));
+      await becomes(true);
+      await board.need(`minke os config set os.firewall '{"enabled":true}'`, limit);
+      await becomes(false);
+      await board.need('true');
+      await board.need(`minke os config set os.firewall.allow '["${board.published.guest}/tcp"]'`, limit);
+      await becomes(true);
+      await board.need('minke os config unset os.firewall.allow', limit);
+      await becomes(false);
+      await board.need('minke os config unset os.firewall', limit);
+      await becomes(true);
+      await board.need('minke rm -f host-page', limit);
     },
   },
   {

@@ -6,8 +6,8 @@ const engine = (board: Board, ...words: string[]): Promise<string> => board.need
 
 const run = (board: Board, ...words: string[]): Promise<string> => engine(board, 'run', '--rm', board.container.reference, ...words);
 
-/** The page of the test's web container, asked for from outside the board. */
-async function publishedPage(board: Board): Promise<string> {
+/** What answers at the port that is forwarded to the board, asked from outside. */
+export async function publishedPage(board: Board): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${board.published.host}/`, { signal: AbortSignal.timeout(20_000) });
   return response.text();
 }

@@ -210,6 +210,21 @@ export interface DeviceConfig {
       seconds?: number;
     };
     /**
+     * Who may speak to the device itself; published ports of containers stay open.
+     */
+    firewall?: {
+      /**
+       * Whether nothing is let in but SSH, mDNS, ICMP, what addresses and names need, and `allow`. Without it: false.
+       */
+      enabled?: boolean;
+      /**
+       * Ports of programs and of containers in the host's network.
+       *
+       * @maxItems 256
+       */
+      allow?: string[];
+    };
+    /**
      * Updates of the OS.
      */
     updates?: {

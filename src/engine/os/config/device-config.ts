@@ -16,6 +16,7 @@ export interface DeviceConfig {
     network?: { wifi?: { randomMacAddressScan?: boolean }; connectivity?: { uri?: string; interval?: number; response?: string } };
     udevRules?: Record<string, string>;
     watchdog?: { enabled?: boolean; seconds?: number };
+    firewall?: { enabled?: boolean; allow?: string[] };
     updates?: { lockMinutes?: number; usb?: boolean };
     journal?: { memoryMegabytes?: number; diskMegabytes?: number };
   };

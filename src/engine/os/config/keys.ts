@@ -100,6 +100,13 @@ export const CONFIG_KEYS: ObjectKeys = {
             seconds: { type: 'integer', minimum: 10, maximum: 3600 },
           },
         },
+        firewall: {
+          type: 'object',
+          keys: {
+            enabled: { type: 'boolean' },
+            allow: { type: 'array', maxItems: 256, items: { type: 'string', pattern: '^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])(-([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?/(tcp|udp)$', complaint: 'not a port with its protocol, such as 80/tcp or 5000-5010/udp' } },
+          },
+        },
         updates: {
           type: 'object',
           keys: {

@@ -1,5 +1,6 @@
 import type { DeviceConfig } from './device-config.ts';
 import { certificatesOf } from './certificates.ts';
+import { firewallRules } from './firewall.ts';
 import type { Step } from './steps.ts';
 import { vpnFiles } from './vpn.ts';
 
@@ -153,6 +154,15 @@ export const RENDERERS: readonly Renderer[] = [
     },
     early: [],
     changed: [{ do: 'reload', unit: 'NetworkManager.service' }],
+  },
+  {
+    name: 'firewall',
+    outputs: (config, facts) => only(config.os?.firewall?.enabled === true, {
+      path: `${RUN}/firewall.nft`, text: firewallRules(config.os?.firewall?.allow ?? [], { development: isDevelopment(config, facts) }),
+    }),
+    // Its unit has the file as a condition.
+    early: [],
+    changed: [{ do: 'restart', unit: 'minke-firewall.service', wanted: true }],
   },
   {
     name: 'country',

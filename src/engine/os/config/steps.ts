@@ -3,8 +3,8 @@ import { sleep, type System } from '../../ports/index.ts';
 
 /** What each kind of step needs to know. Paths are those of the device. */
 interface StepArgs {
-  /** A service that runs is started anew; one that does not is let be. Nothing waits for it. */
-  restart: { unit: string };
+  /** A service that runs is started anew; one that does not is let be, unless it is `wanted`. Nothing waits for it. */
+  restart: { unit: string; wanted?: true };
   /** A service that runs reads its settings again. */
   reload: { unit: string };
   /** A program; left out where `onlyWith` is not there. */
@@ -35,7 +35,7 @@ const JOURNAL_ON_DATA = '/mnt/data/journal';
 const UNIT_FOLDERS = ['/usr/lib/systemd/system', '/etc/systemd/system', '/lib/systemd/system', '/run/systemd/system'];
 
 const EXECUTORS: Executors = {
-  restart: (system, { unit }) => tellUnit(system, 'try-restart', unit),
+  restart: (system, { unit, wanted }) => tellUnit(system, wanted === true ? 'restart' : 'try-restart', unit),
   reload: (system, { unit }) => tellUnit(system, 'try-reload-or-restart', unit),
   async run(system, { argv, onlyWith }) {
     if (onlyWith === undefined || system.files.exists(onlyWith)) await run(system, argv);
