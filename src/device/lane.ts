@@ -21,8 +21,8 @@ export interface Lane {
   disk: DiskCopy;
   /** What has to be plugged in while the board starts; null for most. */
   hotPlug: HotPlug | null;
-  /** The command for the tools tree's sandbox, where the disk's folder is /disk. `stick` and `capture` are names of files beside the disk. */
-  command(name: string, options: Omit<QemuOptions, 'capture' | 'control'> & { capture?: string; stick?: string }): TreeCommand;
+  /** The command for the tools tree's sandbox, where the disk's folder is /disk. `stick`, `capture` and `writeLog` are names of files beside the disk. */
+  command(name: string, options: Omit<QemuOptions, 'capture' | 'control'> & { capture?: string; stick?: string; writeLog?: string }): TreeCommand;
 }
 
 /** Takes what the lane needs beside the disk: UEFI variables of its own, or the U-Boot that stands on the boot partition. */
@@ -36,9 +36,9 @@ export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsT
     machine,
     disk,
     hotPlug: late ? { socket: join(folder, controlSocket), device: { driver: 'usb-net', netdev: 'net', id: 'adapter' } } : null,
-    command: (name, { capture, stick, ...options }) => ({
+    command: (name, { capture, stick, writeLog, ...options }) => ({
       name,
-      argv: qemuCommand(machine, { ...files, ...(stick === undefined ? {} : { stick: `/disk/${stick}` }) }, { ...options, ...(commandLine.length === 0 ? {} : { commandLine }), ...(late ? { control: `/disk/${controlSocket}` } : {}), ...(capture === undefined ? {} : { capture: `/disk/${capture}` }) }),
+      argv: qemuCommand(machine, { ...files, ...(stick === undefined ? {} : { stick: `/disk/${stick}` }), ...(writeLog === undefined ? {} : { writeLog: `/disk/${writeLog}` }) }, { ...options, ...(commandLine.length === 0 ? {} : { commandLine }), ...(late ? { control: `/disk/${controlSocket}` } : {}), ...(capture === undefined ? {} : { capture: `/disk/${capture}` }) }),
       mounts: { '/disk': { path: folder, rw: true }, ...(options.accelerator === 'kvm' ? { '/dev/kvm': { path: '/dev/kvm', rw: true } } : {}) },
     }),
   };

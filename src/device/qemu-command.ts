@@ -4,6 +4,8 @@ import { OsbuildError, type Machine } from '../model/index.ts';
 export interface QemuFiles {
   /** Raw disk image, written to. */
   disk: string;
+  /** An empty file that takes every write to the disk and every flush, in order, as the kernel's dm-log-writes would. */
+  writeLog?: string;
   /** A raw disk image on USB, which the board starts from rather than from its disk. */
   stick?: string;
   /** Firmware program: UEFI code, or U-Boot for a board whose firmware holds it. */
@@ -59,7 +61,7 @@ export function qemuCommand(machine: Machine, files: QemuFiles, options: QemuOpt
     ...serialWords(qemu, options),
     ...(options.endOnReset ? ['-no-reboot'] : []),
     ...bootWords(qemu, files, options),
-    ...diskWords(qemu, files.disk),
+    ...diskWords(qemu, files),
     ...stickWords(files.stick),
     ...networkWords(qemu, options),
     ...(onPci(qemu) ? ['-device', 'virtio-rng-pci'] : []),
@@ -101,21 +103,32 @@ function bootWords(qemu: Qemu, files: QemuFiles, options: QemuOptions): string[]
   }
 }
 
-function diskWords(qemu: Qemu, disk: string): string[] {
-  const drive = (extra: string): string[] => ['-drive', `${extra},format=raw,file=${disk}`];
-  switch (qemu.disk ?? 'virtio') {
-    case 'sd':
-      return drive('if=sd');
+function diskWords(qemu: Qemu, { disk, writeLog }: QemuFiles): string[] {
+  const kind = qemu.disk ?? 'virtio';
+  const plain = (extra: string): string[] => ['-drive', `${extra},format=raw,file=${disk}`];
+  if (kind === 'sd') {
+    if (writeLog !== undefined) throw new OsbuildError('OSB_USAGE', 'what is written to an SD card on its board cannot be recorded', { hint: 'use a machine with another disk' });
+    return plain('if=sd');
+  }
+  const drive = (extra = ''): string[] => (writeLog === undefined ? plain(`if=none,id=disk${extra}`) : recorded(disk, writeLog));
+  switch (kind) {
     case 'sd-card':
-      return [...drive('if=none,id=disk'), '-device', 'sd-card,drive=disk'];
+      return [...drive(), '-device', 'sd-card,drive=disk'];
     case 'virtio':
-      return [...drive('if=none,id=disk,discard=unmap'), '-device', 'virtio-blk-pci,drive=disk,bootindex=1'];
+      return [...drive(',discard=unmap'), '-device', 'virtio-blk-pci,drive=disk,bootindex=1'];
     case 'nvme':
-      return [...drive('if=none,id=disk,discard=unmap'), '-device', 'nvme,drive=disk,serial=minke,bootindex=1'];
+      return [...drive(',discard=unmap'), '-device', 'nvme,drive=disk,serial=minke,bootindex=1'];
     case 'sata':
-      return [...drive('if=none,id=disk'), '-device', 'ide-hd,drive=disk,bus=ide.0,bootindex=1'];
+      return [...drive(), '-device', 'ide-hd,drive=disk,bus=ide.0,bootindex=1'];
   }
 }
+
+/** What is thrown away is not recorded, and stays on the disk. */
+const recorded = (disk: string, log: string): string[] => [
+  '-blockdev', `driver=file,node-name=disk-file,filename=${disk}`,
+  '-blockdev', `driver=file,node-name=disk-log,filename=${log}`,
+  '-blockdev', 'driver=blklogwrites,node-name=disk,file=disk-file,log=disk-log',
+];
 
 function stickWords(stick: string | undefined): string[] {
   if (stick === undefined) return [];

@@ -68,6 +68,17 @@ describe('the QEMU command of a machine', () => {
     expect(words.slice(at + 1, at + 7)).toEqual(['-drive', 'if=none,id=stick,format=raw,file=s', '-device', 'qemu-xhci', '-device', 'usb-storage,drive=stick,bootindex=0,removable=on']);
   });
 
+  test('what is written to a disk is recorded where that is asked for, and not with an SD card on its board', () => {
+    const words = qemuCommand(pc, { disk: 'd', writeLog: 'l', firmware: 'f', firmwareVariables: 'v' }, options);
+    const at = words.indexOf('driver=file,node-name=disk-file,filename=d');
+    expect(words.slice(at - 1, at + 7)).toEqual([
+      '-blockdev', 'driver=file,node-name=disk-file,filename=d', '-blockdev', 'driver=file,node-name=disk-log,filename=l', '-blockdev', 'driver=blklogwrites,node-name=disk,file=disk-file,log=disk-log',
+      '-device', 'nvme,drive=disk,serial=minke,bootindex=1',
+    ]);
+    expect(words.join(' ')).not.toContain('id=disk,');
+    expect(() => qemuCommand(pi, { disk: 'd', writeLog: 'l', kernel: 'k' }, options)).toThrow(expect.objectContaining({ code: 'OSB_USAGE' }));
+  });
+
   test('a machine without an emulation lane says what to do', () => {
     const { qemu: _lane, ...bare } = pi;
     expect(() => qemuCommand(bare, { disk: 'd' }, options)).toThrow(expect.objectContaining({ code: 'OSB_CONFIG_INVALID', hint: expect.stringContaining('qemu') }));
