@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { OsbuildError, type Emit, type Machine, type RecipeSource } from '../model/index.ts';
 import { eventually, openLink, output, type Board, type BoardLink } from './board.ts';
+import { moduleFile } from './checks/kernel-module.ts';
 import { busyboxImage } from './container-image.ts';
 import { configureDisk, copyDisk, type DiskCopy } from './disk-copy.ts';
 import { startEmulator, type Emulator } from './emulator.ts';
@@ -27,6 +28,8 @@ export interface BootTestOptions {
   image: string;
   /** Its OS image (.os.tar), for the suite `update`. */
   release?: string;
+  /** The module of device/kernel-module for the image's kernel. */
+  module?: string;
   /** Folder of the emulation tools tree. */
   toolsTree: string;
   /** Static busybox for the machine's architecture (a file). */
@@ -86,7 +89,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
     serviceName,
     serviceAnswer: answer,
     published: { host: ports.web, guest: 8080 },
-    container: { reference, archive: busyboxImage(await readFile(options.busybox), reference, machine.arch) },
+    container: { reference, archive: busyboxImage(await readFile(options.busybox), reference, machine.arch, options.module === undefined ? [] : [{ path: moduleFile, mode: 0o644, content: await readFile(options.module) }]) },
     enginePort: ports.engine,
     scratch: join(diskFolder, 'scratch'),
     shippedUuids: await filesystemUuids(disk),
@@ -103,7 +106,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   const report: BootTestReport = { machine: machineName, mode: options.mode, image: options.image, outcome: 'passed', checks: [], boots: [], consoleLogs: [] };
   try {
     let reachable = true;
-    for (const [index, stage] of stages(options.suite, options.recipes, options.mode).entries()) {
+    for (const [index, stage] of stages(options.suite, options.recipes, options.mode, options.module !== undefined).entries()) {
       const recorder = recordInto(report, { emit, signal });
       if (!reachable) {
         for (const name of named(stage)) recorder.fail(name, 'not reached: an earlier boot failed');

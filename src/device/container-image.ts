@@ -5,8 +5,8 @@ import { ociPlatforms, type Arch } from '../model/index.ts';
 
 const applets = ['cat', 'date', 'echo', 'env', 'hostname', 'httpd', 'id', 'ip', 'ls', 'mv', 'nslookup', 'ping', 'sh', 'sleep', 'sync', 'touch', 'true', 'uname', 'wget'];
 
-/** A container image of busybox alone, as `docker save` writes it. */
-export function busyboxImage(program: Uint8Array, reference: string, arch: Arch): Buffer {
+/** A container image of busybox and what else is given, as `docker save` writes it. */
+export function busyboxImage(program: Uint8Array, reference: string, arch: Arch, further: TarEntry[] = []): Buffer {
   const layer = tarArchive([
     { path: 'bin/', mode: 0o755 },
     { path: 'bin/busybox', mode: 0o755, content: program },
@@ -15,6 +15,7 @@ export function busyboxImage(program: Uint8Array, reference: string, arch: Arch)
     { path: 'etc/passwd', mode: 0o644, content: Buffer.from('root:x:0:0:root:/:/bin/sh\n') },
     { path: 'etc/group', mode: 0o644, content: Buffer.from('root:x:0:\n') },
     { path: 'tmp/', mode: 0o1777 },
+    ...further,
   ]);
   return imageArchive(layer, reference, arch, { Env: ['PATH=/bin'], Cmd: ['sh'], WorkingDir: '/' });
 }

@@ -5,6 +5,7 @@ import type { DeviceSteps, Executors, RecipeSource, StepContext } from '../model
 import { OsbuildError } from '../model/index.ts';
 import { bootTest } from './boot-test.ts';
 import { flasherTest } from './flasher-test.ts';
+import { kernelModule } from './kernel-module.ts';
 import type { BootTestReport } from './report.ts';
 
 /** Emulation without hardware support is this much slower than what time-outs are written for. */
@@ -14,7 +15,7 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
   'device/boot-test': {
     version: 1,
     async run(context) {
-      const { machineName, machine, mode, suite, recipes } = context.args;
+      const { machineName, machine, mode, suite, recipes, module } = context.args;
       const work = await context.keep();
       // How a disk is compressed is told by its name, which a blob of the store has not.
       const image = join(context.scratch, 'disk.img.zst');
@@ -27,6 +28,7 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
         suite,
         image,
         ...(suite === 'update' ? { release: context.input('release') } : {}),
+        ...(module === undefined ? {} : { module: context.input('module') }),
         toolsTree: context.input('emulation'),
         busybox: join(context.input('busybox'), 'usr/bin/busybox'),
         work,
@@ -39,6 +41,7 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
       await keepReport(context, report, work);
     },
   },
+  'device/kernel-module': { version: 1, run: kernelModule },
   'device/flasher-test': {
     version: 1,
     async run(context) {

@@ -6,6 +6,7 @@ export { flasherCheckNames, flasherTest } from './flasher-test.ts';
 export { checkNames, suites, type Suite } from './suites.ts';
 export type { BootTestReport, CheckResult } from './report.ts';
 export { deviceExecutors } from './executors.ts';
+export { modulePackages } from './kernel-module.ts';
 export { busyboxPackages, emulationPackages } from './tools.ts';
 export { qemuCommand, type QemuFiles, type QemuOptions } from './qemu-command.ts';
 export { runInteractively, type InteractiveOptions } from './run.ts';

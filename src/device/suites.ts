@@ -8,6 +8,7 @@ import { cutDuringPull, finishPull, makeReleases, runFirstRelease, runSecondRele
 import { diskChecks } from './checks/disk.ts';
 import { dockerChecks } from './checks/docker.ts';
 import { engineChecks, returningContainer, usableImage } from './checks/engine.ts';
+import { kernelModuleChecks } from './checks/kernel-module.ts';
 import { networkChecks } from './checks/network.ts';
 import { leaveMarks, persistenceChecks } from './checks/persistence.ts';
 import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
@@ -35,12 +36,12 @@ export const restarts = (stage: string): string => `${stage}: the board starts a
 export const named = (stage: Stage): string[] => [stage.restarts === true ? restarts(stage.name) : comesUp(stage.name), ...checksOf(stage).map(({ name }) => name)];
 
 /** Names of all results of a suite, in order; known before anything runs. */
-export const checkNames = (suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production'): string[] => stages(suite, recipes, mode).flatMap(named);
+export const checkNames = (suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', module = false): string[] => stages(suite, recipes, mode, module).flatMap(named);
 
-export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
+export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', module = false): Stage[] {
   switch (suite) {
     case 'boot':
-      return bootStages(recipes, mode);
+      return bootStages(recipes, mode, module);
     case 'start':
       return startStages(recipes, mode);
     case 'update':
@@ -72,11 +73,11 @@ function startStages(recipes: readonly RecipeSource[], mode: 'development' | 'pr
   ];
 }
 
-function bootStages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
+function bootStages(recipes: readonly RecipeSource[], mode: 'development' | 'production', module: boolean): Stage[] {
   const applied = (checks: readonly BootCheck[]): readonly BootCheck[] => (recipes.some(({ name }) => name === 'applications') ? checks : []);
   const [first, second, third] = ['first boot', 'second boot', 'after a power cut'] as const;
   return [
-    { name: first, checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks, ...(mode === 'development' ? dockerChecks : []), ...applied(applicationsChecks)], finish: restart(first) },
+    { name: first, checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks, ...(module ? kernelModuleChecks : []), ...(mode === 'development' ? dockerChecks : []), ...applied(applicationsChecks)], finish: restart(first) },
     { name: second, checks: [...persistenceChecks(second), returningContainer(second), usableImage(second), ...applied([returningApplications(second)])], finish: powerCut },
     { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), returningContainer(third), usableImage(third), ...applied([returningApplications(third)]), ...powerOffChecks] },
   ];

@@ -4,6 +4,7 @@ import type { PackageManifest, StepContext } from '../model/index.ts';
 import type { DiskReport } from './disk.ts';
 import type { InitrdReport } from './initrd.ts';
 import { deviceTypeContract, imageManifest, type ArtifactFile } from './manifest.ts';
+import { kernelHeadersEnd } from './plan.ts';
 import { cyclonedx } from './sbom.ts';
 
 /** Writes the papers of an image: manifest, bill of materials, device-type contract, checksums of all. */
@@ -13,7 +14,8 @@ export async function describeImage(context: StepContext<'image/describe'>): Pro
   const disk = JSON.parse(await readFile(context.input('layout'), 'utf8')) as DiskReport;
   const initrd = JSON.parse(await readFile(context.input('initrd'), 'utf8')) as InitrdReport;
   const packages = JSON.parse(await readFile(context.input('packages'), 'utf8')) as PackageManifest;
-  const manifest = imageManifest({ machineName: name, mode, os, image, disk, initrd, packages, ...(preloaded === undefined ? {} : { preloaded }) });
+  const kernelHeaders = context.task.inputs['headers'] === undefined ? null : await stored(context, 'headers', `${imageName}${kernelHeadersEnd}`);
+  const manifest = imageManifest({ machineName: name, mode, os, image, disk, initrd, packages, kernelHeaders, ...(preloaded === undefined ? {} : { preloaded }) });
   const texts: Record<string, string> = {
     'manifest.json': json(manifest),
     'sbom.cdx.json': json(cyclonedx(manifest, context.epoch)),
@@ -21,7 +23,7 @@ export async function describeImage(context: StepContext<'image/describe'>): Pro
   };
   for (const [file, text] of Object.entries(texts)) await writeFile(context.output(file), text);
   const written = Object.entries(texts).map(([file, text]) => ({ file, sha256: createHash('sha256').update(text).digest('hex') }));
-  const all = [image, await stored(context, 'bmap', `${imageName}.bmap`), await stored(context, 'update', `${imageName}.os.tar`), ...written, await stored(context, 'fingerprint', 'fingerprint.sha256')];
+  const all = [image, await stored(context, 'bmap', `${imageName}.bmap`), await stored(context, 'update', `${imageName}.os.tar`), ...(kernelHeaders === null ? [] : [kernelHeaders]), ...written, await stored(context, 'fingerprint', 'fingerprint.sha256')];
   await writeFile(context.output('SHA256SUMS'), all.map(({ sha256, file }) => `${sha256}  ${file}\n`).join(''));
 }
 

@@ -19,7 +19,7 @@ export type { ImageManifest } from './manifest.ts';
 export { planPartitions, type DiskLayout, type Partition, type PartitionName } from './partition-table.ts';
 export type { FlasherReport } from './flasher.ts';
 export { planFlasher } from './flasher-plan.ts';
-export { planImage, type PlannedImage, type Preload } from './plan.ts';
+export { kernelHeadersEnd, planImage, type PlannedImage, type Preload } from './plan.ts';
 export { sizeReport, type SizeReport } from './size.ts';
 export { imageTools, preloadTools } from './tools.ts';
 export { ustarEnd, ustarHeader, ustarPadding } from './ustar.ts';

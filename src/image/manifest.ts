@@ -10,6 +10,8 @@ export interface ImageManifest {
   mode: string;
   os: { name: string; id: string; version: string };
   kernelVersion: string;
+  /** What modules for the kernel are compiled against; only where there is such a file. */
+  kernelHeaders?: ArtifactFile;
   image: { file: string; sha256: string; compressedBytes: number; sizeBytes: number; mappedBytes: number };
   partitions: Array<{ name: string; number: number; startBytes: number; sizeBytes: number; filesystem: string | null; usedBytes: number; sha256: string | null }>;
   /** Outside of partitions, for the board's boot ROM; only where the machine has such areas. */
@@ -35,9 +37,10 @@ export function imageManifest(options: {
   disk: DiskReport;
   initrd: InitrdReport;
   packages: PackageManifest;
+  kernelHeaders: ArtifactFile | null;
   preloaded?: PreloadedImage[];
 }): ImageManifest {
-  const { machineName, mode, os, image, disk, initrd, packages, preloaded } = options;
+  const { machineName, mode, os, image, disk, initrd, packages, kernelHeaders, preloaded } = options;
   return {
     version: 1,
     name: `${os.name} ${os.version}`,
@@ -45,6 +48,7 @@ export function imageManifest(options: {
     mode,
     os,
     kernelVersion: initrd.kernelVersion,
+    ...(kernelHeaders === null ? {} : { kernelHeaders }),
     image: { file: image.file, sha256: image.sha256, compressedBytes: image.sizeBytes, sizeBytes: disk.layout.sizeBytes, mappedBytes: disk.mappedBytes },
     partitions: disk.layout.partitions.map(({ name, number, startBytes, sizeBytes }) => {
       const content = disk.contents.find(({ partition }) => partition === name);

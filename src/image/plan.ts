@@ -11,6 +11,8 @@ export interface PlannedImage {
 
 /** Measured against zstd in docs/decisions: less CPU at every boot for a somewhat larger slot. */
 const rootCompression = 'lz4hc,level=3';
+/** How the file name of an image's kernel headers ends. */
+export const kernelHeadersEnd = '.kernel-headers.tar.zst';
 const initrdFolder = 'initrd/';
 /** systemd-boot leaves word of the disk it started from in an EFI variable. */
 const loaderModules: Record<Machine['boot']['method'], string[]> = { 'systemd-boot': ['efivarfs'], 'u-boot': [] };
@@ -124,6 +126,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
       layout: { from: 'task', task: disk.id, output: 'disk.json' },
       fingerprint: { from: 'task', task: fingerprint.id, output: 'fingerprint.sha256' },
       update: { from: 'task', task: update.id, output: 'os.tar' },
+      ...(provided.kernelHeaders === undefined ? {} : { headers: fromTask(provided.kernelHeaders) }),
     },
     result: 'files',
   };
@@ -134,6 +137,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
       { ref: { task: disk.id, output: 'disk.img.zst' }, fileName: `${imageName}.img.zst` },
       { ref: { task: disk.id, output: 'disk.bmap' }, fileName: `${imageName}.bmap` },
       { ref: { task: update.id, output: 'os.tar' }, fileName: `${imageName}.os.tar` },
+      ...(provided.kernelHeaders === undefined ? [] : [{ ref: provided.kernelHeaders, fileName: `${imageName}${kernelHeadersEnd}` }]),
       ...papers,
       { ref: { task: fingerprint.id, output: 'fingerprint.sha256' }, fileName: 'fingerprint.sha256' },
       { ref: { task: describe.id, output: 'SHA256SUMS' }, fileName: 'SHA256SUMS' },

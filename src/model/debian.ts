@@ -44,6 +44,8 @@ export interface DebianSetRequest {
   dependencies: boolean;
   /** Another suite of the main archive that this set alone is taken from. */
   suite?: string;
+  /** Left empty where the archive has no package of such a name. */
+  optional?: true;
 }
 
 /**

@@ -49,6 +49,8 @@ export interface ProvidedRoot {
   bootLoader: OutputRef;
   /** tar: usr/lib/modules/<version>, as it stands in the root: an initrd that needs no more than these is made again less often. */
   modules: OutputRef;
+  /** tar.zst: what modules for the kernel are compiled against; omitted where the kernel has none, or the project wants none. */
+  kernelHeaders?: OutputRef;
   /** tar: the initrd's packages with everything they need, merged; empty where no recipe names any. */
   initrdPackages: OutputRef;
   /** JSON: `PackageManifest`. */

@@ -26,6 +26,8 @@ export interface DebianSteps {
     required: { module: string; askedBy: string }[];
     deviceTrees: string[];
   };
+  /** Inputs: `debs` (task-files), `tools` (tree). Outputs: kernel-headers.tar.zst, which works wherever it is unpacked. */
+  'debian/kernel-headers': { packages: LockedPackage[] };
   /**
    * Inputs: `debs` (task-files), for a boot loader that was built `built` (boot-loader.tar of source/u-boot) and `copyright`, and
    * for files by address `files` (task-files). Outputs: boot-loader.tar (`<package>/<path>`, `_files/<name>`), packages.json.

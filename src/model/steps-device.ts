@@ -3,7 +3,7 @@ import type { Machine, Recipe } from './schema/index.ts';
 /** Emulated boards (src/device). */
 export interface DeviceSteps {
   /**
-   * Inputs: `image` (img.zst), `emulation` and `busybox` (trees), `sources` of src/device, so that a changed check runs
+   * Inputs: `image` (img.zst), `emulation` and `busybox` (trees), `module` (of device/kernel-module) where there is one, `sources` of src/device, so that a changed check runs
    * again. Outputs: report.json (`BootTestReport`), only when every check passed; a failure is not a result.
    */
   'device/boot-test': {
@@ -14,7 +14,11 @@ export interface DeviceSteps {
     suite: 'boot' | 'start' | 'update' | 'config' | 'network' | 'faults';
     /** For their checks and writable paths. */
     recipes: { name: string; recipe: Recipe }[];
+    /** Whether the input `module` is there. */
+    module?: true;
   };
+  /** Inputs: `headers` (tar.zst of debian/kernel-headers), `module` (sources), `tools` (tree). Outputs: minke_probe.ko, for boot tests. */
+  'device/kernel-module': Record<string, never>;
   /** Inputs: `image` and `flasher` (img.zst), `emulation` (tree). Outputs: report.json, as of the boot test. */
   'device/flasher-test': { machineName: string; machine: Machine; mode: 'development' | 'production' };
 }

@@ -77,7 +77,7 @@ export interface ImageSteps {
   /** Inputs: `rootfs` (tar), `digests` if the provider has any (JSON). Outputs: fingerprint.sha256. */
   'image/fingerprint': Record<string, never>;
   /**
-   * Inputs: `packages`, `initrd`, `image`, `bmap`, `layout`, `fingerprint`, `update`. Outputs: manifest.json, sbom.cdx.json, image.json,
+   * Inputs: `packages`, `initrd`, `image`, `bmap`, `layout`, `fingerprint`, `update`, and `headers` where there are any. Outputs: manifest.json, sbom.cdx.json, image.json,
    * SHA256SUMS.
    */
   'image/describe': {

@@ -27,6 +27,7 @@ const layout = planPartitions('board', { table: 'gpt' });
 const manifest = imageManifest({
   machineName: 'board',
   mode: 'production',
+  kernelHeaders: null,
   os: { name: 'Minke OS', id: 'minke', version: '1.0' },
   image: { file: 'minke-board-1.0.img.zst', sha256: 'b'.repeat(64), sizeBytes: 1000 },
   disk: { layout, mappedBytes: 5000, contents: [{ partition: 'boot', filesystem: 'vfat', usedBytes: 400, sha256: 'c'.repeat(64) }] },

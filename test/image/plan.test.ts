@@ -68,6 +68,14 @@ describe.each([...machines])('the plan of %s', (name, machine) => {
     for (const { ref } of plan.artifacts) expect(ids).toContain(ref.task);
   });
 
+  test('hands out the headers of its kernel where there are any, and its papers name them', () => {
+    const kernelHeaders = { task: 'headers', output: 'kernel-headers.tar.zst' };
+    const { artifacts, tasks } = planImage(request(name, machine), { ...provided, kernelHeaders }, { tools: 'tools' });
+    expect(artifacts.find(({ fileName }) => fileName === `minke-${name}-1.0.kernel-headers.tar.zst`)?.ref).toEqual(kernelHeaders);
+    expect(tasks.find(({ kind }) => kind === 'image/describe')?.inputs['headers']).toEqual({ from: 'task', ...kernelHeaders });
+    expect(tasks.filter(({ inputs }) => Object.values(inputs).some((input) => input.from !== 'sources' && input.task === 'headers')).map(({ kind }) => kind)).toEqual(['image/describe']);
+  });
+
   test('reads only what the provider, the tools or an earlier task make', () => {
     const known = new Set(['tools', 'root', 'kernel', 'loader', 'initrd-files']);
     for (const task of plan.tasks) {

@@ -1,9 +1,13 @@
+import { join } from 'node:path';
+
+import { scanSources } from '../../config/index.ts';
 import type { Suite } from '../../device/index.ts';
+import { kernelHeadersEnd } from '../../image/index.ts';
 import { OsbuildError, type AnyTask, type Machine, type OutputRef, type Recipe } from '../../model/index.ts';
 import type { Invocation } from '../command.ts';
 import { diskImage, flasherImage, osImage, type ComposedImage } from './compose.ts';
 import type { DebianWorld } from './debian.ts';
-import { busybox, emulation, planToolsTree } from './trees.ts';
+import { busybox, emulation, moduleTools, planToolsTree } from './trees.ts';
 
 const titles: Record<Suite, string> = { boot: 'Boot test', start: 'Test of the start', update: 'Test of updates', config: 'Test of configuration', network: 'Test of the network', faults: 'Test of faults' };
 
@@ -16,20 +20,39 @@ export async function planBootTest(built: ComposedImage, suite: Suite, invocatio
   const options = { locked: invocation.flags.on('locked') };
   const qemu = await planToolsTree(emulation, invocation, world, options);
   const shell = await planToolsTree(busybox(machine.machine.arch), invocation, world, options);
+  const module = suite === 'boot' ? await planModule(built, invocation, world) : null;
   const task: AnyTask = {
     id: `device/${machine.name}/${suite}-test`,
     kind: 'device/boot-test',
     title: `${titles[suite]} of ${machine.name}`,
-    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, suite, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })) },
+    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, suite, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })), ...(module === null ? {} : { module: true as const }) },
     inputs: {
       image: { from: 'task', ...diskImage(built).ref },
       ...(suite === 'update' ? { release: { from: 'task', ...osImage(built).ref } as const } : {}),
+      ...(module === null ? {} : { module: { from: 'task', ...module.ref } as const }),
       emulation: { from: 'tree', task: qemu.tree },
       busybox: { from: 'tree', task: shell.tree },
     },
     result: 'files',
   };
-  return { tasks: [...qemu.tasks, ...shell.tasks, task], report: { task: task.id, output: 'report.json' } };
+  return { tasks: [...qemu.tasks, ...shell.tasks, ...(module?.tasks ?? []), task], report: { task: task.id, output: 'report.json' } };
+}
+
+/** A module for the image's kernel, compiled against the headers that are published with it; null where there are none, or their programs do not run here. */
+async function planModule({ machine, artifacts }: ComposedImage, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; ref: OutputRef } | null> {
+  const headers = artifacts.find(({ fileName }) => fileName.endsWith(kernelHeadersEnd));
+  if (headers === undefined || machine.machine.arch !== 'amd64') return null;
+  const tools = await planToolsTree(moduleTools, invocation, world, { locked: invocation.flags.on('locked') });
+  const root = join(invocation.home, 'src/device/module');
+  const task: AnyTask = {
+    id: `device/${machine.name}/kernel-module`,
+    kind: 'device/kernel-module',
+    title: `Compile a module for the kernel of ${machine.name}`,
+    args: {},
+    inputs: { headers: { from: 'task', ...headers.ref }, module: { from: 'sources', root, files: await scanSources(root, () => false) }, tools: { from: 'tree', task: tools.tree } },
+    result: 'files',
+  };
+  return { tasks: [...tools.tasks, task], ref: { task: task.id, output: 'minke_probe.ko' } };
 }
 
 /** The test of an image's flasher, as a task. */

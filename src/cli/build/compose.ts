@@ -118,7 +118,7 @@ async function planDebian(invocation: Invocation, project: Project, request: Ima
   const lock = await lockFor(wish, world);
   const sources = await planSources(request, lock, invocation, world, locked);
   const files = planFiles(`download/${machine.name}/files`, `files of ${machine.name} by their addresses`, machine.machine.files ?? []);
-  const root = planRoot(request, lock, { tools: given.tools, engine: engine.binary, built: sources.built, ...(files === null ? {} : { files: files.id }) });
+  const root = planRoot(request, lock, { tools: given.tools, engine: engine.binary, built: sources.built, headers: project.build.kernelHeaders ?? true, ...(files === null ? {} : { files: files.id }) });
   return { ...root, tasks: [...engine.tasks, ...sources.tasks, ...(files === null ? [] : [files]), ...root.tasks] };
 }
 

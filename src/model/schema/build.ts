@@ -219,6 +219,10 @@ export interface BuildConfig {
     };
   };
   /**
+   * Whether the headers of the kernel are written beside each image, for modules that are compiled in containers.
+   */
+  kernelHeaders?: boolean;
+  /**
    * Applications that are in the image from the start: their images on the data partition, and the compose file that starts them.
    */
   preload?: {

@@ -1,5 +1,6 @@
 import { debianArchitectures, type AnyTask, type DebianArchitecture, type DebianLock, type ImageRequest, type Input, type LockedPackage, type LockedSource, type OutputRef, type ProvidedRoot, type RecipeSource, type SourceFile } from '../../model/index.ts';
 import { mainSet, packagesOfSet } from './apt/resolve.ts';
+import { lockedHeaders } from './kernel/headers.ts';
 
 export interface ImagePlanOptions {
   /** Task of the tools tree that has the programs of `finishTools`. */
@@ -8,6 +9,8 @@ export interface ImagePlanOptions {
   engine: OutputRef | null;
   /** What is made from source instead of unpacked, by tasks of others; null where the machine asks for none. */
   built?: BuiltParts;
+  /** Whether the kernel's headers are wanted as well. */
+  headers: boolean;
   /** Task of the step download/files that brings what the machine names by address. */
   files?: string;
 }
@@ -41,7 +44,7 @@ export function planTree({ id, title, lock }: { id: string; title: string; lock:
 }
 
 /** Tasks that make the root filesystem and boot files of an image. Pure. */
-export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engine, built, files }: ImagePlanOptions): ProvidedRoot {
+export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engine, built, headers: wantsHeaders, files }: ImagePlanOptions): ProvidedRoot {
   const { machine, recipes, mode } = request;
   const id = (part: string): string => `debian/${machine.name}/${part}`;
   const set = (name: string): LockedPackage[] => plain(packagesOfSet(lock, name));
@@ -57,6 +60,8 @@ export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engin
     ['initrd', `initrd packages of ${machine.name}`, set('initrd')],
   ];
   const loader = built?.bootLoader;
+  const headers = wantsHeaders ? plain(lockedHeaders(lock)) : [];
+  if (headers.length > 0) parts.push(['kernel-headers', `kernel headers of ${machine.name}`, headers]);
   const tasks: AnyTask[] = parts.map(([part, title, packages]) => fetchTask(id(`fetch-${part}`), title, packages));
   tasks.push(
     { id: id('files'), kind: 'debian/unpack', title: `Unpack packages of ${machine.name}`, args: { packages: root, exclude }, inputs: debs('root'), result: 'files' },
@@ -87,6 +92,7 @@ export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engin
     },
     finishTask(request, id, from, engine),
   );
+  if (headers.length > 0) tasks.push({ id: id('kernel-headers'), kind: 'debian/kernel-headers', title: `Pack kernel headers of ${machine.name}`, args: { packages: headers }, inputs: { ...debs('kernel-headers'), ...toolsInput }, result: 'files' });
   return {
     tasks,
     rootfs: { task: id('root'), output: 'rootfs.tar' },
@@ -95,6 +101,7 @@ export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engin
     deviceTrees: { task: id('kernel'), output: 'device-trees.tar' },
     bootLoader: { task: id('boot-loader'), output: 'boot-loader.tar' },
     modules: { task: id('kernel'), output: 'modules.tar' },
+    ...(headers.length === 0 ? {} : { kernelHeaders: { task: id('kernel-headers'), output: 'kernel-headers.tar.zst' } }),
     initrdPackages: { task: id('initrd-files'), output: 'files.tar' },
     manifest: { task: id('root'), output: 'manifest.json' },
   };

@@ -1,5 +1,6 @@
 import { bootLoaderOrigin, debianArchitectures, kernelOrigin, type DebianArchitecture, type DebianRequest, type DebianSetRequest, type MachineSource, type RecipeSource } from '../../model/index.ts';
 import { sortRequest } from './apt/resolve.ts';
+import { headersPackage, headersSet } from './kernel/headers-packages.ts';
 
 type Modes = 'development' | 'production';
 
@@ -31,6 +32,8 @@ export function machineRequest(source: MachineSource, recipes: RecipeSource[]): 
     bootLoader: { packages: boot.map(qualified), dependencies: false },
     initrd: { packages: recipes.flatMap(({ recipe, name: by }) => asked(recipe.initrd?.packages?.debian ?? [], `recipe ${by} (initrd)`)), dependencies: true },
   };
+  const headers = built === undefined ? headersPackage(kernel.package) : null;
+  if (headers !== null) sets[headersSet] = { ...sets['kernel'], packages: [qualified({ ...kernel, package: headers })], dependencies: true, optional: true };
   for (const mode of ['development', 'production'] satisfies Modes[]) {
     const extra = recipes.flatMap(({ recipe, name: by }) => asked(recipe[mode]?.packages?.debian ?? [], `recipe ${by} (${mode})`));
     if (extra.length > 0) sets[mode] = { packages: [...packages, ...extra], dependencies: true };

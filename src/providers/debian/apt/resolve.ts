@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { OsbuildError, type DebianArchitecture, type DebianLock, type DebianRequest, type DebianSetRequest, type LockedFile, type LockedPackage, type LockedSource } from '../../../model/index.ts';
+import { headersSet, isOfHeaders } from '../kernel/headers-packages.ts';
 import { nearestNames, readPackageNames } from './package-names.ts';
 import { indexesOf, indexFiles, preferences, type AptRoot } from './root.ts';
-import { kernelStandIns, scriptStandIns, statusFile } from './stand-ins.ts';
+import { headersStandIns, kernelStandIns, scriptStandIns, statusFile, type StandIn } from './stand-ins.ts';
 import type { Archives } from './sources.ts';
 
 export interface ResolveSettings {
@@ -24,13 +25,15 @@ export const mainSet = 'main';
  * @throws OSB_PACKAGE_MISSING when a package or a dependency cannot be had
  */
 export async function resolve(root: AptRoot, request: DebianRequest, settings: ResolveSettings): Promise<DebianLock> {
-  await checkNames(root, request, settings);
+  const absent = await checkNames(root, request, settings);
   const found = new Map<string, { locked: LockedPackage; sets: Set<string> }>();
   for (const [set, wanted] of requestSets(request)) {
-    if (wanted.packages.length === 0) continue;
-    const status = path.join(root.folder, `status-${set === 'kernel' ? 'kernel' : 'root'}`);
-    await writeFile(status, statusFile(set === 'kernel' ? kernelStandIns : scriptStandIns));
+    if (wanted.packages.length === 0 || absent.has(set)) continue;
+    const standIns = standInsOf(set);
+    const status = path.join(root.folder, `status-${standIns === scriptStandIns ? 'root' : set}`);
+    await writeFile(status, statusFile(standIns));
     for (const locked of await askApt(root, status, set, wanted, settings)) {
+      if (set === headersSet && !isOfHeaders(locked.name)) continue;
       const key = `${locked.name}:${locked.architecture}`;
       const known = found.get(key) ?? { locked, sets: new Set<string>() };
       known.sets.add(set);
@@ -45,6 +48,11 @@ export async function resolve(root: AptRoot, request: DebianRequest, settings: R
   return { version: 1, suite: settings.suite, components: settings.components, request: sortRequest(request), packages, ...(sources.length === 0 ? {} : { sources }) };
 }
 
+function standInsOf(set: string): readonly StandIn[] {
+  if (set === headersSet) return headersStandIns;
+  return set === 'kernel' ? kernelStandIns : scriptStandIns;
+}
+
 /** The same request in the order that lock files keep. */
 export function sortRequest(request: DebianRequest): DebianRequest {
   const sets = Object.entries(request.sets ?? {}).toSorted(([a], [b]) => compare(a, b));
@@ -52,7 +60,7 @@ export function sortRequest(request: DebianRequest): DebianRequest {
     architecture: request.architecture,
     foreign: [...new Set(request.foreign)].toSorted(),
     packages: [...new Set(request.packages)].toSorted(),
-    ...(sets.length === 0 ? {} : { sets: Object.fromEntries(sets.map(([name, set]) => [name, { packages: [...new Set(set.packages)].toSorted(), dependencies: set.dependencies, ...(set.suite === undefined ? {} : { suite: set.suite }) }])) }),
+    ...(sets.length === 0 ? {} : { sets: Object.fromEntries(sets.map(([name, set]) => [name, { packages: [...new Set(set.packages)].toSorted(), dependencies: set.dependencies, ...(set.suite === undefined ? {} : { suite: set.suite }), ...(set.optional === undefined ? {} : { optional: set.optional }) }])) }),
     ...(request.sources === undefined || request.sources.length === 0 ? {} : { sources: [...new Set(request.sources)].toSorted() }),
   };
 }
@@ -117,7 +125,10 @@ async function askApt(root: AptRoot, status: string, set: string, { packages, de
   const pins = path.join(root.folder, 'preferences');
   await writeFile(pins, preferences(root.settings, suite));
   const verb = dependencies ? ['install', '--no-install-recommends', '--assume-yes', '--reinstall'] : ['download'];
-  const result = await root.run(['apt-get', '-q', '-o', 'Acquire::ForceHash=SHA256', '-o', `Dir::State::status=${status}`, '-o', `Dir::Etc::preferences=${pins}`, '--print-uris', ...verb, ...packages], settings.signal);
+  // The programs among a kernel's headers are for who builds modules where the kernel runs, whatever the root's own programs are for.
+  const [, foreign] = set === headersSet ? (packages[0]?.split(':') ?? []) : [];
+  const native = foreign === undefined ? [] : ['-o', `APT::Architecture=${foreign}`];
+  const result = await root.run(['apt-get', '-q', ...native, '-o', 'Acquire::ForceHash=SHA256', '-o', `Dir::State::status=${status}`, '-o', `Dir::Etc::preferences=${pins}`, '--print-uris', ...verb, ...packages], settings.signal);
   if (result.exitCode !== 0) throw aptRefused(set, `${result.stdout}\n${result.stderr}`, settings);
   const lines = result.stdout.split('\n').filter((line) => line.startsWith("'"));
   return lines.map((line) => {
@@ -148,8 +159,11 @@ async function askSource(root: AptRoot, name: string, settings: ResolveSettings)
   return { name, version, files: files.filter(({ filename }) => !/\.(dsc|asc)$/.test(filename)) };
 }
 
-/** Checks names before apt sees them, because apt takes an unknown name with a dot or a plus for a pattern. */
-async function checkNames(root: AptRoot, request: DebianRequest, settings: ResolveSettings): Promise<void> {
+/**
+ * Checks names before apt sees them, because apt takes an unknown name with a dot or a plus for a pattern.
+ * @returns optional sets that the archive has not
+ */
+async function checkNames(root: AptRoot, request: DebianRequest, settings: ResolveSettings): Promise<Set<string>> {
   const files = await indexFiles(root);
   const known = new Map<string, Set<string>>();
   const namesOf = async (architecture: string, suite: string | undefined): Promise<Set<string>> => {
@@ -158,13 +172,17 @@ async function checkNames(root: AptRoot, request: DebianRequest, settings: Resol
     known.set(key, cached);
     return cached;
   };
-  for (const [, { packages, suite }] of requestSets(request)) {
+  const absent = new Set<string>();
+  for (const [set, { packages, suite, optional }] of requestSets(request)) {
     for (const wanted of packages) {
       const [name = wanted, architecture = request.architecture] = wanted.split(':');
       const names = await namesOf(architecture === 'all' ? request.architecture : architecture, suite);
-      if (!names.has(name)) throw await packageMissing(name, architecture, names, indexesOf(files, root.settings, suite), suite === undefined ? settings : { ...settings, suite });
+      if (names.has(name)) continue;
+      if (optional !== true) throw await packageMissing(name, architecture, names, indexesOf(files, root.settings, suite), suite === undefined ? settings : { ...settings, suite });
+      absent.add(set);
     }
   }
+  return absent;
 }
 
 async function packageMissing(name: string, architecture: string, names: Set<string>, files: string[], settings: ResolveSettings): Promise<OsbuildError> {

@@ -26,6 +26,12 @@ export const kernelStandIns: readonly StandIn[] = [
   { name: 'linux-base', reason: 'boot files are placed by the image step' },
 ];
 
+/** For the headers of a kernel: what builds modules with them is in the container that does it. */
+export const headersStandIns: readonly StandIn[] = [
+  ...kernelStandIns,
+  ...['gcc-12', 'gcc-13', 'gcc-14', 'gcc-15', 'gcc-16', 'libc6', 'libelf1t64', 'libssl3t64', 'pahole', 'zlib1g'].map((name) => ({ name, reason: 'comes with the compiler that builds modules' })),
+];
+
 /** A dpkg status file in which one package provides all of them, in any version. */
 export function statusFile(standIns: readonly StandIn[]): string {
   return [

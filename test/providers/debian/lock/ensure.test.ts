@@ -111,6 +111,29 @@ describe('locks', () => {
     });
   });
 
+  describe('headers of the kernel', () => {
+    const kernel: TestPackage = { name: 'linux-image-1', architecture: 'arm64', fields: { Depends: 'kmod' } };
+    const wanted = (): LockWish => wish({ request: { ...request, sets: { kernel: { packages: ['linux-image-1:arm64'], dependencies: true }, kernelHeaders: { packages: ['linux-headers-1:arm64'], dependencies: true, optional: true } } }, update: true });
+    const headersOf = async (): Promise<string[]> => (await ensureLock(wanted(), ports())).lock.packages.filter(({ sets }) => sets?.includes('kernelHeaders')).map(({ name, architecture }) => `${name} ${architecture}`);
+
+    test('come with what of them is common and with their programs, which are for where the kernel runs; never with a compiler', async () => {
+      publish([
+        ...packages,
+        kernel,
+        { name: 'linux-headers-1', architecture: 'arm64', fields: { Depends: 'linux-image-1 (= 1.0), linux-headers-1-common, linux-kbuild-1, gcc-14, gcc-later' } },
+        { name: 'linux-headers-1-common' },
+        ...['arm64', 'armhf'].map((architecture): TestPackage => ({ name: 'linux-kbuild-1', architecture, fields: { 'Multi-Arch': 'foreign', Depends: 'libc6' } })),
+        { name: 'gcc-later', architecture: 'arm64' },
+      ]);
+      expect(await headersOf()).toEqual(['linux-headers-1 arm64', 'linux-headers-1-common all', 'linux-kbuild-1 arm64']);
+    });
+
+    test('are left out where the archive has none', async () => {
+      publish([...packages, kernel]);
+      expect(await headersOf()).toEqual([]);
+    });
+  });
+
   describe('a set of another suite', () => {
     const further = (packages_: TestPackage[]): TestPackage[] => packages_.map((item) => ({ ...item, suite: '-backports' }));
     const wanted = (change: Partial<LockWish['request']> = {}): LockWish => wish({ request: { ...request, sets: { ...request.sets, kernel: { packages: ['kernel:arm64'], dependencies: true, suite: 'trixie-backports' } }, ...change } });

@@ -108,7 +108,7 @@ async function ownRoot(request: ImageRequest, lock: DebianLock, build: ProviderB
   const toolsLock = await resolveNow({ title: 'tools', request: { architecture: 'amd64', foreign: [], packages: [...finishTools] }, suite, components }, build.ports);
   const tools = planTree({ id: 'reality/tools', title: 'tools', lock: toolsLock });
   const engine: AnyTask = { id: 'engine', kind: 'engine/compile', title: 'engine', args: { arch: 'amd64' }, inputs: {}, result: 'files' };
-  const plan = planRoot(request, lock, { tools: tools.tree, engine: { task: 'engine', output: 'minke' } });
+  const plan = planRoot(request, lock, { tools: tools.tree, headers: false, engine: { task: 'engine', output: 'minke' } });
   const left = /\/(kernel|fetch-kernel|boot-loader|fetch-boot-loader|initrd-files|fetch-initrd)$/;
   const tasks = plan.tasks.filter(({ id }) => !left.test(id)).map((task) => ({ ...task, inputs: Object.fromEntries(Object.entries(task.inputs).filter(([, input]) => !('task' in input) || !left.test(input.task))) }) as AnyTask);
   const files = tasks.find(({ kind }) => kind === 'debian/unpack')?.id ?? '';
