@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 
-import { capture } from '../exec/index.ts';
+import { capture, shellLine } from '../exec/index.ts';
 import { OsbuildError } from '../model/index.ts';
+import { runThere, type HostConnection } from '../remote/index.ts';
 
-/** A whole disk of this host, as the kernel tells. */
+/** A whole disk of a host, as the kernel tells. */
 export interface Disk {
   /** Such as /dev/sdb. */
   path: string;
@@ -43,13 +44,27 @@ export interface LsblkDevice {
 
 const columns = ['PATH', 'TYPE', 'SIZE', 'RO', 'RM', 'HOTPLUG', 'TRAN', 'VENDOR', 'MODEL', 'MAJ:MIN'];
 
+/** What lists the disks of a host, and then the files that tell how they are used. */
+export const lsblkCommand = ['lsblk', '--json', '--bytes', '--output', columns.join(',')];
+const [mountInfoFile, swapsFile] = ['/proc/self/mountinfo', '/proc/swaps'] as const;
+
 /** All disks of this host that could carry an image, in the kernel's order. Throws OSB_HOST_UNFIT without lsblk. */
 export async function listDisks(env: Record<string, string>, signal: AbortSignal): Promise<Disk[]> {
-  const { exitCode, stdout, stderr } = await capture(['lsblk', '--json', '--bytes', '--output', columns.join(',')], { env, signal });
+  const { exitCode, stdout, stderr } = await capture(lsblkCommand, { env, signal });
   if (exitCode !== 0) throw new OsbuildError('OSB_HOST_UNFIT', `lsblk cannot list the disks: ${stderr.trim()}`);
-  const [mountInfo, swaps] = await Promise.all([readFile('/proc/self/mountinfo', 'utf8'), readFile('/proc/swaps', 'utf8')]);
-  return disksOf((JSON.parse(stdout) as { blockdevices: LsblkDevice[] }).blockdevices, mountInfo, swaps);
+  const [mountInfo, swaps] = await Promise.all([readFile(mountInfoFile, 'utf8'), readFile(swapsFile, 'utf8')]);
+  return disksOf(parseLsblk(stdout), mountInfo, swaps);
 }
+
+/** The same of a host that is reached over SSH. Throws OSB_HOST_UNFIT, OSB_REMOTE_HOST, OSB_CANCELLED. */
+export async function listDisksThere(connection: HostConnection, signal: AbortSignal): Promise<Disk[]> {
+  const { exitCode, stdout, stderr } = await runThere(connection, `${shellLine(lsblkCommand)} && printf '\\0' && cat ${mountInfoFile} && printf '\\0' && cat ${swapsFile}`, signal);
+  const [devices = '', mountInfo = '', swaps = ''] = stdout.split('\0');
+  if (exitCode !== 0) throw new OsbuildError('OSB_HOST_UNFIT', `the disks of ${connection.name} cannot be listed: ${stderr.trim()}`, { hint: 'it takes lsblk there, of util-linux' });
+  return disksOf(parseLsblk(devices), mountInfo, swaps);
+}
+
+const parseLsblk = (stdout: string): LsblkDevice[] => (JSON.parse(stdout) as { blockdevices: LsblkDevice[] }).blockdevices;
 
 /** Disks of lsblk's tree, with their uses of /proc/self/mountinfo and /proc/swaps. */
 export function disksOf(devices: readonly LsblkDevice[], mountInfo: string, swaps: string): Disk[] {
@@ -71,14 +86,27 @@ export function disksOf(devices: readonly LsblkDevice[], mountInfo: string, swap
 /** A disk may be overwritten, or why not; `overridable` names the option that says so all the same. */
 export type Judgement = { free: true } | { free: false; why: string; hint: string; overridable?: '--fixed' };
 
+export interface DiskNeeds {
+  imageBytes: number;
+  fixed: boolean;
+  /** The host that the disk is of, where it is reached over SSH. */
+  host?: string;
+}
+
 /** Whether an image may go onto a disk. Pure; the kernel has the last word when the disk is opened. */
-export function judgeDisk(disk: Disk, needs: { imageBytes: number; fixed: boolean }): Judgement {
+export function judgeDisk(disk: Disk, needs: DiskNeeds): Judgement {
+  const own = `this is a disk of ${needs.host ?? 'this computer'}; take another`;
+  const runs = disk.uses.find(({ kind, where }) => kind === 'mounted' && /^\/(mnt\/(boot|state|data))?$/.test(where));
+  if (runs && needs.host !== undefined) {
+    return { free: false, why: `${needs.host} runs from it: ${runs.device} is mounted at ${runs.where}`, hint: 'to replace the OS that runs there, update it: `minke os update FILE.os.tar` (docs/updates.md)' };
+  }
   const mapped = disk.uses.find(({ kind }) => kind !== 'mounted');
-  if (mapped) return { free: false, why: `${mapped.device} is in use as ${mapped.where}`, hint: 'this is a disk of this computer; take another' };
+  if (mapped) return { free: false, why: `${mapped.device} is in use as ${mapped.where}`, hint: own };
   const [mount] = disk.uses;
   if (mount) {
-    const own = !/^\/(media|run\/media|mnt)(\/|$)/.test(mount.where);
-    return { free: false, why: `${mount.device} is mounted at ${mount.where}`, hint: own ? 'this is a disk of this computer; take another' : `sudo umount ${mount.where}` };
+    const byHand = /^\/(media|run\/media|mnt)(\/|$)/.test(mount.where);
+    const unmount = `umount ${mount.where}`;
+    return { free: false, why: `${mount.device} is mounted at ${mount.where}`, hint: !byHand ? own : needs.host === undefined ? `sudo ${unmount}` : `${unmount}, there` };
   }
   if (disk.sizeBytes === 0) return { free: false, why: 'there is no medium in it', hint: 'put the card in' };
   if (disk.readOnly) return { free: false, why: 'it is write-protected', hint: 'move the lock of the card or of its adapter' };

@@ -20,7 +20,29 @@ export interface HostLogin {
   identities: string[];
   /** Socket of an SSH agent. */
   agent?: string;
+  /** Whether to ask for being let in without any key first: devices built for development do that. */
+  withoutKey?: boolean;
+  advice?: Partial<HostAdvice>;
 }
+
+/** What somebody can do about a failure, where it depends on what the host is. */
+export interface HostAdvice {
+  /** Where else a private key can be named. */
+  otherKey: string;
+  /** Where the public key has to go. */
+  letIn: string;
+  /** What to do when the connection broke. */
+  lost: string;
+  /** Shows the host's own key, there. */
+  showKey: string;
+}
+
+const buildHost: HostAdvice = {
+  otherKey: 'a file can be named by remoteBuilders.<name>.identity',
+  letIn: 'put your public key into its ~/.ssh/authorized_keys',
+  lost: 'what was finished there stays: the same command goes on from it',
+  showKey: 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub',
+};
 
 export interface HostChannel {
   input: Writable;
@@ -51,7 +73,8 @@ export async function connectHost(address: HostAddress, login: HostLogin, signal
   const known = await readKnownHosts(login.knownHosts);
   const types = known.flatMap(({ text }) => knownKeyTypes(text, address));
   const methods = await authMethods(address.user, login);
-  if (methods.methods.length === 0) throw remote(`there is no key to log in to ${name} with`, `${methods.encrypted.length > 0 ? `${methods.encrypted.join(', ')} want a passphrase: ssh-add them to an agent` : 'make one with ssh-keygen'}; a file can be named by remoteBuilders.<name>.identity`);
+  const advice = { ...buildHost, ...login.advice };
+  if (methods.methods.length === 0) throw remote(`there is no key to log in to ${name} with`, `${methods.encrypted.length > 0 ? `${methods.encrypted.join(', ')} want a passphrase: ssh-add them to an agent` : 'make one with ssh-keygen'}; ${advice.otherKey}`);
   const client = new ssh2.Client();
   let refusal: OsbuildError | null = null;
   const config: ConnectConfig = {
@@ -64,23 +87,28 @@ export async function connectHost(address: HostAddress, login: HostLogin, signal
     authHandler: methods.methods,
     ...(types.length === 0 ? {} : { algorithms: { serverHostKey: hostKeyAlgorithms(types) } }),
     hostVerifier: (key: Buffer) => {
-      refusal = judge(known, address, key);
+      refusal = judge(known, address, key, advice);
       return refusal === null;
     },
   };
   const lost = new Promise<never>((_resolve, reject) => {
-    client.on('error', (error) => reject(refusal ?? connectionError(error, name, address, methods)));
-    client.on('close', () => reject(remote(`the connection to ${name} was lost`, 'what was finished there stays: the same command goes on from it')));
+    client.on('error', (error) => reject(refusal ?? connectionError(error, name, address, methods, advice)));
+    client.on('close', () => reject(remote(`the connection to ${name} was lost`, advice.lost)));
   });
   lost.catch(() => undefined);
-  const cancelled = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(new OsbuildError('OSB_CANCELLED', 'cancelled')), { once: true }));
+  let cancel = (): void => undefined;
+  const cancelled = new Promise<never>((_resolve, reject) => (cancel = () => reject(new OsbuildError('OSB_CANCELLED', 'cancelled'))));
   cancelled.catch(() => undefined);
+  signal.addEventListener('abort', cancel, { once: true });
+  if (signal.aborted) cancel();
   const ready = new Promise<void>((resolve) => client.once('ready', resolve));
   client.connect(config);
-  await Promise.race([ready, lost, cancelled]).catch((error: unknown) => {
-    client.destroy();
-    throw error;
-  });
+  await Promise.race([ready, lost, cancelled])
+    .catch((error: unknown) => {
+      client.destroy();
+      throw error;
+    })
+    .finally(() => signal.removeEventListener('abort', cancel));
   return { name, lost, start: (command) => Promise.race([startChannel(client, command), lost]), close: () => void client.end() };
 }
 
@@ -108,7 +136,7 @@ async function readKnownHosts(files: readonly string[]): Promise<KnownHostsFile[
 }
 
 /** Null: the key is one that the files know for this host. */
-function judge(files: readonly KnownHostsFile[], address: HostAddress, key: Buffer): OsbuildError | null {
+function judge(files: readonly KnownHostsFile[], address: HostAddress, key: Buffer, { showKey }: HostAdvice): OsbuildError | null {
   const place = address.port === 22 ? address.host : `[${address.host}]:${address.port}`;
   const verdicts = files.map(({ file, text }) => ({ file, verdict: lookUpHostKey(text, address, key) }));
   const shown = `${keyType(key)} ${fingerprint(key)}`;
@@ -121,7 +149,7 @@ function judge(files: readonly KnownHostsFile[], address: HostAddress, key: Buff
     if (verdict.kind !== 'other') continue;
     return remote(`the key of ${place} is another one than ${file} has in line ${verdict.line}; it is ${shown} now`, `somebody may be in between. If the host was set up anew: ssh-keygen -R '${place}', then log in once with ssh and compare the fingerprint`, details);
   }
-  return remote(`the key of ${place} is not known: ${shown}`, `log in once with \`ssh -p ${address.port} ${address.user}@${address.host}\` and compare the fingerprint with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub)`, details);
+  return remote(`the key of ${place} is not known: ${shown}`, `log in once with \`ssh -p ${address.port} ${address.user}@${address.host}\` and compare the fingerprint with the host's own (${showKey})`, details);
 }
 
 /** A type of key and the algorithms that prove it; the others come after, so that an unknown host can be told by its key. */
@@ -137,8 +165,8 @@ interface Methods {
   encrypted: string[];
 }
 
-async function authMethods(username: string, { identities, agent }: HostLogin): Promise<Methods> {
-  const methods: AnyAuthMethod[] = agent === undefined ? [] : [{ type: 'agent', username, agent }];
+async function authMethods(username: string, { identities, agent, withoutKey }: HostLogin): Promise<Methods> {
+  const methods: AnyAuthMethod[] = [...(withoutKey === true ? [{ type: 'none' as const, username }] : []), ...(agent === undefined ? [] : [{ type: 'agent' as const, username, agent }])];
   const encrypted: string[] = [];
   for (const file of identities) {
     const text = await readFile(file, 'utf8').catch(() => null);
@@ -150,14 +178,14 @@ async function authMethods(username: string, { identities, agent }: HostLogin): 
   return { methods, encrypted };
 }
 
-function connectionError(error: Error & { level?: string; code?: string }, name: string, { host, port }: HostAddress, { encrypted }: Methods): OsbuildError {
+function connectionError(error: Error & { level?: string; code?: string }, name: string, { host, port }: HostAddress, { encrypted }: Methods, { letIn, lost }: HostAdvice): OsbuildError {
   if (error.level === 'client-authentication') {
-    return remote(`${name} does not let us in`, `put your public key into its ~/.ssh/authorized_keys${encrypted.length > 0 ? `; ${encrypted.join(', ')} could not be read: ssh-add them to an agent` : ''}`, {}, error);
+    return remote(`${name} does not let us in`, `${letIn}${encrypted.length > 0 ? `; ${encrypted.join(', ')} could not be read: ssh-add them to an agent` : ''}`, {}, error);
   }
   const reasons: Record<string, string> = { ECONNREFUSED: 'nothing listens there', ENOTFOUND: 'there is no host of that name', EAI_AGAIN: 'its name cannot be looked up', EHOSTUNREACH: 'no way leads there', ETIMEDOUT: 'it does not answer' };
   const reason = reasons[error.code ?? ''] ?? error.message;
   const gone = error.message.includes('Keepalive timeout') || error.code === 'ECONNRESET' || error.code === 'EPIPE';
-  if (gone) return remote(`the connection to ${name} was lost: ${reason}`, 'what was finished there stays: the same command goes on from it', {}, error);
+  if (gone) return remote(`the connection to ${name} was lost: ${reason}`, lost, {}, error);
   return remote(`${host} cannot be reached on port ${port}: ${reason}`, 'is it up, and does it run an SSH server?', {}, error);
 }
 

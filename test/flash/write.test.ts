@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { flashDisk, openImage, type FlashOptions } from '../../src/flash/index.ts';
+import { flashDisk, openImage, openLocalDisk, type FlashOptions } from '../../src/flash/index.ts';
 import { encodeBmap } from '../../src/image/bmap.ts';
 import { decodeBmap, type BlockMap } from '../../src/image/index.ts';
 
@@ -42,10 +42,10 @@ function zstd(content: Buffer): Buffer {
   return Buffer.concat([header, ...blocks]);
 }
 
-function flash(bytes: Buffer, own: Partial<FlashOptions> = {}) {
+async function flash(bytes: Buffer, { device = disk, dropCache = async () => undefined, ...own }: Partial<FlashOptions> & { device?: string; dropCache?(): Promise<void> } = {}) {
   const path = join(folder, 'x.img.zst');
   writeFileSync(path, zstd(bytes));
-  return flashDisk({ image: openImage(path), map, device: disk, deviceBytes, dropCache: async () => undefined, signal: new AbortController().signal, progress: () => undefined, ...own });
+  return flashDisk({ image: openImage(path), map, disk: await openLocalDisk(device, deviceBytes, dropCache), signal: new AbortController().signal, progress: () => undefined, ...own });
 }
 
 /** No partition table, no boot area, no copy of an old GPT. */

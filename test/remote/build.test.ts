@@ -8,17 +8,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { BlobStore, CacheLayout } from '../../src/cache/index.ts';
 import type { BuildEvent } from '../../src/model/index.ts';
 import { agentCommand, bundleAgent, connectHost, runOnHost, scanTree, type HostConnection, type RemoteRun } from '../../src/remote/index.ts';
-import { hasProgram, isRoot } from '../support/need.ts';
-import { startSshServer, type SshServer } from '../support/ssh-server.ts';
+import { sshServerObstacle, startSshServer, type SshServer } from '../support/ssh-server.ts';
 
 const home = join(import.meta.dirname, '../..');
-const there = existsSync('/usr/sbin/sshd') && hasProgram('ssh-keygen') && !isLocked();
-
-/** Without PAM, which the test does without, sshd lets nobody in whose password is locked by an exclamation mark. */
-function isLocked(): boolean {
-  if (!isRoot) return false;
-  return /^root:!/m.test(readFileSync('/etc/shadow', 'utf8'));
-}
+const obstacle = sshServerObstacle('openssh');
+const there = obstacle === null;
 
 /**
  * In osbuild's place on the other host: says what osbuild says, with an artifact of random bytes, a lock that it writes, and a task that
@@ -73,7 +67,7 @@ afterAll(async () => {
 });
 
 beforeEach(async (context) => {
-  if (!there) context.skip('needs /usr/sbin/sshd (openssh-server), and an account that is not locked');
+  if (!there) context.skip(obstacle ?? '');
   work = await mkdtemp(join(tmpdir(), 'osbuild-remote-'));
   events.length = 0;
   await put(local('program/osbuild'), program, 0o755);

@@ -7,6 +7,7 @@ import { isAddress } from '../../downloads/index.ts';
 import { OsbuildError, type MachineSource } from '../../model/index.ts';
 import { bundleAgent, connectHost, joinTrees, runOnHost, scanTree, type HostAddress, type SentTree } from '../../remote/index.ts';
 import type { Invocation } from '../command.ts';
+import { callerHome, hostLogin, parseSshAddress, usualIdentities } from '../ssh-host.ts';
 import { publish } from './publish.ts';
 import type { Session } from './session.ts';
 import { chosenProvider } from './yocto.ts';
@@ -20,12 +21,10 @@ interface Builder {
 /** Builds images on another host, and publishes them here as if they had been built here. */
 export async function buildOnHost(invocation: Invocation, session: Session, machines: readonly MachineSource[], word: string, folderOf: (machine: string) => string): Promise<number> {
   const { project } = session;
-  const { home, layout, emit, signal, err, flags, remoteCache, bucketCredentials, sshAgent } = invocation;
-  const caller = callerHome(invocation);
-  const { address, identities, cache } = chooseBuilder(word, project, caller);
+  const { home, layout, emit, signal, err, flags, remoteCache, bucketCredentials } = invocation;
+  const { address, identities, cache } = chooseBuilder(word, project, callerHome(invocation));
   const [program, sent, agent] = await Promise.all([programTree(home), projectTree(project, home, chosenProvider(invocation, project)), bundleAgent(home)]);
-  const login = { knownHosts: [join(caller, '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts'], identities, ...(sshAgent === undefined ? {} : { agent: sshAgent }) };
-  const connection = await connectHost(address, login, signal);
+  const connection = await connectHost(address, hostLogin(invocation, identities), signal);
   try {
     const run = await runOnHost({
       connection,
@@ -64,25 +63,20 @@ function cacheEnvironment({ url, push, token }: Invocation['remoteCache']): Reco
   return { ...(url === undefined ? {} : { OSBUILD_REMOTE_CACHE: url }), ...(push === undefined ? {} : { OSBUILD_REMOTE_CACHE_PUSH: push ? '1' : '0' }), ...(token === undefined ? {} : { OSBUILD_REMOTE_CACHE_TOKEN: token }) };
 }
 
-function callerHome({ hostEnvironment }: Invocation): string {
-  return hostEnvironment['HOME'] ?? userInfo().homedir;
-}
-
 /** One of the project's builders by its name, else an address. Throws OSB_USAGE. */
 export function chooseBuilder(word: string, { build }: Pick<Project, 'build'>, home: string): Builder {
   const builders = build.remoteBuilders ?? {};
-  const standard = ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => join(home, '.ssh', name));
+  const standard = usualIdentities(home);
   const named = Object.hasOwn(builders, word) ? builders[word] : undefined;
   if (named !== undefined) {
     const { host, port = 22, user = userInfo().username, identity, cache } = named;
     return { address: { host, port, user }, identities: identity === undefined ? standard : [identity.startsWith('~/') ? join(home, identity.slice(2)) : identity], cache: cache ?? null };
   }
-  const found = /^(?:([A-Za-z0-9._][A-Za-z0-9._-]*)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::(\d{1,5}))?$/.exec(word);
-  const port = Number(found?.[3] ?? 22);
-  if (found?.[2] === undefined || port < 1 || port > 65_535) {
+  const address = parseSshAddress(word, { user: userInfo().username, port: 22 });
+  if (address === null) {
     throw new OsbuildError('OSB_USAGE', `--on "${word}" is neither a builder of this project nor an address`, { hint: `[user@]host[:port]${Object.keys(builders).length === 0 ? '' : `, or one of ${Object.keys(builders).toSorted().join(', ')}`}` });
   }
-  return { address: { host: found[2].replaceAll(/[[\]]/g, ''), port, user: found[1] ?? userInfo().username }, identities: standard, cache: null };
+  return { address, identities: standard, cache: null };
 }
 
 /** The program: what its package holds. */
