@@ -53,7 +53,7 @@ export async function openLoggedDisk(lab: Lab, sizeBytes: number): Promise<Logge
   };
 }
 
-interface LogEntry {
+export interface LogEntry {
   /** Of its end in the log. */
   end: number;
   /** Undefined for a flush. */
