@@ -13,7 +13,7 @@ import { networkChecks } from './checks/network.ts';
 import { leaveMarks, persistenceChecks } from './checks/persistence.ts';
 import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
 import { recipeChecks } from './checks/recipe-checks.ts';
-import { breakEngine, breakKernel, inSlot, keptIn, refusals, rolledBack, updateInto } from './checks/update.ts';
+import { breakEngine, breakKernel, breakNetwork, breakRoot, inSlot, keptIn, refusals, rolledBack, updateInto } from './checks/update.ts';
 
 /** What a board is tried for; each has boots of its own. */
 export const suites = ['boot', 'start', 'update', 'config', 'network', 'faults'] as const satisfies readonly Suite[];
@@ -83,16 +83,30 @@ function bootStages(recipes: readonly RecipeSource[], mode: 'development' | 'pro
   ];
 }
 
+/** A release that is written into slot A and made to fail in a way of its own, and the slot that runs again afterwards. */
+function failingUpdate(failure: string, spoil: BootCheck, reason: RegExp): { spoil: BootCheck; stages: Stage[] } {
+  const [tried, back] = [`a release ${failure}`, `after the release ${failure}`];
+  return { spoil, stages: [{ name: tried, restarts: true, checks: [] }, { name: back, checks: [rolledBack(back, 'B', reason), ...persistenceChecks(back)] }] };
+}
+
 function updateStages(): Stage[] {
-  const [before, updated, panics, back, mute, again] = ['before the update', 'the update', 'a release whose kernel panics', 'after the panic', 'a release without its engine', 'after the release without engine'] as const;
-  return [
-    { name: before, checks: [inSlot(before, 'A'), ...refusals, updateInto(before, 'B')], finish: restart(before) },
-    { name: updated, checks: [keptIn(updated, 'B'), ...persistenceChecks(updated), updateInto(updated, 'A'), breakKernel('A')], finish: restart(updated) },
-    { name: panics, restarts: true, checks: [] },
-    { name: back, checks: [rolledBack(back, 'B', /did not get as far/), ...persistenceChecks(back), updateInto(back, 'A'), breakEngine('A')], finish: restart(back) },
-    { name: mute, restarts: true, checks: [] },
-    { name: again, checks: [rolledBack(again, 'B', /engine/), ...persistenceChecks(again)] },
+  const [before, updated] = ['before the update', 'the update'] as const;
+  const failures = [
+    failingUpdate('whose kernel panics', breakKernel('A'), /did not get as far/),
+    failingUpdate('whose root cannot be read', breakRoot('A'), /did not get as far/),
+    failingUpdate('without its network', breakNetwork('A'), /network/),
+    failingUpdate('without its engine', breakEngine('A'), /engine/),
   ];
+  const good: Stage[] = [
+    { name: before, checks: [inSlot(before, 'A'), ...refusals, updateInto(before, 'B')], finish: restart(before) },
+    { name: updated, checks: [keptIn(updated, 'B'), ...persistenceChecks(updated)] },
+  ];
+  // Each failing release is written by the stage before it.
+  return failures.reduce<Stage[]>((stages, { spoil, stages: next }) => {
+    const last = stages.at(-1);
+    if (last === undefined) return next;
+    return [...stages.slice(0, -1), { ...last, checks: [...last.checks, updateInto(last.name, 'A'), spoil], finish: restart(last.name) }, ...next];
+  }, good);
 }
 
 function configStages(): Stage[] {

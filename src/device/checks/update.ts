@@ -111,6 +111,19 @@ export const breakKernel = (slot: Slot): BootCheck => ({
   run: (board) => addParameter(board, slot, 'rdinit=/missing'),
 });
 
+export const breakRoot = (slot: Slot): BootCheck => ({
+  name: `the root in slot ${slot} is damaged after it was read back`,
+  run: async (board) => void (await board.need(`dd if=/dev/zero of=/dev/$(cat /run/minke/root-${slot}) bs=64k count=1 conv=fsync`)),
+});
+
+export const breakNetwork = (slot: Slot): BootCheck => ({
+  name: `the release in slot ${slot} is kept from starting its network`,
+  run: async (board) => {
+    await addParameter(board, slot, 'systemd.mask=NetworkManager.service');
+    await addParameter(board, slot, 'systemd.setenv=MINKE_OS_PATIENCE=1');
+  },
+});
+
 export const breakEngine = (slot: Slot): BootCheck => ({
   name: `the release in slot ${slot} is kept from starting its engine`,
   run: async (board) => {
