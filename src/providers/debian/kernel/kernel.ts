@@ -2,8 +2,9 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { OsbuildError, type Executor, type StepContext } from '../../../model/index.ts';
 import { nearestNames } from '../apt/package-names.ts';
-import { addTar, deliverTree, deliverWithDigests, extractTree, readFolder, type RootTree, type TreeNode } from '../tar/index.ts';
+import { addTar, deliverTree, deliverWithDigests, extractTree, readFolder, readText, type RootTree, type TreeNode } from '../tar/index.ts';
 import { unpackPackages } from '../unpack/unpack.ts';
+import { lackingHardening } from './hardening.ts';
 import { countInstalled, deviceTrees, kernelImage, kernelVersion, modulesFolder } from './layout.ts';
 import { builtinModules, chooseModules, moduleDependencies, moduleName } from './modules.ts';
 
@@ -16,6 +17,7 @@ export const kernel: Executor<'debian/kernel'> = async (context) => {
   if (built) addTar(tree, context.input('built'));
   const version = kernelVersion(tree);
   const image = kernelImage(tree, version);
+  noteHardening(context, readText(tree, `boot/config-${version}`) ?? readText(tree, `${modulesFolder}/${version}/config`));
   await extractTree(new Map([['vmlinuz', { ...image, entry: { ...image.entry, path: 'vmlinuz', mode: 0o644 } }]]), context.scratch, () => true);
   await rename(path.join(context.scratch, 'vmlinuz'), context.output('vmlinuz'));
   await deliverTree(context, 'device-trees.tar', deviceTrees(tree, version, context.args.deviceTrees));
@@ -24,6 +26,16 @@ export const kernel: Executor<'debian/kernel'> = async (context) => {
   countInstalled(manifest, tree, image, modules, built ? null : owners);
   await writeFile(context.output('packages.json'), `${JSON.stringify(manifest, null, 1)}\n`);
 };
+
+/** A kernel without some protection is for the machine's author to judge: it is said, and used. */
+function noteHardening(context: Pick<Context, 'notice' | 'log'>, config: string | null): void {
+  if (config === null) return;
+  const lacking = lackingHardening(config);
+  for (const { option, reason } of lacking) if (reason !== null) context.log(`CONFIG_${option}: ${reason}`);
+  const unexplained = lacking.filter(({ reason }) => reason === null);
+  if (unexplained.length === 0) return;
+  context.notice('warning', 'KERNEL_UNPROTECTED', `The kernel was built without ${unexplained.map(({ option }) => `CONFIG_${option}`).join(', ')}.`, 'docs/security.md says what each is for. Choose another kernel package in the machine file, or live with it.');
+}
 
 /** The chosen modules with all that they depend on, decompressed, indexed by depmod. */
 async function placeModules(context: Context, tree: RootTree, version: string): Promise<RootTree> {
