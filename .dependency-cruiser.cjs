@@ -22,6 +22,7 @@ module.exports = {
     only('registry-knows-no-releases', 'An image is blobs and a manifest.', { path: '^src/registry/' }, { path: '^src/', pathNot: '^src/(registry|downloads|exec|http|model)/' }),
     only('publish-makes-nothing', 'It gets a release, and what makes deltas.', { path: '^src/publish/' }, { path: '^src/', pathNot: '^src/(publish|registry|image|cache|model)/' }),
     only('preload-makes-no-images', 'It reads compose files as the device does, and plans.', { path: '^src/preload/' }, { path: '^src/', pathNot: '^src/(preload|registry|image|model|engine/compose)/' }),
+    only('deploy-by-the-device', 'The engine and the keeper of the device do it; compose files and contexts are read as they read them.', { path: '^src/deploy/' }, { path: '^src/', pathNot: '^src/(deploy|preload|exec|remote|model|engine/(compose|build|cli/build))/' }),
     only('image-config-builds-nothing', 'It gets an image and tools.', { path: '^src/image-config/' }, { path: '^src/', pathNot: '^src/(image-config|cache|config|device|flash|image|model)/' }),
     only('advisories-are-data', 'What is wrong with packages needs no builder.', { path: '^src/advisories/' }, { path: '^src/', pathNot: '^src/(advisories|model)/' }),
     only('engine-stands-alone', 'The engine runs on the device: no node:*, nothing of the builder.', { path: '^src/engine/' }, { path: '.', pathNot: '^(src/engine/|src/host/types/|host:)' }),

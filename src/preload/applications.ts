@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 
+import type { Project } from '../engine/compose/project.ts';
 import { ComposeError, readProject } from '../engine/compose/read-project.ts';
 import { OsbuildError, type SourceFile } from '../model/index.ts';
 
@@ -14,11 +15,14 @@ export interface Applications {
   files: SourceFile[];
   /** Images as the file names them, with the services that use them. */
   images: Array<{ reference: string; platform: string; services: string[] }>;
+  /** Services that run, in the order of their names. */
+  services: string[];
+  project: Project;
   warnings: readonly string[];
 }
 
-/** Reads a compose file as the device reads it. @throws OSB_CONFIG_INVALID with everything that is wrong with it */
-export function readApplications(file: string): Applications {
+/** Reads a compose file as the device reads it. @param rewrite what the device gets of its text @throws OSB_CONFIG_INVALID with everything that is wrong with it */
+export function readApplications(file: string, rewrite: (text: string) => string = (text) => text): Applications {
   const folder = dirname(file);
   const used = new Set<string>([file]);
   const text = (path: string): string | undefined => {
@@ -38,7 +42,7 @@ export function readApplications(file: string): Applications {
     const found = text(path);
     return found === undefined ? undefined : sha256(found);
   };
-  const { project, warnings } = read(content, { file, folder, contents: '/contents', readText: text, hashFile, hash: sha256 });
+  const { project, warnings } = read(rewrite(content), { file, folder, contents: '/contents', readText: text, hashFile, hash: sha256 });
   for (const service of project.services) {
     const { Binds = [], Mounts = [] } = service.draft.host as { Binds?: string[]; Mounts?: Array<{ Type: string; Source?: string }> };
     const sources = [...Binds.map((bind) => bind.split(':')[0] ?? ''), ...Mounts.flatMap(({ Type, Source }) => (Type === 'bind' && Source !== undefined ? [Source] : []))];
@@ -61,7 +65,7 @@ export function readApplications(file: string): Applications {
     known.services.push(name);
     images.set(key, known);
   }
-  return { name: project.name, compose: basename(file), folder, files, images: [...images.values()].toSorted((a, b) => (a.reference < b.reference ? -1 : 1)), warnings };
+  return { name: project.name, compose: basename(file), folder, files, images: [...images.values()].toSorted((a, b) => (a.reference < b.reference ? -1 : 1)), services: project.services.map(({ name }) => name), project, warnings };
 }
 
 function read(...args: Parameters<typeof readProject>): ReturnType<typeof readProject> {

@@ -13,6 +13,7 @@ export async function runThere(connection: HostConnection, line: string, signal:
   const channel = await connection.start(line);
   const cancel = (): void => channel.close();
   signal.addEventListener('abort', cancel, { once: true });
+  if (signal.aborted) cancel();
   const parts = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   channel.output.on('data', (bytes: Buffer) => parts.stdout.push(bytes));
   channel.errors.on('data', (bytes: Buffer) => parts.stderr.push(bytes));

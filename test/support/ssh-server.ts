@@ -34,15 +34,15 @@ export function sshServerObstacle(kind: SshServerKind): string | null {
   return hasProgram('dropbear') && hasProgram('dropbearkey') && hasProgram('ssh-keygen') && isRoot ? null : 'needs dropbear (dropbear-bin), and root';
 }
 
-/** OpenSSH's server or Dropbear on loopback, with a host key and an authorized key of its own, for the user that runs the test. @param path folders where its programs are looked for first */
-export async function startSshServer({ kind = 'openssh', path = [] }: { kind?: SshServerKind; path?: string[] } = {}): Promise<SshServer> {
+/** OpenSSH's server or Dropbear on loopback, with a host key and an authorized key of its own, for the user that runs the test. @param path folders where its programs are looked for first @param enter what enters the namespaces that it is to be in */
+export async function startSshServer({ kind = 'openssh', path = [], enter = [] }: { kind?: SshServerKind; path?: string[]; enter?: string[] } = {}): Promise<SshServer> {
   const work = await mkdtemp(join(tmpdir(), 'osbuild-sshd-'));
   const keys = { host: join(work, 'host'), user: join(work, 'user') };
   const [inner, port] = [await freePort(), await freePort()];
   await chmod(work, 0o755);
   await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'test', '-f', keys.user]);
   const programs = [...path, dirname(process.execPath), '/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':');
-  const command = await (kind === 'openssh' ? openssh : dropbear)(work, keys, inner, programs);
+  const command = [...enter, ...(await (kind === 'openssh' ? openssh : dropbear)(work, keys, inner, programs))];
   const [program = '', ...words] = command;
   const sshd = execa(program, words, { reject: false, all: true, forceKillAfterDelay: 5000, env: { PATH: programs } });
   const pairs = new Set<[Socket, Socket]>();
@@ -109,7 +109,7 @@ SetEnv PATH=${path}
 }
 
 /** With the options of devices (recipes/dropbear), but not started by a socket. */
-async function dropbear(work: string, keys: Keys, port: number): Promise<string[]> {
+async function dropbear(work: string, keys: Keys, port: number, path: string): Promise<string[]> {
   await execa('dropbearkey', ['-t', 'ed25519', '-f', keys.host]);
   const { stdout } = await execa('dropbearkey', ['-y', '-f', keys.host]);
   await writeFile(`${keys.host}.pub`, `${stdout.split('\n').find((line) => line.startsWith('ssh-ed25519 ')) ?? ''}\n`);
@@ -117,7 +117,7 @@ async function dropbear(work: string, keys: Keys, port: number): Promise<string[
   await mkdir(join(home, '.ssh'), { recursive: true, mode: 0o700 });
   await writeFile(join(home, '.ssh/authorized_keys'), await readFile(`${keys.user}.pub`), { mode: 0o600 });
   const script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
-  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', home, userInfo().homedir, 'dropbear', '-F', '-E', '-e', '-m', '-s', '-K', '60', '-r', keys.host, '-p', `127.0.0.1:${port}`, '-P', join(work, 'pid')];
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', home, userInfo().homedir, 'dropbear', '-F', '-E', '-m', '-c', `PATH=${path}; export PATH; exec sh -c "$SSH_ORIGINAL_COMMAND"`, '-s', '-K', '60', '-r', keys.host, '-p', `127.0.0.1:${port}`, '-P', join(work, 'pid')];
 }
 
 function answers(port: number): Promise<boolean> {

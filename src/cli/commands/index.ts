@@ -4,6 +4,7 @@ import { ci } from './ci.ts';
 import { config } from './config.ts';
 import { cve } from './cve.ts';
 import { delta } from './delta.ts';
+import { deploy } from './deploy.ts';
 import { doctor } from './doctor.ts';
 import { engine } from './engine.ts';
 import { flash } from './flash.ts';
@@ -26,4 +27,4 @@ import { why } from './why.ts';
 import { yocto } from './yocto.ts';
 
 /** In the order in which help shows them. */
-export const commands: Command[] = [image, config, flash, test, runCommand, machines, recipes, size, sbom, cve, init, newMachine, key, lock, publish, engine, delta, graph, why, tools, cache, yocto, sstate, ci, doctor];
+export const commands: Command[] = [image, config, flash, deploy, test, runCommand, machines, recipes, size, sbom, cve, init, newMachine, key, lock, publish, engine, delta, graph, why, tools, cache, yocto, sstate, ci, doctor];
