@@ -109,13 +109,14 @@ export async function connectHost(address: HostAddress, login: HostLogin, signal
       throw error;
     })
     .finally(() => signal.removeEventListener('abort', cancel));
-  return { name, lost, start: (command) => Promise.race([startChannel(client, command), lost]), close: () => void client.end() };
+  // That the connection is gone comes first: it is why a program cannot be started any more.
+  return { name, lost, start: (command) => Promise.race([lost, startChannel(client, command, name)]), close: () => void client.end() };
 }
 
-function startChannel(client: ssh2.Client, command: string): Promise<HostChannel> {
+function startChannel(client: ssh2.Client, command: string, name: string): Promise<HostChannel> {
   return new Promise((resolve, reject) => {
     client.exec(command, (error, channel) => {
-      if (error) return reject(error);
+      if (error) return reject(remote(`${name} starts no program: ${error.message}`, 'Dropbear takes at most 9000 characters; otherwise its log tells why', {}, error));
       let status: number | null = null;
       channel.on('exit', (code: number | null) => (status = code ?? 255));
       const ended = new Promise<number | null>((done) => channel.once('close', () => done(status)));

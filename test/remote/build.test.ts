@@ -237,6 +237,13 @@ describe('a build that does not come to its end', { timeout: 120_000 }, () => {
   });
 });
 
+test('after the connection broke nothing is started, and that is why', { timeout: 60_000 }, async () => {
+  connection = await connectTo();
+  server.drop();
+  await expect(connection.lost).rejects.toMatchObject({ code: 'OSB_REMOTE_HOST' });
+  await expect(connection.start('true')).rejects.toMatchObject({ code: 'OSB_REMOTE_HOST', message: expect.stringContaining('was lost') });
+});
+
 describe('a host that is not let in, or does not let us in', { timeout: 60_000 }, () => {
   test('its key is not known', async () => {
     await expect(connectTo({ knownHosts: [] })).rejects.toMatchObject({ code: 'OSB_REMOTE_HOST', message: expect.stringMatching(/is not known: ssh-ed25519 SHA256:/), details: { fingerprint: expect.stringMatching(/^SHA256:/) } });
