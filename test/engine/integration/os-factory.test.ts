@@ -54,7 +54,7 @@ describeLab('the first update of a device that was flashed', (lab) => {
   /** Bytes of blobs that the registry was asked for while an update ran, and what that said. */
   const updated = async (): Promise<{ loadedBytes: number; outcome: Outcome }> => {
     const before = registry.requests.length;
-    const outcome = await minke('os', 'update', 'localhost:5000/os:1.1');
+    const outcome = await minke('os', 'update', '--again', 'localhost:5000/os:1.1');
     const digests = registry.requests.slice(before).flatMap(({ method, url }) => (method === 'GET' ? (/\/blobs\/(sha256:[0-9a-f]{64})/.exec(url)?.[1] ?? []) : []));
     return { loadedBytes: digests.reduce((sum, digest) => sum + (registry.blobOf('os', digest)?.length ?? 0), 0), outcome };
   };
