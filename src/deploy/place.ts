@@ -20,7 +20,7 @@ cd "$apps"/.osbuild-deploy.new
 trap 'cd /; rm -rf "$apps"/.osbuild-deploy.new' EXIT
 tar -xz --no-same-owner
 find . ! -type d ! -path ./compose.yaml | sort >"../$list.new"
-sync
+sync -f "$apps"
 if [ ! -e "$apps/$list" ]; then
   for name in ${FILE_NAMES.join(' ')}; do
     [ ! -e "$apps/$name" ] || { cp -p "$apps/$name" "$apps/$name.before-deploy"; echo "kept $apps/$name.before-deploy"; break; }
@@ -37,7 +37,7 @@ if [ -e "$apps/$list" ]; then
   grep -vxFf "$apps/$list.new" "$apps/$list" | while read -r path; do rm -f "$apps/$path"; done || true
 fi
 mv -f "$apps/$list.new" "$apps/$list"
-sync
+sync -f "$apps"
 `;
 
 export const placeCommand = shellLine(['sh', '-c', program]);
