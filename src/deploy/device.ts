@@ -116,7 +116,7 @@ export async function openDevice(connection: HostConnection, signal: AbortSignal
 
 /** Held as long as the connection is. */
 async function lock(connection: HostConnection): Promise<() => void> {
-  const channel = await connection.start(shellLine(['flock', '--timeout', '3', '--conflict-exit-code', '75', lockFile, 'sh', '-c', 'echo locked; cat >/dev/null']));
+  const channel = await connection.start(shellLine(['flock', '--timeout', '10', '--conflict-exit-code', '75', lockFile, 'sh', '-c', 'echo locked; cat >/dev/null']));
   let said = '';
   channel.errors.on('data', (bytes: Buffer) => (said += bytes.toString()));
   const locked = new Promise<true>((resolve) => channel.output.once('data', () => resolve(true)));
