@@ -52,11 +52,11 @@ export function openJudge({ partitions, folder, imageTools, emulation }: { parti
     rmSync(at('boot'), { recursive: true, force: true });
     mkdirSync(at('boot'));
     // Slot B may have no folder.
-    await inTree(emulation, 'mcopy -s -n -Q -i /work/boot.vfat ::A ::B ::loader /work/boot 2>/work/said || true');
+    await inTree(emulation, 'mcopy -s -n -Q -i /judge/boot.vfat ::A ::B ::loader /judge/boot 2>/judge/said || true');
     if (!existsSync(join(at('boot'), 'loader'))) throw new Error(`the loader's folder cannot be read: ${readFileSync(at('said'), 'utf8')}`);
     return at('boot');
   };
-  const inTree = (tree: ToolsTree, script: string): Promise<string> => tree.run({ argv: ['sh', '-c', script], mounts: { '/work': { path: folder, rw: true } }, name: 'judge' });
+  const inTree = (tree: ToolsTree, script: string): Promise<string> => tree.run({ argv: ['sh', '-c', script], mounts: { '/judge': { path: folder, rw: true } }, name: 'judge' });
   return {
     async wholeSlot(disk) {
       carve(disk, partitions.boot, 'boot.vfat');
@@ -68,7 +68,7 @@ export function openJudge({ partitions, folder, imageTools, emulation }: { parti
       carve(disk, partitions.boot, 'boot.vfat');
       const raw = chosen(await readBoot());
       // What the initrd's check of the file system leaves must start the same.
-      await inTree(imageTools, 'fsck.fat -a -w /work/boot.vfat; [ $? -le 1 ] && fsck.fat -n /work/boot.vfat');
+      await inTree(imageTools, 'fsck.fat -a -w /judge/boot.vfat; [ $? -le 1 ] && fsck.fat -n /judge/boot.vfat');
       const boot = await readBoot();
       const entry = chosen(boot);
       if (entry.file !== raw.file) throw new Error(`the loader starts ${raw.file}, and ${entry.file} after the file system's check`);
