@@ -7,7 +7,7 @@ import { Field, remarkText, type Notes } from '../engine/compose/field.ts';
 import { ComposeError, readProject } from '../engine/compose/read-project.ts';
 import { readYaml, YamlError, type YamlMap, type YamlNode, type YamlScalar } from '../engine/compose/yaml/index.ts';
 import { OsbuildError, type SourceFile } from '../model/index.ts';
-import { readApplications } from '../preload/index.ts';
+import { bindSources, readApplications } from '../preload/index.ts';
 import { emitYaml } from './emit.ts';
 
 /** An image that a service wants built. */
@@ -45,6 +45,7 @@ export interface Deployment {
 
 const buildKeys = ['context', 'dockerfile', 'dockerfile_inline', 'args', 'labels', 'target', 'network', 'no_cache', 'pull', 'tags'];
 const notBuilt = /: services\.[^ ]+: names no image: images are not built here/;
+/** What the device's reader says of `build`. */
 const leftOut = 'left out: images are not built here';
 
 /**
@@ -67,7 +68,8 @@ export function readDeployment(file: string): Deployment {
   }
   const variables = readEnvFile(read(resolve(folder, '.env')) ?? '', () => undefined);
   const notes: Notes = { errors: [], warnings: [], lookup: (name) => variables.get(name) ?? undefined };
-  const builds = (new Field(root, '', notes).get('services')?.isMap === true ? (new Field(root, '', notes).get('services')?.entries() ?? []) : []).flatMap(([service, field]) => {
+  const declared = new Field(root, '', notes).get('services');
+  const builds = (declared?.isMap === true ? declared.entries() : []).flatMap(([service, field]) => {
     const build = field.isMap ? field.get('build') : undefined;
     return build === undefined ? [] : [readBuild(service, build, field.get('platform')?.text() ?? '', folder)];
   });
@@ -78,12 +80,8 @@ export function readDeployment(file: string): Deployment {
   // Only services that run: those of other profiles are not built either.
   const placeholders = new Map(builds.map(({ service }) => [service, `osbuild-deploy/${service.toLowerCase()}`]));
   const { files, warnings, services, project } = readApplications(file, () => compose(placeholders));
-  const binds = new Map(project.services.map(({ name, draft }) => {
-    const { Binds = [], Mounts = [] } = draft.host as { Binds?: string[]; Mounts?: Array<{ Type: string; Source?: string }> };
-    const sources = [...Binds.map((bind) => bind.split(':')[0] ?? ''), ...Mounts.flatMap(({ Type, Source }) => (Type === 'bind' && Source !== undefined ? [Source] : []))];
-    return [name, sources.filter((source) => source.startsWith(`${folder}${sep}`)).map((source) => relative(folder, source))] as const;
-  }));
-  return { file, folder, builds: builds.filter(({ service }) => services.includes(service)), files: files.filter(({ path }) => path !== basename(file)), services, binds, warnings: [...notes.warnings.map(remarkText), ...warnings], compose };
+  const binds = new Map(project.services.map((service) => [service.name, bindSources(service).filter((source) => source.startsWith(`${folder}${sep}`)).map((source) => relative(folder, source))]));
+  return { file, folder, builds: builds.filter(({ service }) => services.includes(service)), files: files.filter(({ path }) => path !== basename(file)), services, binds, warnings: [...notes.warnings.map(remarkText), ...warnings].filter((warning) => !warning.includes(leftOut)), compose };
 }
 
 function read(path: string): string | null {
@@ -155,5 +153,3 @@ function withImages(root: YamlNode, images: ReadonlyMap<string, string>): YamlNo
   }));
   return { ...root, entries: new Map([...root.entries].map(([key, node]) => [key, key === 'services' ? { ...services, entries: replaced } : node])) };
 }
-
-export const isLeftOut = (warning: string): boolean => warning.includes(leftOut);

@@ -1,6 +1,6 @@
 import type { ApplicationsStatus } from '../engine/compose/status.ts';
 import { OsbuildError, type Emit } from '../model/index.ts';
-import { isLeftOut, type Build, type Deployment } from './compose.ts';
+import type { Build, Deployment } from './compose.ts';
 import { besideCompose, pack, readContext, type Context } from './context.ts';
 import type { Device } from './device.ts';
 import { contextTag, imageName } from './names.ts';
@@ -35,7 +35,7 @@ export async function deploy(options: DeployOptions): Promise<Deployed> {
   const { device, deployment, emit } = options;
   const contexts = new Map<Build, Context>();
   for (const build of deployment.builds) contexts.set(build, await readContext(build));
-  for (const warning of deployment.warnings) if (!isLeftOut(warning)) emit({ type: 'notice', level: 'warning', code: 'COMPOSE', message: warning });
+  for (const warning of deployment.warnings) emit({ type: 'notice', level: 'warning', code: 'COMPOSE', message: warning });
   const there = contexts.size === 0 ? new Map<string, string>() : await device.images();
   const images = new Map<string, string>();
   const keep = new Set<string>();

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 
@@ -62,7 +63,7 @@ export async function openDevice(connection: HostConnection, signal: AbortSignal
     },
     tag: async (id, name) => void (await done(['minke', 'tag', id, name], 'the image cannot be named')),
     async place(archive) {
-      const { exitCode, stdout, stderr } = await feed(connection, signal, placeCommand, archive);
+      const { exitCode, stdout, stderr } = await runThere(connection, placeCommand, signal, { send: packed(archive) });
       const say = (word: string): string[] => stdout.split('\n').flatMap((line) => (line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : []));
       const [before] = say('before');
       if (before !== undefined) throw new OsbuildError('OSB_REMOTE_HOST', `${connection.name} takes ${before}, which comes before /mnt/data/apps`, { hint: `take it away there: mount -o remount,rw /mnt/boot && rm ${before}; mount -o remount,ro /mnt/boot` });
@@ -126,32 +127,8 @@ async function lock(connection: HostConnection): Promise<() => void> {
   throw failed(`${connection.name} cannot be deployed to`, said);
 }
 
-/** Feeds a line of shell with bytes, packed if it wants them so. */
-async function feed(connection: HostConnection, signal: AbortSignal, line: string, bytes: AsyncGenerator<Uint8Array>, output: (text: string) => void = () => undefined): Promise<RanThere> {
-  const channel = await connection.start(line);
-  const cancel = (): void => channel.close();
-  signal.addEventListener('abort', cancel, { once: true });
-  if (signal.aborted) cancel();
-  let [stdout, stderr] = ['', ''];
-  channel.output.on('data', (part: Buffer) => {
-    stdout += part.toString();
-    output(stdout);
-  });
-  channel.errors.on('data', (part: Buffer) => (stderr = (stderr + part.toString()).slice(-20_000)));
-  // A program that ends early does not read to the end: what it says counts, and not that.
-  const sent = pipeline(bytes, createGzip({ level: 3 }), channel.input).then(() => null, (error: unknown) => error);
-  try {
-    const exitCode = await Promise.race([channel.ended, connection.lost]);
-    if (signal.aborted) throw new OsbuildError('OSB_CANCELLED', 'cancelled');
-    if (exitCode === 0) {
-      const error = await sent;
-      if (error !== null) throw error;
-    }
-    return { exitCode: exitCode ?? 255, stdout, stderr };
-  } finally {
-    signal.removeEventListener('abort', cancel);
-  }
-}
+/** For `send` of runThere. */
+const packed = (bytes: AsyncGenerator<Uint8Array>) => (input: Writable): Promise<void> => pipeline(bytes, createGzip({ level: 3 }), input);
 
 async function buildThere(connection: HostConnection, signal: AbortSignal, build: Build, context: Context, pull: boolean, step: (done: number, total: number, text: string) => void): Promise<void> {
   const pairs = (option: string, values: Record<string, string>): string[] => Object.entries(values).flatMap(([name, value]) => [option, `${name}=${value}`]);
@@ -161,10 +138,13 @@ async function buildThere(connection: HostConnection, signal: AbortSignal, build
     ...(build.noCache ? ['--no-cache'] : []), ...(pull || build.pull ? ['--pull'] : []), '-',
   ];
   let seen = 0;
-  const { exitCode, stdout, stderr } = await feed(connection, signal, shellLine(words), context.archive(), (text) => {
-    const steps = [...text.slice(seen).matchAll(/^Step (\d+)\/(\d+) : (.*)\n/gm)];
-    for (const [, number, total, what] of steps) step(Number(number) - 1, Number(total), what ?? '');
-    seen = text.lastIndexOf('\n') + 1;
+  const { exitCode, stdout, stderr } = await runThere(connection, shellLine(words), signal, {
+    send: packed(context.archive()),
+    output(text) {
+      const steps = [...text.slice(seen).matchAll(/^Step (\d+)\/(\d+) : (.*)\n/gm)];
+      for (const [, number, total, what] of steps) step(Number(number) - 1, Number(total), what ?? '');
+      seen = text.lastIndexOf('\n') + 1;
+    },
   });
   if (exitCode === 0) return;
   const last = stdout.lastIndexOf('\nStep ') + 1;

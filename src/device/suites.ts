@@ -64,11 +64,14 @@ const restart = (stage: string): BootCheck => ({
   },
 });
 
+/** What the first start of every board is asked. */
+const firstBootChecks = (recipes: readonly RecipeSource[], mode: 'development' | 'production'): BootCheck[] => [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks];
+
 /** What a board and its boot loader have of their own, without what is the same on all boards of an architecture: for emulations that need many minutes. */
 function startStages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
   const [first, second] = ['first boot', 'second boot'] as const;
   return [
-    { name: first, checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks], finish: restart(first) },
+    { name: first, checks: firstBootChecks(recipes, mode), finish: restart(first) },
     { name: second, checks: [...persistenceChecks(second), returningContainer(second), ...powerOffChecks] },
   ];
 }
@@ -77,36 +80,36 @@ function bootStages(recipes: readonly RecipeSource[], mode: 'development' | 'pro
   const applied = (checks: readonly BootCheck[]): readonly BootCheck[] => (recipes.some(({ name }) => name === 'applications') ? checks : []);
   const [first, second, third] = ['first boot', 'second boot', 'after a power cut'] as const;
   return [
-    { name: first, checks: [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks, ...(module ? kernelModuleChecks : []), ...(mode === 'development' ? dockerChecks : []), ...applied(applicationsChecks)], finish: restart(first) },
+    { name: first, checks: [...firstBootChecks(recipes, mode), ...(module ? kernelModuleChecks : []), ...(mode === 'development' ? dockerChecks : []), ...applied(applicationsChecks)], finish: restart(first) },
     { name: second, checks: [...persistenceChecks(second), returningContainer(second), usableImage(second), ...applied([returningApplications(second)])], finish: powerCut },
     { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), returningContainer(third), usableImage(third), ...applied([returningApplications(third)]), ...powerOffChecks] },
   ];
 }
 
-/** A release that is written into slot A and made to fail in a way of its own, and the slot that runs again afterwards. */
-function failingUpdate(failure: string, spoil: BootCheck, reason: RegExp): { spoil: BootCheck; stages: Stage[] } {
-  const [tried, back] = [`a release ${failure}`, `after the release ${failure}`];
-  return { spoil, stages: [{ name: tried, restarts: true, checks: [] }, { name: back, checks: [rolledBack(back, 'B', reason), ...persistenceChecks(back)] }] };
-}
+/** Releases that are written into slot A and made to fail, and what is known of it afterwards. */
+const failures = [
+  { failure: 'whose kernel panics', spoil: breakKernel('A'), reason: /did not get as far/ },
+  { failure: 'whose root cannot be read', spoil: breakRoot('A'), reason: /did not get as far/ },
+  { failure: 'without its network', spoil: breakNetwork('A'), reason: /network/ },
+  { failure: 'without its engine', spoil: breakEngine('A'), reason: /engine/ },
+];
 
+/** Slot B runs each time; each stage but the last writes what fails next. */
 function updateStages(): Stage[] {
-  const [before, updated] = ['before the update', 'the update'] as const;
-  const failures = [
-    failingUpdate('whose kernel panics', breakKernel('A'), /did not get as far/),
-    failingUpdate('whose root cannot be read', breakRoot('A'), /did not get as far/),
-    failingUpdate('without its network', breakNetwork('A'), /network/),
-    failingUpdate('without its engine', breakEngine('A'), /engine/),
+  const before = 'before the update';
+  const running = [
+    { name: 'the update', check: (name: string) => keptIn(name, 'B') },
+    ...failures.map(({ failure, reason }) => ({ name: `after the release ${failure}`, check: (name: string) => rolledBack(name, 'B', reason) })),
   ];
-  const good: Stage[] = [
+  return [
     { name: before, checks: [inSlot(before, 'A'), ...refusals, updateInto(before, 'B')], finish: restart(before) },
-    { name: updated, checks: [keptIn(updated, 'B'), ...persistenceChecks(updated)] },
+    ...running.flatMap(({ name, check }, index): Stage[] => {
+      const checks = [check(name), ...persistenceChecks(name)];
+      const next = failures[index];
+      if (next === undefined) return [{ name, checks }];
+      return [{ name, checks: [...checks, updateInto(name, 'A'), next.spoil], finish: restart(name) }, { name: `a release ${next.failure}`, restarts: true, checks: [] }];
+    }),
   ];
-  // Each failing release is written by the stage before it.
-  return failures.reduce<Stage[]>((stages, { spoil, stages: next }) => {
-    const last = stages.at(-1);
-    if (last === undefined) return next;
-    return [...stages.slice(0, -1), { ...last, checks: [...last.checks, updateInto(last.name, 'A'), spoil], finish: restart(last.name) }, ...next];
-  }, good);
 }
 
 function configStages(): Stage[] {

@@ -44,8 +44,7 @@ export function readApplications(file: string, rewrite: (text: string) => string
   };
   const { project, warnings } = read(rewrite(content), { file, folder, contents: '/contents', readText: text, hashFile, hash: sha256 });
   for (const service of project.services) {
-    const { Binds = [], Mounts = [] } = service.draft.host as { Binds?: string[]; Mounts?: Array<{ Type: string; Source?: string }> };
-    const sources = [...Binds.map((bind) => bind.split(':')[0] ?? ''), ...Mounts.flatMap(({ Type, Source }) => (Type === 'bind' && Source !== undefined ? [Source] : []))];
+    const sources = bindSources(service);
     for (const source of sources) if (inside(folder, source) && !Object.hasOwn(project.contents, source)) addTree(source, used);
   }
   const outside = [...used].filter((path) => !inside(folder, path));
@@ -66,6 +65,12 @@ export function readApplications(file: string, rewrite: (text: string) => string
     images.set(key, known);
   }
   return { name: project.name, compose: basename(file), folder, files, images: [...images.values()].toSorted((a, b) => (a.reference < b.reference ? -1 : 1)), services: project.services.map(({ name }) => name), project, warnings };
+}
+
+/** What of the host a service has mounted. */
+export function bindSources({ draft }: Project['services'][number]): string[] {
+  const { Binds = [], Mounts = [] } = draft.host as { Binds?: string[]; Mounts?: Array<{ Type: string; Source?: string }> };
+  return [...Binds.map((bind) => bind.split(':')[0] ?? ''), ...Mounts.flatMap(({ Type, Source }) => (Type === 'bind' && Source !== undefined ? [Source] : []))];
 }
 
 function read(...args: Parameters<typeof readProject>): ReturnType<typeof readProject> {

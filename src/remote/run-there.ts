@@ -1,3 +1,6 @@
+import type { Writable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+
 import { OsbuildError } from '../model/index.ts';
 import type { HostConnection } from './connect.ts';
 
@@ -8,20 +11,34 @@ export interface RanThere {
   stderr: string;
 }
 
-/** Runs a line of shell on a host to its end. Throws OSB_REMOTE_HOST when the connection breaks, OSB_CANCELLED. */
-export async function runThere(connection: HostConnection, line: string, signal: AbortSignal, input?: Uint8Array): Promise<RanThere> {
+export interface RunThereOptions {
+  /** Writes what the program reads, and ends it. A program that ends early does not read to the end: what it says counts then. */
+  send?(input: Writable): Promise<void>;
+  /** Hears all that was put out so far, whenever there is more. */
+  output?(text: string): void;
+}
+
+/** Runs a line of shell on a host to its end. Throws OSB_REMOTE_HOST when the connection breaks, OSB_CANCELLED, and what `send` throws where the program ended well. */
+export async function runThere(connection: HostConnection, line: string, signal: AbortSignal, { send, output }: RunThereOptions = {}): Promise<RanThere> {
   const channel = await connection.start(line);
   const cancel = (): void => channel.close();
   signal.addEventListener('abort', cancel, { once: true });
   if (signal.aborted) cancel();
-  const parts = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-  channel.output.on('data', (bytes: Buffer) => parts.stdout.push(bytes));
-  channel.errors.on('data', (bytes: Buffer) => parts.stderr.push(bytes));
-  channel.input.end(input);
+  let [stdout, stderr] = ['', ''];
+  const [texts, complaints] = [new StringDecoder('utf8'), new StringDecoder('utf8')];
+  channel.output.on('data', (bytes: Buffer) => {
+    stdout += texts.write(bytes);
+    output?.(stdout);
+  });
+  channel.errors.on('data', (bytes: Buffer) => (stderr += complaints.write(bytes)));
+  if (send === undefined) channel.input.end();
+  const sent = send === undefined ? null : send(channel.input).then(() => null, (error: unknown) => ({ error }));
   try {
     const status = await Promise.race([channel.ended, connection.lost]);
     if (signal.aborted) throw new OsbuildError('OSB_CANCELLED', 'cancelled');
-    return { exitCode: status ?? 255, stdout: Buffer.concat(parts.stdout).toString('utf8'), stderr: Buffer.concat(parts.stderr).toString('utf8') };
+    const unsent = status === 0 ? await sent : null;
+    if (unsent !== null) throw unsent.error;
+    return { exitCode: status ?? 255, stdout: stdout + texts.end(), stderr: stderr + complaints.end() };
   } finally {
     signal.removeEventListener('abort', cancel);
   }

@@ -81,7 +81,7 @@ describe.skipIf(CUTS === 0)('a power cut in an update (needs OSBUILD_UPDATE_CUTS
       return found;
     };
     const emulation = tool('tools-emulation');
-    board = await openBoard({ machine, image: artifact('.img.zst'), folder: join(folder), toolsTree: emulation, signal: ending.signal });
+    board = await openBoard({ machine, image: artifact('.img.zst'), folder, toolsTree: emulation, signal: ending.signal });
     recording = await record(board, { folder, release: artifact('.os.tar'), log });
     const tree = (path: string): ToolsTree => openToolsTree({ folder: path, work: join(folder, 'judge-tools'), hostEnvironment: { PATH: process.env['PATH'] ?? '' }, signal: ending.signal });
     judge = openJudge({ partitions: board.disk.partitions, folder: join(folder, 'judge'), imageTools: tree(tool('tools-image')), emulation: tree(emulation) });

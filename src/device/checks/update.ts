@@ -116,18 +116,14 @@ export const breakRoot = (slot: Slot): BootCheck => ({
   run: async (board) => void (await board.need(`dd if=/dev/zero of=/dev/$(cat /run/minke/root-${slot}) bs=64k count=1 conv=fsync`)),
 });
 
-export const breakNetwork = (slot: Slot): BootCheck => ({
-  name: `the release in slot ${slot} is kept from starting its network`,
+/** The trial gives up soon. */
+const withoutUnit = (what: string, unit: string) => (slot: Slot): BootCheck => ({
+  name: `the release in slot ${slot} is kept from starting its ${what}`,
   run: async (board) => {
-    await addParameter(board, slot, 'systemd.mask=NetworkManager.service');
+    await addParameter(board, slot, `systemd.mask=${unit}`);
     await addParameter(board, slot, 'systemd.setenv=MINKE_OS_PATIENCE=1');
   },
 });
 
-export const breakEngine = (slot: Slot): BootCheck => ({
-  name: `the release in slot ${slot} is kept from starting its engine`,
-  run: async (board) => {
-    await addParameter(board, slot, 'systemd.mask=minke.service');
-    await addParameter(board, slot, 'systemd.setenv=MINKE_OS_PATIENCE=1');
-  },
-});
+export const breakNetwork = withoutUnit('network', 'NetworkManager.service');
+export const breakEngine = withoutUnit('engine', 'minke.service');

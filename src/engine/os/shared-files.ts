@@ -50,8 +50,8 @@ export async function putShared(device: Device, say: Say): Promise<void> {
   const { system: { files }, places, boot, running, version } = device;
   const staged = readJson<Staged>(files, `${places.shared}/${LIST}`);
   const record = readRecord(device);
-  const wanted = staged?.files;
-  if (wanted === undefined || record?.phase !== 'kept' || record.to !== running || staged?.version !== version) return;
+  if (staged?.files === undefined || staged.version !== version || record?.phase !== 'kept' || record.to !== running) return;
+  const wanted = staged.files;
   try {
     const known = readJson<Record<string, string>>(files, `${boot.path}/${KNOWN}`) as Record<string, string> | undefined;
     // An image from before there was a list: nobody knows whose the files are.

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { eventually, openLink, output } from '../../../src/device/board.ts';
@@ -57,10 +56,7 @@ export async function openBoard(options: { machine: Machine; image: string; fold
     container: busyboxImage(readFileSync('/bin/busybox'), reference, machine.arch),
     async start(name, { writeLog, endOnReset = false } = {}) {
       if (existsSync(pristine)) copyFileSync(pristine, variables);
-      if (writeLog !== undefined) {
-        writeFileSync(join(dirname(made.path), writeLog), '');
-        truncateSync(join(dirname(made.path), writeLog), 0);
-      }
+      if (writeLog !== undefined) writeFileSync(join(dirname(made.path), writeLog), '');
       const port = await freePort();
       const consoleLog = join(folder, `console-${name}.log`);
       rmSync(consoleLog, { force: true });
@@ -90,5 +86,3 @@ export async function openBoard(options: { machine: Machine; image: string; fold
     },
   };
 }
-
-export const randomMark = (): string => randomBytes(8).toString('hex');

@@ -98,12 +98,11 @@ export function openJudge({ partitions, folder, imageTools, emulation }: { parti
   };
 
   function readState(image: string, mark: string): string | null {
-    const files = spawnSync('debugfs', ['-R', 'ls -p /', image], { encoding: 'utf8' }).stdout;
-    const cat = (path: string): string => spawnSync('debugfs', ['-R', `cat ${path}`, image], { encoding: 'utf8' }).stdout;
-    const candidates = ['/etc/minke/cut-mark', '/overlay/etc/minke/cut-mark'].map(cat);
-    if (!candidates.some((text) => text.trim() === mark)) throw new Error(`the mark on the state partition is gone; at its top: ${files}`);
-    const record = ['/var/lib/minke/os/update.json', '/overlay/var/lib/minke/os/update.json'].map(cat).find((text) => text !== '');
-    return record === undefined ? null : (JSON.parse(record) as { phase: string }).phase;
+    // The state partition keeps the root's writable paths below /root.
+    const cat = (path: string): string => spawnSync('debugfs', ['-R', `cat /root${path}`, image], { encoding: 'utf8' }).stdout;
+    if (cat('/etc/minke/cut-mark').trim() !== mark) throw new Error('the mark on the state partition is gone');
+    const record = cat('/var/lib/minke/os/update.json');
+    return record === '' ? null : (JSON.parse(record) as { phase: string }).phase;
   }
 }
 

@@ -1,9 +1,10 @@
-import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { hostAddress, releasePath, startHostServices } from '../../../src/device/host-services.ts';
-import { randomMark, type EmulatedBoard, type Running } from './emulated-board.ts';
+import type { EmulatedBoard, Running } from './emulated-board.ts';
 
 export interface Status {
   slot: 'A' | 'B';
@@ -45,7 +46,7 @@ export async function record(board: EmulatedBoard, options: { folder: string; re
     return at(name);
   };
   const sizeOf = (name: string): number => statSync(at(name)).size;
-  const mark = randomMark();
+  const mark = randomBytes(8).toString('hex');
 
   log('first start');
   const services = await startHostServices('cuts.example', 'cuts', release);
@@ -78,6 +79,6 @@ export async function record(board: EmulatedBoard, options: { folder: string; re
 
   const recording: Recording = { mark, phases: [{ base, log: at('update.log'), fromBytes, keptBytes: null }, { base: between, log: at('trial.log'), fromBytes: 0, keptBytes }] };
   writeFileSync(`${kept}.part`, JSON.stringify(recording));
-  copyFileSync(`${kept}.part`, kept);
+  renameSync(`${kept}.part`, kept);
   return recording;
 }

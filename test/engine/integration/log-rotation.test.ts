@@ -18,6 +18,8 @@ describeLab('logs of several files', (lab) => {
   it('keeps max-file files of max-size, and reads them as one', async () => {
     const id = lab.ok('run', '-d', ...OPTIONS, IMAGE, 'sh', '-c', `N=20000; ${COUNT}; sleep 100`);
     await waitFor(() => lab.ok('logs', '--tail', '1', id).includes('line 20000 '), 60_000);
+    // The last line may fill a file: conmon begins the next a moment after the full one was set aside.
+    await waitFor(() => logFiles(id).includes('container.log'));
     expect(logFiles(id)).toEqual(['container.log', 'container.log.1', 'container.log.2', 'container.log.3']);
     const all = numbers(lab.ok('logs', id));
     expect(consecutive(all)).toBe(true);
@@ -37,7 +39,8 @@ describeLab('logs of several files', (lab) => {
     lab.ok('start', id);
     const found = numbers((await followed).stdout);
     expect(found).toEqual(Array.from({ length: 3000 }, (_, at) => at + 1));
-    expect(logFiles(id)).toEqual(['container.log', 'container.log.1']);
+    // A container that ends as its log is set aside leaves no current one.
+    expect(logFiles(id).filter((name) => name !== 'container.log')).toEqual(['container.log.1']);
     lab.ok('rm', id);
   });
 
@@ -52,12 +55,12 @@ describeLab('logs of several files', (lab) => {
     await waitFor(() => lab.ok('logs', '--tail', '1', id).includes('line 20000 '), 60_000);
     expect(numbers(lab.ok('logs', id))).toEqual(Array.from({ length: 20_000 }, (_, at) => at + 1));
     expect(logFiles(id).length).toBeGreaterThan(10);
-    await waitFor(() => statSync(join(folder(id), 'container.log')).size < 32 * 1024);
+    await waitFor(() => (statSync(join(folder(id), 'container.log'), { throwIfNoEntry: false })?.size ?? Infinity) < 32 * 1024);
     lab.ok('rm', '-f', id);
   });
 
   it('takes over a rotation that a kill cut short: the log is set aside, conmon was not told', async () => {
-    const id = lab.ok('run', '-d', ...OPTIONS, IMAGE, 'sh', '-c', 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.01; done');
+    const id = lab.ok('run', '-d', ...OPTIONS, IMAGE, 'sh', '-c', 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.05; done');
     await waitFor(() => lab.ok('logs', '--tail', '1', id) !== '');
     await lab.signalDaemon('SIGKILL');
     lab.run(['mv', join(folder(id), 'container.log'), join(folder(id), 'container.log.1')]);

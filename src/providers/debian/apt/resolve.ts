@@ -29,11 +29,7 @@ export async function resolve(root: AptRoot, request: DebianRequest, settings: R
   const found = new Map<string, { locked: LockedPackage; sets: Set<string> }>();
   for (const [set, wanted] of requestSets(request)) {
     if (wanted.packages.length === 0 || absent.has(set)) continue;
-    const standIns = standInsOf(set);
-    const status = path.join(root.folder, `status-${standIns === scriptStandIns ? 'root' : set}`);
-    await writeFile(status, statusFile(standIns));
-    for (const locked of await askApt(root, status, set, wanted, settings)) {
-      if (set === headersSet && !isOfHeaders(locked.name)) continue;
+    for (const locked of await askApt(root, set, wanted, settings)) {
       const key = `${locked.name}:${locked.architecture}`;
       const known = found.get(key) ?? { locked, sets: new Set<string>() };
       known.sets.add(set);
@@ -48,10 +44,24 @@ export async function resolve(root: AptRoot, request: DebianRequest, settings: R
   return { version: 1, suite: settings.suite, components: settings.components, request: sortRequest(request), packages, ...(sources.length === 0 ? {} : { sources }) };
 }
 
-function standInsOf(set: string): readonly StandIn[] {
-  if (set === headersSet) return headersStandIns;
-  return set === 'kernel' ? kernelStandIns : scriptStandIns;
+/** How apt is asked for a set. */
+interface SetRules {
+  /** Of the status file. */
+  name: string;
+  standIns: readonly StandIn[];
+  /** Of what apt adds, what belongs to the set. */
+  takes?(name: string): boolean;
+  /** The architecture of its packages is apt's own, so that programs among them are for it. */
+  native?: true;
 }
+
+const usualRules: SetRules = { name: 'root', standIns: scriptStandIns };
+
+const ownRules = new Map<string, SetRules>([
+  ['kernel', { name: 'kernel', standIns: kernelStandIns }],
+  // Programs among a kernel's headers are for who builds modules where the kernel runs, whatever the root's own programs are for.
+  [headersSet, { name: headersSet, standIns: headersStandIns, takes: isOfHeaders, native: true }],
+]);
 
 /** The same request in the order that lock files keep. */
 export function sortRequest(request: DebianRequest): DebianRequest {
@@ -121,21 +131,24 @@ function requestSets(request: DebianRequest): [string, DebianSetRequest][] {
   return [[mainSet, { packages: request.packages, dependencies: true }], ...Object.entries(request.sets ?? {})];
 }
 
-async function askApt(root: AptRoot, status: string, set: string, { packages, dependencies, suite }: DebianSetRequest, settings: ResolveSettings): Promise<LockedPackage[]> {
+async function askApt(root: AptRoot, set: string, { packages, dependencies, suite }: DebianSetRequest, settings: ResolveSettings): Promise<LockedPackage[]> {
+  const { name, standIns, takes = () => true, native } = ownRules.get(set) ?? usualRules;
+  const status = path.join(root.folder, `status-${name}`);
+  await writeFile(status, statusFile(standIns));
   const pins = path.join(root.folder, 'preferences');
   await writeFile(pins, preferences(root.settings, suite));
   const verb = dependencies ? ['install', '--no-install-recommends', '--assume-yes', '--reinstall'] : ['download'];
-  // The programs among a kernel's headers are for who builds modules where the kernel runs, whatever the root's own programs are for.
-  const [, foreign] = set === headersSet ? (packages[0]?.split(':') ?? []) : [];
-  const native = foreign === undefined ? [] : ['-o', `APT::Architecture=${foreign}`];
-  const result = await root.run(['apt-get', '-q', ...native, '-o', 'Acquire::ForceHash=SHA256', '-o', `Dir::State::status=${status}`, '-o', `Dir::Etc::preferences=${pins}`, '--print-uris', ...verb, ...packages], settings.signal);
+  const foreign = native === true ? packages[0]?.split(':')[1] : undefined;
+  const result = await root.run(['apt-get', '-q', ...(foreign === undefined ? [] : ['-o', `APT::Architecture=${foreign}`]), '-o', 'Acquire::ForceHash=SHA256', '-o', `Dir::State::status=${status}`, '-o', `Dir::Etc::preferences=${pins}`, '--print-uris', ...verb, ...packages], settings.signal);
   if (result.exitCode !== 0) throw aptRefused(set, `${result.stdout}\n${result.stderr}`, settings);
   const lines = result.stdout.split('\n').filter((line) => line.startsWith("'"));
-  return lines.map((line) => {
-    const locked = parseUriLine(line, root.apt.archives);
-    if (locked === null) throw new Error(`Line of apt-get --print-uris not understood: ${line}`);
-    return locked;
-  });
+  return lines
+    .map((line) => {
+      const locked = parseUriLine(line, root.apt.archives);
+      if (locked === null) throw new Error(`Line of apt-get --print-uris not understood: ${line}`);
+      return locked;
+    })
+    .filter((locked) => takes(locked.name));
 }
 
 /** The newest version of a source package, with its archives. */
