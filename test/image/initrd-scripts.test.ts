@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readSync, renameSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -160,6 +160,30 @@ describe('finding the disk', () => {
     const layout = planPartitions('board', { table });
     const file = image(layout, layout.sizeBytes);
     expect(run(`first_partuuid ${file}`).stdout.trim()).toBe(layout.partitions[0]?.uuid);
+  });
+
+  // systemd-boot 257 writes capitals, U-Boot's scripts give the table's small letters.
+  test.each(['EFI variable', 'kernel command line'] as const)('of two disks with our label the loader’s is taken, by its %s', (source) => {
+    const place = join(folder, `loader-${source.length}`);
+    const [sys, dev, proc] = ['sys', 'dev', 'proc'].map((name) => join(place, name)) as [string, string, string];
+    for (const path of [join(sys, 'class/block'), join(sys, 'firmware/efi/efivars'), dev, proc]) mkdirSync(path, { recursive: true });
+    const layouts = ['one', 'other'].map((seed) => planPartitions(seed, { table: 'gpt' }));
+    for (const [index, layout] of layouts.entries()) {
+      const disk = `sd${'ab'[index]}`;
+      renameSync(image(layout, layout.sizeBytes), join(dev, disk));
+      writeFileSync(join(dev, `${disk}1`), Buffer.concat([Buffer.alloc(71), Buffer.from('MINKE-BOOT ')]));
+      mkdirSync(join(sys, 'devices', disk, `${disk}1`), { recursive: true });
+      writeFileSync(join(sys, 'devices', disk, `${disk}1`, 'partition'), '1\n');
+      symlinkSync(`../../devices/${disk}`, join(sys, 'class/block', disk));
+      symlinkSync(`../../devices/${disk}/${disk}1`, join(sys, 'class/block', `${disk}1`));
+    }
+    const uuid = layouts[1]?.partitions[0]?.uuid ?? '';
+    const find = (): string => run('mount() { :; }\nload_for_hardware() { return 1; }\nwait_for_boot_partition', { sys, dev, proc }).stdout;
+    writeFileSync(join(proc, 'cmdline'), source === 'EFI variable' ? 'quiet\n' : `minke.boot=PARTUUID=${uuid}\n`);
+    if (source === 'EFI variable') {
+      writeFileSync(join(sys, 'firmware/efi/efivars/LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f'), Buffer.concat([Buffer.from([6, 0, 0, 0]), Buffer.from(`${uuid.toUpperCase()}\0`, 'utf16le')]));
+    }
+    expect(find()).toBe('sdb1\n');
   });
 
   test('partitions are found by number on their own disk, whatever the naming scheme', () => {

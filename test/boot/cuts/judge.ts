@@ -51,8 +51,8 @@ export function openJudge({ partitions, folder, imageTools, emulation }: { parti
   const readBoot = async (): Promise<string> => {
     rmSync(at('boot'), { recursive: true, force: true });
     mkdirSync(at('boot'));
-    // Slot B may have no folder.
-    await inTree(emulation, 'mcopy -s -n -Q -i /judge/boot.vfat ::A ::B ::loader /judge/boot 2>/judge/said || true');
+    // Slot B may have no folder. A folder that cannot be read whole may be one that nothing starts from: what is missing then is found missing.
+    await inTree(emulation, 'for folder in A B loader; do mcopy -s -n -Q -i /judge/boot.vfat ::$folder /judge/boot; done 2>/judge/said || true');
     if (!existsSync(join(at('boot'), 'loader'))) throw new Error(`the loader's folder cannot be read: ${readFileSync(at('said'), 'utf8')}`);
     return at('boot');
   };

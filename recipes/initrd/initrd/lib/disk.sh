@@ -40,16 +40,17 @@ partition_of_disk() {
 }
 
 # PARTUUID of the boot partition as the loader tells it: on the command line, or by systemd-boot in an EFI variable
-# (four bytes of attributes, then UTF-16).
+# (four bytes of attributes, then UTF-16, in capitals).
 loader_partuuid() {
   given=$(kernel_parameter minke.boot)
   case $given in
-    PARTUUID=?*) echo "${given#PARTUUID=}" && return ;;
+    PARTUUID=?*) echo "${given#PARTUUID=}" | tr A-F a-f && return ;;
   esac
-  [ -d /sys/firmware/efi ] || return 1
-  mount -t efivarfs -o ro,nosuid,nodev,noexec efivarfs /sys/firmware/efi/efivars 2>/dev/null
-  variable=/sys/firmware/efi/efivars/LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
-  [ -r $variable ] && tail -c +5 $variable | tr -d '\000'
+  firmware=${sys:-/sys}/firmware/efi
+  [ -d "$firmware" ] || return 1
+  mount -t efivarfs -o ro,nosuid,nodev,noexec efivarfs "$firmware/efivars" 2>/dev/null
+  variable=$firmware/efivars/LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
+  [ -r "$variable" ] && tail -c +5 "$variable" | tr -d '\000' | tr A-F a-f
 }
 
 # First partitions whose FAT (of 32 bits) carries our label, filled up with blanks.
@@ -77,13 +78,15 @@ uptime_seconds() {
 }
 
 # A disk may take its time (USB: several seconds), so drivers are loaded as buses find devices; after 60 s there is none.
+# What loading them takes, on a slow board many seconds, counts as no time waited.
 wait_for_boot_partition() {
   loader_partuuid=$(loader_partuuid) || warn "the boot loader does not tell which disk it used"
   start=$(uptime_seconds)
+  since=$start
   all=
-  waited=0
-  while [ "$waited" -lt 60 ]; do
-    load_for_hardware
+  while [ $(($(uptime_seconds) - start)) -lt 60 ]; do
+    load_for_hardware && since=$(uptime_seconds)
+    waited=$(($(uptime_seconds) - since))
     find_boot_partition "$waited" && return
     if [ "$waited" -ge 8 ] && [ -z "$all" ]; then
       all=1
@@ -91,7 +94,6 @@ wait_for_boot_partition() {
       load_all_drivers
     fi
     sleep 0.2
-    waited=$(($(uptime_seconds) - start))
   done
   return 1
 }

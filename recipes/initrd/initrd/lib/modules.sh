@@ -14,10 +14,12 @@ load_always() {
 
 load_all_drivers() { xargs modprobe -q -a <$lists/drivers 2>/dev/null; }
 
-# Buses find devices, whose modules find more devices: called again until the disk is there.
+# Buses find devices, whose modules find more devices: called again until the disk is there. Fails when there is nothing
+# that was not there the last time.
 load_for_hardware() {
   find /sys/devices -name modalias -exec cat {} + 2>/dev/null | sort -u >/run/modalias
-  cmp -s /run/modalias /run/modalias.before && return
+  cmp -s /run/modalias /run/modalias.before && return 1
   cp /run/modalias /run/modalias.before
   tr '\n' '\0' </run/modalias | xargs -0 modprobe -q -b -a 2>/dev/null
+  return 0
 }
