@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { OsbuildError, type Emit } from '../model/index.ts';
 import { addReferrer, formatImageName, type Descriptor, type Repository } from '../registry/index.ts';
 import { wholeBytes, type ImageArchive } from './archive.ts';
+import { attach, type Attachment, type PublishedAttachment } from './attachment.ts';
 import { chooseBases, heldRelease, heldReleases } from './bases.ts';
 import { deltaAnnotations, deltaArtifact, deltaTag, packDelta } from './delta.ts';
 import type { ReleaseImage } from './release.ts';
@@ -30,6 +31,7 @@ export interface PublishOptions {
   /** How many of the releases before it get a delta, beside those that are named. */
   deltas: number;
   bases: readonly Base[];
+  attachments: readonly Attachment[];
   /** Order of versions. */
   compare(a: string, b: string): number;
   /** Makes a base of what the repository holds. */
@@ -63,12 +65,13 @@ export interface PublishedRelease {
   /** What a device without a delta loads. */
   sizeBytes: number;
   deltas: PublishedDelta[];
+  attachments: PublishedAttachment[];
   /** Of blobs, by this run. */
   sentBytes: number;
 }
 
 /**
- * Puts a release into a repository: its blobs, its manifest, the deltas to it, and then its tag, so that nobody sees it who would not find the deltas.
+ * Puts a release into a repository: its blobs, its manifest, what goes with it, the deltas to it, and then its tag, so that nobody sees it who would not find the deltas.
  * What is there already is not sent again, so that a run which was cut off is gone on with by the next.
  * @throws OSB_USAGE where the tag holds something else, OSB_REGISTRY
  */
@@ -82,9 +85,20 @@ export async function publishRelease(options: PublishOptions): Promise<Published
   const count = (bytes: number): void => void (sentBytes += bytes);
   // The same image under another manifest (pushed with other layers' compression) stays as it is.
   const manifest: Descriptor = present !== null && !other ? present : await step(emit, `publish/${release.machine}/image`, `Send ${name}`, (report) => sendImage(options, count, report));
+  const attachments: PublishedAttachment[] = [];
+  for (const attachment of options.attachments) {
+    const { fileName } = attachment;
+    attachments.push(await step(emit, `publish/${release.machine}/${fileName}`, `Send ${fileName}`, (report) => {
+      let done = 0;
+      return attach(repository, attachment, manifest, (bytes, ofBytes) => {
+        count(bytes);
+        report(Math.min((done += bytes), ofBytes), ofBytes, 'sent');
+      });
+    }));
+  }
   const deltas = await sendDeltas(options, manifest, count);
   if (present?.digest !== manifest.digest) await repository.putManifest(tag, archive.manifest);
-  return { machine: release.machine, version: release.version, name, digest: manifest.digest, imageId: release.imageId, sizeBytes: wholeBytes([archive.config, ...archive.layers]), deltas, sentBytes };
+  return { machine: release.machine, version: release.version, name, digest: manifest.digest, imageId: release.imageId, sizeBytes: wholeBytes([archive.config, ...archive.layers]), deltas, attachments, sentBytes };
 }
 
 async function taken(repository: Repository, tag: string, name: string): Promise<OsbuildError> {

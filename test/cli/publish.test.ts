@@ -26,6 +26,7 @@ interface Published {
   sizeBytes: number;
   sentBytes: number;
   deltas: { fromVersion: string; base: string; tag: string; sizeBytes: number; found: boolean }[];
+  attachments: { fileName: string; artifactType: string; digest: string; sizeBytes: number }[];
 }
 
 interface Outcome {
@@ -122,6 +123,39 @@ describeLab('osbuild publish', (lab) => {
     // The same release under another tag: its blobs are there, and so is its delta.
     const moved = await published('--image', join(folder, 'board-1.1.0.os.tar'), `${repository}:stable`);
     expect(moved).toMatchObject({ name: `${repository}:stable`, digest: again.digest, sentBytes: 0, deltas: [{ found: true }] });
+  }, 120_000);
+
+  it('puts the kernel’s headers and the bill of materials with the release, where other programs find them', async () => {
+    const target = release('1.4.0', { machine: 'attached' });
+    const headers = Buffer.alloc(3_000_000, 'headers of a kernel, packed');
+    const sbom = JSON.stringify({ bomFormat: 'CycloneDX', metadata: { component: { version: '1.4.0', properties: [{ name: 'osbuild:machine', value: 'attached' }] } } });
+    writeFileSync(join(folder, 'attached-1.4.0.kernel-headers.tar.zst'), headers);
+    writeFileSync(join(folder, 'sbom.cdx.json'), sbom);
+    const one = await published('--image', target.file, repository, '--deltas', '0');
+    expect(one.attachments.map(({ fileName, artifactType, sizeBytes }) => [fileName, artifactType, sizeBytes])).toEqual([
+      ['attached-1.4.0.kernel-headers.tar.zst', 'application/vnd.minke.kernel-headers.v1', headers.length],
+      ['sbom.cdx.json', 'application/vnd.cyclonedx+json', sbom.length],
+    ]);
+    expect(one.sentBytes).toBe(target.totalBytes + headers.length + sbom.length + '{}'.length);
+
+    // As any client of OCI 1.1 does it: the list of what refers to the release, a manifest, its blob.
+    const get = async (path: string): Promise<Buffer> => {
+      const response = await fetch(`http://${repository.replace('/', '/v2/')}/${path}`, { headers: { Accept: 'application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json' } });
+      expect([path, response.status]).toEqual([path, 200]);
+      return Buffer.from(await response.arrayBuffer());
+    };
+    const { manifests } = JSON.parse((await get(`manifests/${one.digest.replace(':', '-')}`)).toString());
+    expect(manifests).toMatchObject(one.attachments.map(({ digest, artifactType, fileName }) => ({ digest, artifactType, annotations: { 'org.opencontainers.image.title': fileName } })));
+    for (const [index, content] of [headers, Buffer.from(sbom)].entries()) {
+      const manifest = JSON.parse((await get(`manifests/${one.attachments[index]?.digest}`)).toString());
+      expect(manifest).toMatchObject({ config: { mediaType: 'application/vnd.oci.empty.v1+json', size: 2 }, subject: { digest: one.digest }, layers: [{ size: content.length }] });
+      expect((await get(`blobs/${manifest.layers[0].digest}`)).equals(content)).toBe(true);
+    }
+
+    expect(await published('--image', target.file, repository, '--deltas', '0')).toMatchObject({ sentBytes: 0, attachments: one.attachments });
+    // A bill of materials of another release is none of this one's.
+    expect((await published('--image', release('1.4.1', { machine: 'attached' }).file, repository, '--deltas', '0')).attachments).toEqual([]);
+    rmSync(join(folder, 'sbom.cdx.json'));
   }, 120_000);
 
   it('leaves a tag alone that holds another release, unless it is told', async () => {

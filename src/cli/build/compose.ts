@@ -61,10 +61,10 @@ export function diskImage({ request, artifacts }: ComposedImage): ComposedImage[
   return artifact({ artifacts }, `${request.os.version}.img.zst`);
 }
 
-/** What devices that run the image's release are updated with. */
 /** How the file name of an OS image ends. */
 export const osImageEnd = '.os.tar';
 
+/** What devices that run the image's release are updated with. */
 export const osImage = (built: ComposedImage): ComposedImage['artifacts'][number] => artifact(built, osImageEnd);
 
 export const flasherImage = (built: ComposedImage): ComposedImage['artifacts'][number] => artifact(built, '-flasher.img.zst');

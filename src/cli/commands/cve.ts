@@ -5,7 +5,7 @@ import { openIssues, readTracker, urgencies, type ImagePackage, type OpenIssue, 
 import type { Project } from '../../config/index.ts';
 import type { ImageManifest } from '../../image/index.ts';
 import { OsbuildError } from '../../model/index.ts';
-import { builtArtifacts } from '../build/built-artifact.ts';
+import { builtFile } from '../build/built-artifact.ts';
 import { defaultSuite } from '../build/debian.ts';
 import { machineOption, oneMachine } from '../build/selection.ts';
 import { Session } from '../build/session.ts';
@@ -63,7 +63,7 @@ function reaches({ urgency, state }: OpenIssue, limit: Limit): boolean {
 async function packagesOf(invocation: Invocation, project: Project): Promise<ImagePackage[]> {
   const sbom = invocation.flags.text('sbom');
   if (sbom === undefined) {
-    const [path = ''] = await builtArtifacts(invocation, new Session(invocation, project), [oneMachine(invocation, project)], 'manifest.json');
+    const path = await builtFile(invocation, new Session(invocation, project), oneMachine(invocation, project), 'manifest.json');
     return (JSON.parse(await readFile(path, 'utf8')) as ImageManifest).packages.filter(({ downloadUrl }) => downloadUrl === undefined);
   }
   if (invocation.flags.texts('machine').length > 0) throw new OsbuildError('OSB_USAGE', '--sbom and --machine exclude each other');

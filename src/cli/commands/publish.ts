@@ -4,10 +4,10 @@ import { resolve } from 'node:path';
 import { compareDebianVersions } from '../../advisories/index.ts';
 import { inWorkFolder } from '../../cache/index.ts';
 import { OsbuildError, type ReleaseSigner } from '../../model/index.ts';
-import { checkSigned, fetchArchive, heldRelease, openArchive, publishRelease, readRelease, step, type Base, type HeldRelease, type PublishedRelease, type ReleaseImage } from '../../publish/index.ts';
+import { attachmentEnds, besideRelease, checkSigned, fetchArchive, heldRelease, openArchive, publishRelease, readRelease, step, type Attachment, type Base, type HeldRelease, type PublishedRelease, type ReleaseImage } from '../../publish/index.ts';
 import { formatImageName, openRepository, parseImageName, readLogin, type ImageName, type Repository } from '../../registry/index.ts';
 import { bytesText } from '../../report/index.ts';
-import { builtArtifacts } from '../build/built-artifact.ts';
+import { builtFiles } from '../build/built-artifact.ts';
 import { osImageEnd } from '../build/compose.ts';
 import { hostEngine } from '../build/host-engine.ts';
 import { deltaMaker } from '../build/image-delta.ts';
@@ -30,6 +30,7 @@ export const publish: Command = {
   details:
     '\nThe release is the OS image that `osbuild image` writes too (….os.tar); it is built where it has to be, or --image names one. The name is that of an image in a registry; without a tag it gets\n' +
     '<machine>-<version>. Devices take it with `minke os update <name>`, as a delta where they run a release that one was made from. Logins are those of `docker login`.\n' +
+    'The kernel’s headers and the bill of materials go with it, as artifacts that refer to it.\n' +
     'What the registry has is not sent again, so that a run that was cut off is gone on with by the next. Making deltas takes root.',
   options: {
     ...machinesOption,
@@ -52,8 +53,8 @@ export const publish: Command = {
     const file = flags.text('image');
     if (file !== undefined && (flags.on('all') || flags.texts('machine').length > 0)) throw new OsbuildError('OSB_USAGE', '--image and --machine exclude each other');
     return session.attended(async () => {
-      const files = file === undefined ? await builtImages(invocation, session, name) : [resolve(invocation.cwd, file)];
-      for (const one of files) await publishOne(invocation, session, { file: one, name, deltas, signers });
+      const releases = file === undefined ? await builtReleases(invocation, session, name) : [{ file: resolve(invocation.cwd, file) }];
+      for (const one of releases) await publishOne(invocation, session, { ...one, name, deltas, signers });
       return 0;
     });
   },
@@ -65,14 +66,21 @@ function deltasOf(text: string | undefined): number {
   return Number(text);
 }
 
-/** The OS images of the machines asked for. */
-function builtImages(invocation: Invocation, session: Session, name: ImageName): Promise<string[]> {
-  const machines = fleet(invocation, session.project);
-  if (machines.length > 1 && name.tag !== undefined) throw new OsbuildError('OSB_USAGE', `one tag is for one machine, and these are ${machines.length}`, { hint: 'without a tag each gets <machine>-<version>' });
-  return builtArtifacts(invocation, session, machines, osImageEnd);
+/** An OS image, and what goes with it, as far as that is known. */
+interface Chosen {
+  file: string;
+  attachments?: readonly Attachment[];
 }
 
-async function publishOne(invocation: Invocation, session: Session, { file, name, deltas, signers }: { file: string; name: ImageName; deltas: number; signers: readonly ReleaseSigner[] }): Promise<void> {
+/** Those of the machines asked for. */
+async function builtReleases(invocation: Invocation, session: Session, name: ImageName): Promise<Chosen[]> {
+  const machines = fleet(invocation, session.project);
+  if (machines.length > 1 && name.tag !== undefined) throw new OsbuildError('OSB_USAGE', `one tag is for one machine, and these are ${machines.length}`, { hint: 'without a tag each gets <machine>-<version>' });
+  const built = await builtFiles(invocation, session, machines, [osImageEnd, ...attachmentEnds]);
+  return built.map(([image, ...attachments]) => ({ file: image?.path ?? '', attachments }));
+}
+
+async function publishOne(invocation: Invocation, session: Session, { file, attachments, name, deltas, signers }: Chosen & { name: ImageName; deltas: number; signers: readonly ReleaseSigner[] }): Promise<void> {
   const { flags, emit, layout, hostEnvironment: env, signal } = invocation;
   const archive = await openArchive(file);
   const release = readRelease(archive.config.digest, archive.configText);
@@ -91,6 +99,7 @@ async function publishOne(invocation: Invocation, session: Session, { file, name
       force: flags.on('force'),
       deltas,
       bases,
+      attachments: attachments ?? (await besideRelease(file, osImageEnd, release)),
       compare: compareDebianVersions,
       held: (held) => heldBase(session, invocation, repository, held),
       withDeltas: async (action) => withPrivateEngine({ binary: await hostEngine(invocation, session), folder: work, env, signal }, (engine) => action(deltaMaker(engine))).catch((error: unknown) => {
@@ -142,7 +151,8 @@ function heldBase({ blobs }: Session, { layout, emit }: Invocation, repository: 
   };
 }
 
-function publishedText({ name, digest, machine, version, sizeBytes, deltas, sentBytes }: PublishedRelease): string {
+function publishedText({ name, digest, machine, version, sizeBytes, deltas, attachments, sentBytes }: PublishedRelease): string {
   const lines = deltas.map((delta) => `  from ${delta.fromVersion}: ${bytesText(delta.sizeBytes)}, 1/${Math.round(sizeBytes / delta.sizeBytes)} of it${delta.found ? ' (was there)' : ''}\n`);
-  return `${name}@${digest}\n${machine} ${version}: ${bytesText(sizeBytes)}${deltas.length === 0 ? ', no deltas' : ''}; ${bytesText(sentBytes)} sent\n${lines.join('')}`;
+  const files = attachments.map((attachment) => `  with ${attachment.fileName}: ${bytesText(attachment.sizeBytes)}, ${attachment.digest}\n`);
+  return `${name}@${digest}\n${machine} ${version}: ${bytesText(sizeBytes)}${deltas.length === 0 ? ', no deltas' : ''}; ${bytesText(sentBytes)} sent\n${[...lines, ...files].join('')}`;
 }

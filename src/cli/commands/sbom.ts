@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import { writeFileAtomic } from '../../cache/index.ts';
-import { builtArtifacts } from '../build/built-artifact.ts';
+import { builtFile } from '../build/built-artifact.ts';
 import { machineOption, oneMachine } from '../build/selection.ts';
 import { Session } from '../build/session.ts';
 import type { Command } from '../command.ts';
@@ -23,7 +23,7 @@ export const sbom: Command = {
   async run(invocation) {
     const { flags, cwd, out } = invocation;
     const project = await openProject(invocation);
-    const [path = ''] = await builtArtifacts(invocation, new Session(invocation, project), [oneMachine(invocation, project)], 'sbom.cdx.json');
+    const path = await builtFile(invocation, new Session(invocation, project), oneMachine(invocation, project), 'sbom.cdx.json');
     const text = await readFile(path, 'utf8');
     const output = flags.text('output');
     if (output === undefined) {
