@@ -74,7 +74,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
     return emulator;
   };
   const target = { host: '127.0.0.1', port: ports.ssh, username: 'root' };
-  const link = openLink(target, key, signal, () => (emulator ? emulator.ending() : 'no board is running'));
+  const link = openLink(target, key, signal, () => (emulator ? (emulator.ending() ?? emulator.stalled()) : 'no board is running'));
   const board: Board = {
     machineName,
     arch: machine.arch,
@@ -122,9 +122,9 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
       ];
       const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', ...(index === 0 ? { capture: 'first.pcap' } : {}) });
       log(`${stage.name}: ${command.argv.join(' ')}`);
-      const started = Date.now();
-      emulator = await startEmulator({ tree, command, hotPlug: lane.hotPlug, consoleLog, signal });
-      reachable = await runStage(stage, { board, link, recorder, report, started });
+      const start = (): Promise<Emulator> => startEmulator({ tree, command, hotPlug: lane.hotPlug, consoleLog, signal });
+      emulator = await start();
+      reachable = await runStage(stage, { board, link, recorder, report, restart: async () => void (emulator = await start()), emit });
       link.drop();
       if (running().isRunning()) await running().cutPower();
     }
@@ -145,15 +145,26 @@ interface StageRun {
   link: BoardLink;
   recorder: Recorder;
   report: BootTestReport;
-  started: number;
+  /** Starts the emulator once more, after its power was cut. */
+  restart(): Promise<void>;
+  emit: Emit;
 }
 
 /** Returns whether the next boot can be tried. */
-async function runStage(stage: Stage, { board, link, recorder, report, started }: StageRun): Promise<boolean> {
+async function runStage(stage: Stage, { board, link, recorder, report, restart, emit }: StageRun): Promise<boolean> {
+  let started = Date.now();
   const tail = (): string => board.emulator().console.tail(25).join('\n');
   if (stage.restarts === true) return recorder.check(restarts(stage.name), () => board.emulator().waitForEnd(600_000 * board.scale, 'the restart'), tail);
   const up = await recorder.check(comesUp(stage.name), async () => {
-    await link.session(600_000 * board.scale);
+    await link.session(600_000 * board.scale).catch(async (error: unknown) => {
+      const stalled = board.emulator().stalled();
+      if (stalled === null) throw error;
+      emit({ type: 'notice', level: 'warning', code: 'EMULATOR_STALLED', message: `${board.machineName}, ${stage.name}: ${stalled}: its power was cut, and it was started once more` });
+      await board.emulator().cutPower();
+      started = Date.now();
+      await restart();
+      await link.session(600_000 * board.scale);
+    });
     report.boots.push(await measureBoot(stage.name, started, board));
     const times = report.boots.at(-1);
     return `SSH after ${times?.sshSeconds} s (${times?.sshCpuSeconds} CPU s), engine after ${times?.engineSeconds ?? '-'} s (${times?.engineCpuSeconds ?? '-'} CPU s)`;

@@ -14,6 +14,8 @@ export interface Emulator {
   isRunning(): boolean;
   /** How QEMU ended and what it complained of; null while it runs. */
   ending(): string | null;
+  /** That the emulation itself has come to a stand, and why; null otherwise. The board has no part in it. */
+  stalled(): string | null;
   /** CPU time that QEMU used so far, in seconds; the last known value once it has ended. */
   cpuSeconds(): Promise<number>;
   /** Takes the power away: no flush, no goodbye. */
@@ -73,6 +75,7 @@ export async function startEmulator({ tree, command, hotPlug, consoleLog, signal
     ended,
     isRunning,
     ending: () => ending,
+    stalled: () => lostTimer(console.text()),
     cpuSeconds: () => cpu.read(),
     cutPower,
     waitForEnd: async (timeoutMs, what) => {
@@ -89,6 +92,15 @@ export async function startEmulator({ tree, command, hotPlug, consoleLog, signal
       });
     },
   };
+}
+
+/**
+ * Seen with x86 under TCG (QEMU 10.0) where a host takes the processor away for long: a virtual processor gets no timer interrupt any more, halts for good,
+ * and the kernel's other one says so.
+ */
+export function lostTimer(consoleText: string): string | null {
+  const [line] = /rcu: .* kthread timer wakeup didn't happen for \d+ jiffies!.*/.exec(consoleText) ?? [];
+  return line === undefined ? null : `QEMU lost the timer interrupt of a processor (${line.trim()})`;
 }
 
 /** Clock ticks a second in /proc/<pid>/stat: fixed by the kernel's interface to programs. */
