@@ -57,13 +57,16 @@ describeLab('health checks', (lab) => {
     expect(health('survivor')).toBe('healthy');
     lab.ok('exec', 'survivor', 'touch', '/broken');
     await becomes('survivor', 'unhealthy');
+    const streak = (): number => Number(lab.ok('inspect', '-f', '{{.State.Health.FailingStreak}}', 'survivor'));
+    await waitFor(() => streak() >= 20, 60_000);
     lab.ok('stop', '-t', '0', 'survivor');
     const count = (): number => lab.ok('inspect', '-f', '{{len .State.Health.Log}} {{(index .State.Health.Log 0).Start}}', 'survivor').length;
     const before = count();
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(count()).toBe(before);
     lab.ok('start', 'survivor');
-    expect(health('survivor')).toBe('starting');
+    // It begins anew; on a starved machine some checks have failed again already.
+    expect(streak()).toBeLessThan(20);
     lab.ok('rm', '-f', 'survivor');
     expect(leftovers(lab)).toEqual([]);
   });

@@ -137,26 +137,28 @@ describeLab('docker run against the daemon', (lab) => {
     lab.ok('rm', '-f', id);
   });
 
-  it('runs commands in a container', () => {
+  it('runs commands in a container', async () => {
     const id = lab.ok('run', '-d', '-e', 'X=1', IMAGE, 'sleep', '100');
     expect(lab.docker('exec', '-e', 'Y=2', '-w', '/tmp', id, 'sh', '-c', 'echo $X$Y $(pwd); echo oops >&2; exit 5')).toEqual({ code: 5, stdout: '12 /tmp\n', stderr: 'oops\n' });
     expect(lab.run(['docker', 'exec', '-i', id, 'cat'], 'through').stdout).toBe('through');
     expect(lab.ok('exec', '-u', 'app', id, 'id', '-u')).toBe('1000');
     expect(lab.docker('exec', id, 'nonsense').code).toBe(127);
-    expect(lab.run(['script', '-qec', `stty rows 40 cols 90; docker exec -it ${id} sh -c 'sleep 0.3; stty size'`, '/dev/null']).stdout).toContain('40 90');
+    expect(lab.run(['script', '-qec', `stty rows 40 cols 90; docker exec -it ${id} sh -c 'for i in $(seq 100); do [ "$(stty size)" = "40 90" ] && break; sleep 0.1; done; stty size'`, '/dev/null']).stdout).toContain('40 90');
     lab.ok('exec', '-d', id, 'touch', '/tmp/detached');
-    expect(lab.ok('exec', id, 'sh', '-c', 'sleep 0.3; ls /tmp')).toBe('detached');
+    await waitFor(() => lab.ok('exec', id, 'ls', '/tmp') === 'detached');
     expect(lab.ok('top', id)).toContain('sleep 100');
     lab.ok('rm', '-f', id);
     expect(lab.docker('exec', id, 'true').stderr).toContain('No such container');
   });
 
   it('shows logs with tail, times and since, and follows them', async () => {
-    const id = lab.ok('run', '-d', IMAGE, 'sh', '-c', 'for i in 1 2 3; do echo line $i; done; echo bad >&2; sleep 1; echo last');
-    await waitFor(() => lab.ok('logs', id).includes('line 3'));
+    const id = lab.ok('run', '-d', IMAGE, 'sh', '-c', 'for i in 1 2 3; do echo line $i; done; echo bad >&2; until [ -e /go ]; do sleep 0.05; done; echo last');
+    await waitFor(() => lab.docker('logs', id).stderr === 'bad\n' && lab.ok('logs', id).includes('line 3'));
     expect(lab.docker('logs', '--tail', '2', id)).toMatchObject({ stdout: 'line 3\n', stderr: 'bad\n' });
-    expect(lab.ok('logs', '-t', '--tail', '1', id)).toMatch(/^$|^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z /);
-    expect((await lab.dockerAsync('logs', '-f', id)).stdout).toBe('line 1\nline 2\nline 3\nlast\n');
+    expect(lab.docker('logs', '-t', '--tail', '1', id)).toMatchObject({ stdout: '', stderr: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z bad\n$/) });
+    const followed = lab.dockerAsync('logs', '-f', id);
+    lab.ok('exec', id, 'touch', '/go');
+    expect((await followed).stdout).toBe('line 1\nline 2\nline 3\nlast\n');
     expect(lab.ok('logs', '--since', '2100-01-01T00:00:00Z', id)).toBe('');
     lab.ok('rm', id);
   });
@@ -206,11 +208,19 @@ describeLab('docker run against the daemon', (lab) => {
   });
 
   it('tells events as they happen', async () => {
-    const until = String(Math.floor(Date.now() / 1000) + 4);
-    const watching = lab.dockerAsync('events', '--until', until, '--filter', 'type=container', '--format', '{{.Action}}');
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    lab.ok('run', '--rm', IMAGE, 'true');
-    expect((await watching).stdout.split('\n').filter((line) => line !== '')).toEqual(['create', 'attach', 'start', 'die', 'destroy']);
+    const watching = lab.spawn(['docker', 'events', '--filter', 'type=container', '--format', '{{.Action}} {{.Actor.Attributes.name}}']);
+    let seen = '';
+    watching.stdout?.on('data', (data: Buffer) => (seen += data.toString()));
+    // Whether it listens is seen by what it hears.
+    await waitFor(() => {
+      lab.ok('rm', lab.ok('create', '--name', 'heard', IMAGE));
+      return seen.includes('create heard');
+    }, 30_000);
+    lab.ok('run', '--rm', '--name', 'watched', IMAGE, 'true');
+    const actions = (): string[] => seen.split('\n').flatMap((line) => (line.endsWith(' watched') ? [line.split(' ')[0] ?? ''] : []));
+    await waitFor(() => actions().includes('destroy'), 30_000);
+    expect(actions()).toEqual(['create', 'attach', 'start', 'die', 'destroy']);
+    watching.kill('SIGKILL');
   });
 
   it('attaches to a running container and detaches by keys', async () => {
