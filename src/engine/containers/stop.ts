@@ -82,12 +82,22 @@ export async function killContainer(context: ContainerContext, container: Contai
 }
 
 async function signalContainer(context: ContainerContext, container: Container, signal: number): Promise<void> {
-  const { system, runtime } = context;
+  const { system } = context;
   const { state } = container.record;
   emit(context, container, 'kill', { signal: String(signal) });
   if (state.pid > 0) system.processes.kill(state.pid, signal);
   // A frozen cgroup takes no signal, SIGKILL least of all in cgroup v1.
-  if (state.status === 'paused' && (signal === SIGKILL || signal === SIGTERM)) await runtime.resume(container.id);
+  if (state.status === 'paused' && (signal === SIGKILL || signal === SIGTERM)) await thaw(context, container);
+}
+
+/** One that has just come to its end is not there any more to be thawed; its end is being dealt with. */
+async function thaw({ runtime }: ContainerContext, { id }: Container): Promise<void> {
+  try {
+    await runtime.resume(id);
+  } catch (error) {
+    const status = await runtime.status(id);
+    if (status !== undefined && status !== 'stopped') throw error;
+  }
 }
 
 function exitOf(container: Container): { promise: Promise<number>; forget(): void } {

@@ -162,6 +162,19 @@ describeLab('kills at every moment of a container’s life', (lab) => {
     expect(readdirSync(`${lab.dataRoot}/containers`)).toEqual([bystander.id]);
   }, 60_000 * rounds);
 
+  it('paused: the conmon, and it is removed a moment later', async () => {
+    await setUp();
+    for (let round = 0; round < 12 * rounds; round += 1) {
+      const id = await create();
+      await start(lab, id);
+      lab.ok('pause', id);
+      for (const pid of conmonsOf(id)) process.kill(pid, 'SIGKILL');
+      await new Promise((resolve) => setTimeout(resolve, 4 * (round % 12)));
+      expect((await callEngine(lab.socket, 'DELETE', `/containers/${id}?force=1`)).status).toBe(204);
+    }
+    await settle();
+  }, 60_000 * rounds);
+
   it('running: daemon, conmon and the container’s process, in turn and at once', async () => {
     const { flags } = await setUp();
     for (const victims of [['daemon'], ['conmon'], ['process'], ['daemon', 'conmon'], ['daemon', 'process'], ['conmon', 'process'], ['daemon', 'conmon', 'process']]) {
