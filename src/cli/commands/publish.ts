@@ -77,7 +77,10 @@ async function builtReleases(invocation: Invocation, session: Session, name: Ima
   const machines = fleet(invocation, session.project);
   if (machines.length > 1 && name.tag !== undefined) throw new OsbuildError('OSB_USAGE', `one tag is for one machine, and these are ${machines.length}`, { hint: 'without a tag each gets <machine>-<version>' });
   const built = await builtFiles(invocation, session, machines, [osImageEnd, ...attachmentEnds]);
-  return built.map(([image, ...attachments]) => ({ file: image?.path ?? '', attachments }));
+  return built.map(([image, ...attachments]) => {
+    if (image === undefined) throw new Error('an image came without its release');
+    return { file: image.path, attachments };
+  });
 }
 
 async function publishOne(invocation: Invocation, session: Session, { file, attachments, name, deltas, signers }: Chosen & { name: ImageName; deltas: number; signers: readonly ReleaseSigner[] }): Promise<void> {
