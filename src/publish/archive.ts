@@ -25,7 +25,7 @@ interface ManifestDocument {
 }
 
 const documentLimitBytes = 4 << 20;
-const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 
 /** @throws OSB_USAGE for what is no such archive, or has more images than one */
 export async function openArchive(file: string): Promise<ImageArchive> {
@@ -61,15 +61,16 @@ export async function openArchive(file: string): Promise<ImageArchive> {
   const [digest = ''] = digests;
   if (digests.length !== 1) throw invalid(`it has ${digests.length} images`);
   const { text, value } = await document(blobPath(digest));
-  if (sha256(text) !== digest) throw invalid(`${digest} is damaged`);
+  if (digestOf(text) !== digest) throw invalid(`${digest} is damaged`);
   const config = blob(value.config?.digest);
   const configText = (await document(blobPath(config.digest))).text;
-  if (sha256(configText) !== config.digest) throw invalid(`${config.digest} is damaged`);
+  if (digestOf(configText) !== config.digest) throw invalid(`${config.digest} is damaged`);
   const layers = (value.layers ?? []).map(({ mediaType = '', digest: layer }) => ({ ...blob(layer), mediaType }));
   return { file, manifest: { mediaType: value.mediaType ?? manifestType, digest, text }, configText, config, layers };
 }
 
-const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
+/** Of a document, as registries name it. */
+export const digestOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
 async function readPart(file: string, offset: number, sizeBytes: number): Promise<string> {
   const handle = await open(file);

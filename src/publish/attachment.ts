@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 
-import { sha256File } from '../cache/index.ts';
 import { kernelHeadersEnd } from '../image/index.ts';
-import { addReferrer, type Blob, type Descriptor, type Repository } from '../registry/index.ts';
+import type { Blob, Descriptor, Repository } from '../registry/index.ts';
+import { digestOf, manifestType } from './archive.ts';
+import { descriptor, enter, fileBlob } from './artifact.ts';
 import type { ReleaseImage } from './release.ts';
 
 /** A file that goes with a release: who finds the release in a registry finds it too. */
@@ -72,26 +71,20 @@ const empty: Blob & { mediaType: string } = {
 export async function attach(repository: Repository, { fileName, path }: Attachment, subject: Descriptor, sent: (bytes: number, ofBytes: number) => void): Promise<PublishedAttachment> {
   const kind = kinds.find(({ end }) => fileName.endsWith(end));
   if (kind === undefined) throw new Error(`${fileName} is none of ${attachmentEnds.join(', ')}`);
-  const { artifactType } = kind;
-  const { size: sizeBytes } = await stat(path);
-  const blob: Blob = { digest: `sha256:${await sha256File(path)}`, sizeBytes, open: (from) => createReadStream(path, { start: from }) };
+  const { artifactType, mediaType } = kind;
+  const blob = await fileBlob(path);
+  const { sizeBytes } = blob;
   for (const one of [empty, blob]) await repository.put(one, (bytes) => sent(bytes, sizeBytes));
-  const descriptor = ({ digest, sizeBytes: size, mediaType }: Descriptor): object => ({ mediaType, digest, size });
-  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
-  const title = { 'org.opencontainers.image.title': fileName };
+  const annotations = { 'org.opencontainers.image.title': fileName };
   const text = JSON.stringify({
     schemaVersion: 2,
-    mediaType,
+    mediaType: manifestType,
     artifactType,
-    config: descriptor(empty),
-    layers: [{ ...descriptor({ ...blob, mediaType: kind.mediaType }), annotations: title }],
-    subject: descriptor(subject),
-    annotations: title,
+    config: descriptor(empty.mediaType, empty),
+    layers: [{ ...descriptor(mediaType, blob), annotations }],
+    subject: descriptor(subject.mediaType, subject),
+    annotations,
   });
-  const digest = digestOf(text);
-  const manifest = await repository.putManifest(digest, { mediaType, text });
-  if (!manifest.noted) await addReferrer(repository, subject.digest, { mediaType, digest, sizeBytes: manifest.sizeBytes, artifactType, annotations: title });
+  const digest = await enter(repository, digestOf(text), { mediaType: manifestType, text }, subject, { artifactType, annotations });
   return { fileName, artifactType, digest, sizeBytes };
 }
-
-const digestOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;

@@ -1,12 +1,11 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
 
-import { sha256File } from '../cache/index.ts';
 import { OsbuildError } from '../model/index.ts';
 import type { Blob, Descriptor } from '../registry/index.ts';
-import { openArchive } from './archive.ts';
+import { manifestType, openArchive } from './archive.ts';
+import { descriptor, fileBlob } from './artifact.ts';
 
 /** By these the engine knows a delta and finds it; they are its own (docs/delta-format.md). */
 export const deltaArtifact = 'application/vnd.minke.delta.v1';
@@ -42,18 +41,15 @@ export async function packDelta(file: string, packed: string, { base, target, su
   const annotations = deltaAnnotations(base, target);
   if (layer === undefined || layers.length !== 1 || Object.entries(annotations).some(([name, value]) => labels[name] !== value)) throw new OsbuildError('OSB_COMMAND_FAILED', 'the engine made something else than a delta');
   await pipeline(layer.open(0), createGzip({ level: constants.Z_BEST_COMPRESSION }), createWriteStream(packed));
-  const { size } = await stat(packed);
-  const blob: Blob = { digest: `sha256:${await sha256File(packed)}`, sizeBytes: size, open: (from) => createReadStream(packed, { start: from }) };
-  const descriptor = (mediaType: string, { digest, sizeBytes }: Omit<Descriptor, 'mediaType'>): object => ({ mediaType, digest, size: sizeBytes });
-  const mediaType = `${oci}.manifest.v1+json`;
+  const blob = await fileBlob(packed);
   const text = JSON.stringify({
     schemaVersion: 2,
-    mediaType,
+    mediaType: manifestType,
     artifactType: deltaArtifact,
     config: descriptor(`${oci}.config.v1+json`, config),
     layers: [descriptor(`${oci}.layer.v1.tar+gzip`, blob)],
     subject: descriptor(subject.mediaType, subject),
     annotations,
   });
-  return { blobs: [config, blob], manifest: { mediaType, text }, annotations, sizeBytes: config.sizeBytes + size };
+  return { blobs: [config, blob], manifest: { mediaType: manifestType, text }, annotations, sizeBytes: config.sizeBytes + blob.sizeBytes };
 }

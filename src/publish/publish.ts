@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 
 import { OsbuildError, type Emit } from '../model/index.ts';
-import { addReferrer, formatImageName, type Descriptor, type Repository } from '../registry/index.ts';
+import { formatImageName, type Descriptor, type Repository } from '../registry/index.ts';
 import { wholeBytes, type ImageArchive } from './archive.ts';
+import { enter } from './artifact.ts';
 import { attach, type Attachment, type PublishedAttachment } from './attachment.ts';
 import { chooseBases, heldRelease, heldReleases } from './bases.ts';
 import { deltaAnnotations, deltaArtifact, deltaTag, packDelta } from './delta.ts';
@@ -152,7 +153,7 @@ async function sendDeltas(options: PublishOptions, subject: Descriptor, count: (
     if (there?.config == null || there.subject !== subject.digest || there.artifactType !== deltaArtifact) missing.push(base);
     else {
       // A run may have been cut off before it was listed.
-      await enter(repository, tag, there, subject, deltaAnnotations(base.imageId, release.imageId));
+      await enter(repository, tag, there, subject, { artifactType: deltaArtifact, annotations: deltaAnnotations(base.imageId, release.imageId) });
       found.push({ fromVersion: base.version, base: base.imageId, tag, digest: there.digest, sizeBytes: wholeBytes([there.config, ...there.layers]), found: true });
       emit({ type: 'notice', level: 'info', code: 'DELTA_THERE', message: `the delta from ${base.version} is there already` });
     }
@@ -198,13 +199,6 @@ async function sendDelta({ archive, release, repository, work, emit }: PublishOp
       report(Math.min((done += bytes), delta.sizeBytes), delta.sizeBytes, 'sent');
     });
   }
-  const digest = await enter(repository, tag, delta.manifest, subject, delta.annotations);
+  const digest = await enter(repository, tag, delta.manifest, subject, { artifactType: deltaArtifact, annotations: delta.annotations });
   return { fromVersion: base.version, base: base.imageId, tag, digest, sizeBytes: delta.sizeBytes, found: false };
-}
-
-/** Puts a delta's manifest there and sees to it that it is listed with its target. */
-async function enter(repository: Repository, tag: string, { mediaType, text }: { mediaType: string; text: string }, subject: Descriptor, annotations: Record<string, string>): Promise<string> {
-  const { digest, sizeBytes, noted } = await repository.putManifest(tag, { mediaType, text });
-  if (!noted) await addReferrer(repository, subject.digest, { mediaType, digest, sizeBytes, artifactType: deltaArtifact, annotations });
-  return digest;
 }
