@@ -83,7 +83,8 @@ function build(version, packages) {
   const file = join(project, 'out', machine, `minke-${machine}-${version}.os.tar`);
   if ((values.again || values.inside) && existsSync(file)) return file;
   mkdirSync(join(project, 'machines/locks'), { recursive: true });
-  writeFileSync(join(project, 'build.config.yaml'), `base: osbuild\nos: { version: ${version} }\n`);
+  // The lock's headers would be those of another kernel, and no device loads them.
+  writeFileSync(join(project, 'build.config.yaml'), `base: osbuild\nos: { version: ${version} }\nkernelHeaders: false\n`);
   writeFileSync(join(project, 'machines/locks', `${machine}.lock.json`), JSON.stringify({ ...lock, packages }, null, 1));
   process.stderr.write(`building ${version}\n`);
   run([join(home, 'osbuild'), 'image', '--machine', machine, '--locked', '-C', project]);

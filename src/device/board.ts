@@ -31,6 +31,8 @@ export interface Board {
   services: HostServices;
   /** For suites that pull. */
   registry: Registry | null;
+  /** The image's release (.os.tar), for suites that update. */
+  release: string | null;
   /** Name that the host's name server knows. */
   serviceName: string;
   serviceAnswer: string;

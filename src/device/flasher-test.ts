@@ -20,6 +20,8 @@ export interface FlasherTestOptions {
   /** The image, and the flasher that writes it; both .img.zst, and only read. */
   image: string;
   flasher: string;
+  /** Services of the applications that came with the image, if any did. */
+  services?: readonly string[];
   /** Folder of the emulation tools tree. */
   toolsTree: string;
   /** Takes consoles' logs and report.json; the disks in it are removed at the end. */
@@ -39,11 +41,12 @@ const names = {
   carried: 'flasher: the configuration of the medium is on the disk',
   boot: 'installed: the board starts from its own disk and lets the configured key in',
   profile: 'installed: the network profile of the medium is in use',
+  applications: 'installed: the applications that came with the image run',
   poweroff: 'installed: the board shuts down and the power goes off',
 } as const;
 
-/** Names of all results, in order. */
-export const flasherCheckNames: readonly string[] = Object.values(names);
+/** Names of all results, in order; `applications`: some came with the image. */
+export const flasherCheckNames = ({ applications }: { applications: boolean }): string[] => Object.values(names).filter((name) => applications || name !== names.applications);
 
 const profileName = 'from-the-medium';
 const profilePath = `system-connections/${profileName}.nmconnection`;
@@ -57,7 +60,7 @@ const litter = Buffer.alloc(mebibyte, 0xa5);
  * the disk alone. A failed check is a result, not an exception.
  */
 export async function flasherTest(options: FlasherTestOptions): Promise<BootTestReport> {
-  const { machineName, machine, work, signal, emit, scale } = options;
+  const { machineName, machine, work, signal, emit, scale, services = [] } = options;
   if (machine.qemu?.boot !== 'uefi') throw new OsbuildError('OSB_USAGE', `${machineName} has no lane that starts from USB, so its flasher cannot be tried here`, { hint: 'machines with qemu.boot: uefi have one' });
   await mkdir(work, { recursive: true });
   const tree = openToolsTree({ folder: options.toolsTree, work: join(work, 'tools'), hostEnvironment: options.hostEnvironment, signal });
@@ -124,13 +127,14 @@ export async function flasherTest(options: FlasherTestOptions): Promise<BootTest
           const active = await output(link.run, 'nmcli -t -f NAME connection show --active');
           ensure(active.split('\n').includes(profileName), `in use: ${active}`);
         }));
+      if (services.length > 0) await recorder.check(names.applications, () => eventually(240_000 * scale, signal, () => expectServices(link.run, services)));
       await recorder.check(names.poweroff, async () => {
         await link.run('systemctl poweroff').catch(() => undefined); // the connection may go before the answer comes
         await running().waitForEnd(180_000 * scale, 'the shutdown');
       });
     }
     const seen = new Set(report.checks.map(({ name }) => name));
-    for (const name of flasherCheckNames) if (!seen.has(name)) recorder.fail(name, 'not reached');
+    for (const name of flasherCheckNames({ applications: services.length > 0 })) if (!seen.has(name)) recorder.fail(name, 'not reached');
   } finally {
     link.drop();
     await (emulator as Emulator | null)?.cutPower();
@@ -173,6 +177,15 @@ async function makeDisks({ image, flasher, machine, log }: FlasherTestOptions, f
   } finally {
     await Promise.all([mediumFile, imageFile, target].map((file) => file.close()));
   }
+}
+
+/** Each of the services, and no other, is what `minke os applications` keeps running. */
+async function expectServices(run: Parameters<typeof output>[0], services: readonly string[]): Promise<string> {
+  // Its exit status says whether something is wrong, which may be for a while.
+  const status = await output(run, 'minke os applications status --format json || true');
+  const found = (JSON.parse(status) as { services: { name: string; state: string }[] }).services.map(({ name, state }) => `${name} ${state}`).toSorted().join(', ');
+  ensure(found === [...services].toSorted().map((name) => `${name} running`).join(', '), `they are: ${found || 'none'}`);
+  return found;
 }
 
 /** Neither a partition table nor an earlier one's copy at the end of the disk. */

@@ -25,6 +25,8 @@ export interface QemuOptions {
   console: 'plain' | 'monitor';
   /** Control socket, for what is plugged in later. */
   control?: string;
+  /** A USB controller for what is plugged in later, on boards that have none of their own. */
+  usbPort?: boolean;
   /** Where every network packet is written (pcap). */
   capture?: string;
   /** A reset ends QEMU instead of starting the board again. */
@@ -63,6 +65,7 @@ export function qemuCommand(machine: Machine, files: QemuFiles, options: QemuOpt
     ...bootWords(qemu, files, options),
     ...diskWords(qemu, files),
     ...stickWords(files.stick),
+    ...(options.usbPort === true && onPci(qemu) && files.stick === undefined ? ['-device', 'qemu-xhci'] : []),
     ...networkWords(qemu, options),
     ...(onPci(qemu) ? ['-device', 'virtio-rng-pci'] : []),
     ...(qemu.extraArguments ?? []),

@@ -1,4 +1,4 @@
-import type { DeviceSteps, RecipeSource } from '../model/index.ts';
+import type { DeviceSteps, Machine, RecipeSource } from '../model/index.ts';
 import { accessChecks } from './checks/access.ts';
 import { applicationsChecks, returningApplications } from './checks/applications.ts';
 import type { BootCheck } from './checks/check.ts';
@@ -7,16 +7,18 @@ import { leaveProfiles, profileChecks } from './checks/connections.ts';
 import { cutDuringPull, finishPull, makeReleases, runFirstRelease, runSecondRelease, storeIsWhole } from './checks/delta-pull.ts';
 import { diskChecks } from './checks/disk.ts';
 import { dockerChecks } from './checks/docker.ts';
-import { engineChecks, returningContainer, usableImage } from './checks/engine.ts';
+import { engineChecks, loadsImage, publishesPort, returningContainer, runsContainer, usableImage } from './checks/engine.ts';
+import { askForReset, diskErrors, freeRoom, fullDisk, hang, repaired, reset, restartAfter } from './checks/field.ts';
 import { kernelModuleChecks } from './checks/kernel-module.ts';
 import { networkChecks } from './checks/network.ts';
-import { leaveMarks, persistenceChecks } from './checks/persistence.ts';
+import { nameOverlays, overlayChecks } from './checks/overlays.ts';
+import { leaveMarks, noFailedUnit, persistenceChecks } from './checks/persistence.ts';
 import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
 import { recipeChecks } from './checks/recipe-checks.ts';
-import { breakEngine, breakKernel, breakNetwork, breakRoot, inSlot, keptIn, refusals, rolledBack, updateInto } from './checks/update.ts';
+import { breakEngine, breakKernel, breakNetwork, breakRoot, inSlot, keptIn, refusals, rolledBack, updateFromStick, updateInto } from './checks/update.ts';
 
 /** What a board is tried for; each has boots of its own. */
-export const suites = ['boot', 'start', 'update', 'config', 'network', 'faults'] as const satisfies readonly Suite[];
+export const suites = ['boot', 'start', 'update', 'config', 'network', 'field', 'faults'] as const satisfies readonly Suite[];
 export type Suite = DeviceSteps['device/boot-test']['suite'];
 
 /** One boot of a suite: how it is called, its checks, and what is done with the board afterwards. */
@@ -35,10 +37,21 @@ export const restarts = (stage: string): string => `${stage}: the board starts a
 /** Names of all results of a stage, in order. */
 export const named = (stage: Stage): string[] => [stage.restarts === true ? restarts(stage.name) : comesUp(stage.name), ...checksOf(stage).map(({ name }) => name)];
 
-/** Names of all results of a suite, in order; known before anything runs. */
-export const checkNames = (suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', module = false): string[] => stages(suite, recipes, mode, module).flatMap(named);
+/** What some boards can show and others cannot. */
+export interface Abilities {
+  /** A kernel module was compiled for it. */
+  module?: boolean;
+  /** Its emulation has a hardware watchdog. */
+  watchdog?: boolean;
+}
 
-export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', module = false): Stage[] {
+/** Of the emulations only the PC's chipset (q35) comes with a watchdog that works. */
+export const hasWatchdog = ({ qemu }: Machine): boolean => qemu?.system === 'x86_64';
+
+/** Names of all results of a suite, in order; known before anything runs. */
+export const checkNames = (suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', abilities: Abilities = {}): string[] => stages(suite, recipes, mode, abilities).flatMap(named);
+
+export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', { module = false, watchdog = false }: Abilities = {}): Stage[] {
   switch (suite) {
     case 'boot':
       return bootStages(recipes, mode, module);
@@ -50,6 +63,8 @@ export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'de
       return configStages();
     case 'network':
       return networkStages();
+    case 'field':
+      return fieldStages(watchdog);
     case 'faults':
       return faultStages();
   }
@@ -71,8 +86,8 @@ const firstBootChecks = (recipes: readonly RecipeSource[], mode: 'development' |
 function startStages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
   const [first, second] = ['first boot', 'second boot'] as const;
   return [
-    { name: first, checks: firstBootChecks(recipes, mode), finish: restart(first) },
-    { name: second, checks: [...persistenceChecks(second), returningContainer(second), ...powerOffChecks] },
+    { name: first, checks: [...firstBootChecks(recipes, mode), nameOverlays], finish: restart(first) },
+    { name: second, checks: [...persistenceChecks(second), ...overlayChecks(second), returningContainer(second), ...powerOffChecks] },
   ];
 }
 
@@ -80,9 +95,9 @@ function bootStages(recipes: readonly RecipeSource[], mode: 'development' | 'pro
   const applied = (checks: readonly BootCheck[]): readonly BootCheck[] => (recipes.some(({ name }) => name === 'applications') ? checks : []);
   const [first, second, third] = ['first boot', 'second boot', 'after a power cut'] as const;
   return [
-    { name: first, checks: [...firstBootChecks(recipes, mode), ...(module ? kernelModuleChecks : []), ...(mode === 'development' ? dockerChecks : []), ...applied(applicationsChecks)], finish: restart(first) },
-    { name: second, checks: [...persistenceChecks(second), returningContainer(second), usableImage(second), ...applied([returningApplications(second)])], finish: powerCut },
-    { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), returningContainer(third), usableImage(third), ...applied([returningApplications(third)]), ...powerOffChecks] },
+    { name: first, checks: [...firstBootChecks(recipes, mode), ...(module ? kernelModuleChecks : []), ...(mode === 'development' ? dockerChecks : []), ...applied(applicationsChecks), nameOverlays], finish: restart(first) },
+    { name: second, checks: [...persistenceChecks(second), ...overlayChecks(second), returningContainer(second), usableImage(second), ...applied([returningApplications(second)])], finish: powerCut },
+    { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), ...overlayChecks(third), returningContainer(third), usableImage(third), ...applied([returningApplications(third)]), ...powerOffChecks] },
   ];
 }
 
@@ -102,7 +117,7 @@ function updateStages(): Stage[] {
     ...failures.map(({ failure, reason }) => ({ name: `after the release ${failure}`, check: (name: string) => rolledBack(name, 'B', reason) })),
   ];
   return [
-    { name: before, checks: [inSlot(before, 'A'), ...refusals, updateInto(before, 'B')], finish: restart(before) },
+    { name: before, checks: [inSlot(before, 'A'), ...refusals], finish: updateFromStick(before, 'B') },
     ...running.flatMap(({ name, check }, index): Stage[] => {
       const checks = [check(name), ...persistenceChecks(name)];
       const next = failures[index];
@@ -127,6 +142,18 @@ function networkStages(): Stage[] {
   return [
     { name: before, checks: [...networkChecks, leaveProfiles], finish: restart(before) },
     { name: after, checks: profileChecks },
+  ];
+}
+
+function fieldStages(watchdog: boolean): Stage[] {
+  const [before, full, torn, empty, after] = ['before the field', 'with full partitions', 'after errors of both file systems', 'after a reset', 'after a hang'] as const;
+  const works = (stage: string): BootCheck[] => [loadsImage, runsContainer, publishesPort].map(({ name, run }) => ({ name: `${stage}: ${name}`, run }));
+  const last = { name: empty, checks: [...reset(empty), noFailedUnit(empty), ...works(empty)] };
+  return [
+    { name: before, checks: [...works(before), ...fullDisk], finish: restartAfter(before) },
+    { name: full, checks: [...persistenceChecks(full), returningContainer(full), freeRoom, ...diskErrors], finish: restartAfter(full) },
+    { name: torn, checks: [repaired(torn), ...persistenceChecks(torn), returningContainer(torn), askForReset], finish: restartAfter(torn) },
+    ...(watchdog ? [{ ...last, finish: hang(empty) }, { name: after, checks: [...persistenceChecks(after), returningContainer(after)] }] : [last]),
   ];
 }
 

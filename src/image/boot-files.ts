@@ -79,7 +79,8 @@ function systemdBoot(options: BootOptions, boot: SystemdBoot, sources: BootSourc
 }
 
 function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFile[] {
-  const { machine, commandLine, epoch } = options;
+  const { machine, config, commandLine, epoch } = options;
+  const overlays = [...new Set(config.os?.deviceTree?.overlays)];
   const script = ubootScript({
     addresses: boot.addresses ?? {},
     prologue: boot.script ?? [],
@@ -92,6 +93,8 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
     // It goes with the slot: another release may want other parameters.
     { path: 'A/boot.env', content: Buffer.from(`os_cmdline=${commandLine.join(' ')}\n`) },
     { path: 'minke/slot.env', content: Buffer.from('slot=A\n') },
+    // The device writes it later (src/engine/os/overlays.ts); so the first start has them too.
+    ...(overlays.length === 0 ? [] : [{ path: 'minke/overlays.env', content: Buffer.from(`overlay_before=none\noverlay_tries=1\noverlays=${overlays.join(' ')}\n\0`) }]),
   ];
   if (boot.target !== undefined) {
     const member = packaged(sources.bootLoader, origin, boot.file);

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Machine } from '../model/index.ts';
+import { applyOverlays, chooseOverlays, defineOverlays, forgetOverlays } from './uboot-overlays.ts';
 
 /** bootz: 32-bit ARM; booti: 64-bit ARM; zboot: x86. */
 export type BootCommand = 'booti' | 'bootz' | 'zboot';
@@ -11,12 +12,14 @@ type Addresses = NonNullable<Extract<Machine['boot'], { method: 'u-boot' }>['add
  * Source of boot.scr. It reads the slot from minke/slot.env, starts that slot's kernel, device tree and initrd with the parameters of its boot.env,
  * and takes the other slot when files of the first cannot be read. A slot that an update has just written is named in minke/try.env: it is
  * started once, which is written down before; a loader that cannot write does not try it. `extra_os_cmdline` of the owner's extra_uEnv.txt (the
- * names that balenaOS has for it) adds kernel parameters; no other variable is taken from that file. U-Boot's bootstd sets devtype, devnum and distro_bootpart.
+ * names that balenaOS has for it) adds kernel parameters; no other variable is taken from that file. Overlays that minke/overlays.env names are applied
+ * to the device tree (./uboot-overlays.ts). U-Boot's bootstd sets devtype, devnum and distro_bootpart.
  */
 export function ubootScript(options: { addresses: Addresses; prologue?: readonly string[]; bootCommand: BootCommand; deviceTrees: boolean }): string {
   const { addresses, prologue = [], bootCommand, deviceTrees } = options;
   const set = Object.entries({ kernel_addr_r: addresses.kernel, fdt_addr_r: addresses.deviceTree, ramdisk_addr_r: addresses.initrd, kernel_comp_addr_r: addresses.decompressed });
   const from = '${devtype} ${devnum}:${distro_bootpart}';
+  const hasTree = bootCommand !== 'zboot';
   const load = bootCommand === 'zboot' ? loadAndZboot(from) : loadAndBoot(from, bootCommand, deviceTrees);
   const start =
     `setenv os_cmdline; ${take(from, '${slot}/boot.env', 'os_cmdline')}; ` +
@@ -37,13 +40,15 @@ export function ubootScript(options: { addresses: Addresses; prologue?: readonly
     `  if fatwrite ${from} \${ramdisk_addr_r} minke/try.env \${filesize}; then setenv slot \${try}; setenv trial minke.trial; else echo "Minke OS: slot \${try} is not tried, for that could not be written down"; fi`,
     'fi',
     take(from, 'extra_uEnv.txt', 'extra_os_cmdline'),
+    ...(hasTree ? [...chooseOverlays(from), defineOverlays(from)] : []),
     `part uuid ${from} boot_uuid`,
-    ...(bootCommand === 'zboot' ? [] : ['setenv tree ${fdt_addr}', 'if test -z "${tree}"; then setenv tree ${fdtcontroladdr}; fi']),
+    ...(hasTree ? ['setenv board_tree ${fdt_addr}', 'if test -z "${board_tree}"; then setenv board_tree ${fdtcontroladdr}; fi'] : []),
     `setenv minke_start '${start}'`,
     'echo "Minke OS: starting slot ${slot}"',
     'run minke_start',
     'if test "${slot}" = A; then setenv slot B; else setenv slot A; fi',
     'setenv trial',
+    ...(hasTree ? [forgetOverlays] : []),
     'echo "Minke OS: that slot cannot be started, trying slot ${slot}"',
     'run minke_start',
     'echo "Minke OS: no slot can be started, trying again"',
@@ -58,12 +63,13 @@ const take = (from: string, file: string, names: string): string => `if load ${f
 
 function loadAndBoot(from: string, bootCommand: 'booti' | 'bootz', deviceTrees: boolean): string {
   // The board's own tree (from its firmware, or QEMU's) serves where the slot brings none for this board.
-  const tree = deviceTrees ? `if load ${from} \${fdt_addr_r} \${slot}/dtb/\${fdtfile}; then setenv tree \${fdt_addr_r}; fi; ` : '';
-  // booti looks at the size only where it finds a compressed kernel.
+  const tree = `setenv tree \${board_tree}; ${deviceTrees ? `if load ${from} \${fdt_addr_r} \${slot}/dtb/\${fdtfile}; then setenv tree \${fdt_addr_r}; fi; ` : ''}`;
+  // booti looks at the size only where it finds a compressed kernel. Overlays are read to where kernel and initrd come afterwards.
   // A USB controller that U-Boot leaves running does not tell Linux of what is plugged in (seen with dwc2 of QEMU).
   return (
+    `${tree}${applyOverlays}; ` +
     `if load ${from} \${kernel_addr_r} \${slot}/kernel && setenv kernel_comp_size \${filesize} && load ${from} \${ramdisk_addr_r} \${slot}/initrd; then ` +
-    `setenv initrd \${ramdisk_addr_r}:\${filesize}; ${tree}usb stop; ${bootCommand} \${kernel_addr_r} \${initrd} \${tree}; fi`
+    `setenv initrd \${ramdisk_addr_r}:\${filesize}; usb stop; ${bootCommand} \${kernel_addr_r} \${initrd} \${tree}; fi`
   );
 }
 

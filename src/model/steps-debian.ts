@@ -53,5 +53,5 @@ export interface FinishArgs {
 /** What the finish step needs of a recipe. */
 export type FinishRecipe = { name: string } & Pick<
   Recipe,
-  'files' | 'units' | 'users' | 'state' | 'links' | 'statoverrides' | 'finish' | 'engine' | 'development' | 'production'
+  'edits' | 'files' | 'units' | 'users' | 'state' | 'links' | 'statoverrides' | 'finish' | 'engine' | 'development' | 'production'
 >;

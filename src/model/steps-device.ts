@@ -10,8 +10,8 @@ export interface DeviceSteps {
     machineName: string;
     machine: Machine;
     mode: 'development' | 'production';
-    /** boot: three boots and a power cut; update: into the other slot and back, with the input `release` (os.tar); faults: an application's update while the power goes. */
-    suite: 'boot' | 'start' | 'update' | 'config' | 'network' | 'faults';
+    /** boot: three boots and a power cut; update: into the other slot and back, with the input `release` (os.tar); field: full and failing partitions, a reset, a hang; faults: an application's update while the power goes. */
+    suite: 'boot' | 'start' | 'update' | 'config' | 'network' | 'field' | 'faults';
     /** For their checks and writable paths. */
     recipes: { name: string; recipe: Recipe }[];
     /** Whether the input `module` is there. */
@@ -19,6 +19,6 @@ export interface DeviceSteps {
   };
   /** Inputs: `headers` (tar.zst of debian/kernel-headers), `module` (sources), `tools` (tree). Outputs: minke_probe.ko, for boot tests. */
   'device/kernel-module': Record<string, never>;
-  /** Inputs: `image` and `flasher` (img.zst), `emulation` (tree). Outputs: report.json, as of the boot test. */
-  'device/flasher-test': { machineName: string; machine: Machine; mode: 'development' | 'production' };
+  /** Inputs: `image` and `flasher` (img.zst), `emulation` (tree). Outputs: report.json, as of the boot test. `services`: those that came with the image. */
+  'device/flasher-test': { machineName: string; machine: Machine; mode: 'development' | 'production'; services?: string[] };
 }

@@ -7,5 +7,5 @@ export async function describeBoots(name: string, suite: 'boot' | 'start' = 'boo
   const project = await loadProject(home, home);
   const own = project.machines.get(name)?.machine.recipes ?? [];
   const recipes = await resolveRecipes(project, [...(project.build.recipes ?? []), ...own]);
-  describeOutcome(`${name} in QEMU${whySkipped}`, checkNames(suite, recipes, project.build.mode ?? 'development', project.machines.get(name)?.machine.arch === 'amd64'), () => osbuildTest('--machine', name, '--suite', suite));
+  describeOutcome(`${name} in QEMU${whySkipped}`, checkNames(suite, recipes, project.build.mode ?? 'development', { module: project.machines.get(name)?.machine.arch === 'amd64' }), () => osbuildTest('--machine', name, '--suite', suite));
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readYaml } from '../../src/config/yaml.ts';
 import { bootFiles, type BootFile, type BootOptions } from '../../src/image/boot-files.ts';
@@ -7,6 +9,7 @@ import { packUbootKernel, packUbootScript } from '../../src/image/uboot-script.t
 import { crc32 } from 'node:zlib';
 
 const MiB = 1024 ** 2;
+const machinesFolder = new URL('../../machines', import.meta.url).pathname;
 const pc: BootOptions['machine'] = {
   kernel: { debian: { package: 'linux-image-amd64', architecture: 'amd64' } },
   boot: { method: 'systemd-boot', package: { package: 'systemd-boot-efi', architecture: 'amd64' }, efiName: 'BOOTX64.EFI' },
@@ -67,6 +70,13 @@ describe('the boot partition', () => {
     expect(script).toContain('booti ${kernel_addr_r} ${initrd} ${tree}');
   });
 
+  test('names overlays for the loader where the configuration of the image does, each once, to be tried', () => {
+    const of = (overlays: string[]): string => text(bootFiles({ ...common, config: { os: { deviceTree: { overlays } } }, machine: pi }, piSources), 'minke/overlays.env');
+    expect(of(['i2c', 'uart', 'i2c'])).toBe('overlay_before=none\noverlay_tries=1\noverlays=i2c uart\n\0');
+    expect(of([])).toBe('');
+    expect(bootFiles({ ...common, config: { os: { deviceTree: { overlays: ['i2c'] } } }, machine: pc }, pcSources).some(({ path }) => path.includes('overlays'))).toBe(false);
+  });
+
   test('has a compressed kernel where the machine says so, and the script says how long it is and where to unpack it', () => {
     const boot = pi.boot.method === 'u-boot' ? { ...pi.boot, kernelCompression: 'gzip' as const } : pi.boot;
     const machine = { ...pi, boot: { ...boot, addresses: { kernel: '0x08000000', decompressed: '0x10000000' } } };
@@ -96,6 +106,23 @@ describe('the boot partition', () => {
     expect(files.get('devicetree.dtb')).toEqual({ from: 'deviceTrees', member: 'board.dtb' });
     expect(text(bootFiles({ ...common, machine }, sources), 'boot.scr')).toContain('bootz ${kernel_addr_r} ${initrd} ${tree}');
     expect(() => bootFiles({ ...common, machine }, { ...sources, deviceTrees: ['other.dtb'] })).toThrow(expect.objectContaining({ code: 'OSB_PACKAGE_MISSING', hint: 'It holds: other.dtb.' }));
+  });
+
+  /**
+   * The environment of the U-Boot in a Parallella's flash (parallella/parallella-flash, env.txt, sdboot_old, which runs where the first partition has no
+   * uEnv.txt): uImage is read to 48 MiB, devicetree.dtb to 42 MiB, `bootm 0x3000000 - 0x2A00000`. Our U-Boot runs at CONFIG_TEXT_BASE of its
+   * xilinx_zynq_virt_defconfig, 64 MiB. The kernel's tree stands in the slot under the name that u-boot/parallella.config gives as fdtfile.
+   */
+  test('of a Parallella is what the U-Boot in its flash asks for', async () => {
+    const machine = await readYaml('machine', join(machinesFolder, 'parallella.yaml'));
+    const sources = { deviceTrees: ['zynq-parallella.dtb', 'zynq-zc702.dtb'], bootLoader: ['u-boot/u-boot-dtb.bin'] };
+    const files = new Map(bootFiles({ ...common, machine }, sources).map(({ path, content }) => [path, content]));
+    expect(files.get('uImage')).toEqual({ from: 'bootLoader', wrapped: 'u-boot/u-boot-dtb.bin', address: 64 * MiB });
+    expect(files.get('devicetree.dtb')).toEqual({ from: 'deviceTrees', member: 'zynq-parallella.dtb' });
+    expect([...files.keys()]).toEqual(expect.arrayContaining(['boot.scr', 'A/dtb/zynq-parallella.dtb']));
+    expect([...files.keys()]).not.toContain('uEnv.txt');
+    expect(machine.disk.table).toBe('mbr');
+    expect(readFileSync(join(machinesFolder, 'u-boot/parallella.config'), 'utf8')).toContain('setenv fdtfile zynq-parallella.dtb;');
   });
 
   test('of a board with U-Boot on x86: zboot with both sizes, and no word of device trees', () => {

@@ -9,7 +9,7 @@ import { diskImage, flasherImage, osImage, type ComposedImage } from './compose.
 import type { DebianWorld } from './debian.ts';
 import { busybox, emulation, moduleTools, planToolsTree } from './trees.ts';
 
-const titles: Record<Suite, string> = { boot: 'Boot test', start: 'Test of the start', update: 'Test of updates', config: 'Test of configuration', network: 'Test of the network', faults: 'Test of faults' };
+const titles: Record<Suite, string> = { boot: 'Boot test', start: 'Test of the start', update: 'Test of updates', config: 'Test of configuration', network: 'Test of the network', field: 'Test of the field', faults: 'Test of faults' };
 
 /** A suite of tests of a composed image, as a task: it is cached by the image's key and, like every step, the sources of what carries it out. */
 export async function planBootTest(built: ComposedImage, suite: Suite, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
@@ -57,13 +57,14 @@ async function planModule({ machine, artifacts }: ComposedImage, invocation: Inv
 
 /** The test of an image's flasher, as a task. */
 export async function planFlasherTest(built: ComposedImage, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
-  const { machine, request } = built;
+  const { machine, request, preloaded } = built;
+  const services = [...new Set(preloaded.flatMap((image) => image.services))].toSorted();
   const qemu = await planToolsTree(emulation, invocation, world, { locked: invocation.flags.on('locked') });
   const task: AnyTask = {
     id: `device/${machine.name}/flasher-test`,
     kind: 'device/flasher-test',
     title: `Test of the flasher of ${machine.name}`,
-    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode },
+    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, ...(services.length > 0 ? { services } : {}) },
     inputs: { image: { from: 'task', ...diskImage(built).ref }, flasher: { from: 'task', ...flasherImage(built).ref }, emulation: { from: 'tree', task: qemu.tree } },
     result: 'files',
   };

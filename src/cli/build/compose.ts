@@ -6,7 +6,7 @@ import { ENGINE_VERSION } from '../../engine/version.ts';
 import { planEngineBinary, type EngineSources } from '../../engine-binary/index.ts';
 import { planEnginePackage } from '../../engine-package/index.ts';
 import { planFlasher, planImage } from '../../image/index.ts';
-import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef, type ProvidedRoot, type RecipeSource } from '../../model/index.ts';
+import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef, type PreloadedImage, type ProvidedRoot, type RecipeSource } from '../../model/index.ts';
 import { machineRequest, planRoot } from '../../providers/debian/index.ts';
 import { yoctoMachine } from '../../providers/yocto/index.ts';
 import type { Invocation } from '../command.ts';
@@ -24,6 +24,8 @@ export interface ComposedImage {
   request: ImageRequest;
   targets: string[];
   artifacts: { ref: OutputRef; fileName: string }[];
+  /** Images of applications that it has from the start. */
+  preloaded: PreloadedImage[];
 }
 
 export interface Composed {
@@ -104,7 +106,7 @@ export async function composeImages(invocation: Invocation, project: Project, ma
     const medium = flasher ? planFlasher(seen, root, { tools: tools.tree }, image) : { tasks: [], artifacts: [] };
     const artifacts = [...image.artifacts, ...medium.artifacts];
     tasks.push(...root.tasks, ...(preloaded?.tasks ?? []), ...image.tasks, ...medium.tasks);
-    images.push({ machine, request, targets: [...new Set(artifacts.map(({ ref }) => ref.task))], artifacts });
+    images.push({ machine, request, targets: [...new Set(artifacts.map(({ ref }) => ref.task))], artifacts, preloaded: preloaded?.preload.images ?? [] });
   }
   const epoch = project.build.epoch ?? 0;
   return { plan: { tasks, targets: [...new Set(images.flatMap(({ targets }) => targets))], epoch }, images };

@@ -17,23 +17,39 @@ export const page = 'served by a container';
 /** What a container does whose published port 80 answers. */
 export const servePage = `echo '${page}' >/tmp/index.html; exec httpd -f -p 80 -h /tmp`;
 
+export const loadsImage: BootCheck = {
+  name: 'engine: loads an image',
+  run: async (board) => {
+    const text = await board.need('minke load', { stdin: board.container.archive, timeoutMs: 300_000 * board.scale });
+    const images = await engine(board, 'images', '--format', '{{.Repository}}:{{.Tag}}');
+    ensure(images.split('\n').includes(board.container.reference), `after ${JSON.stringify(text.trim())} there are ${JSON.stringify(images.trim())}`);
+    return text.trim();
+  },
+};
+
+export const runsContainer: BootCheck = {
+  name: 'engine: runs a container from the loaded image',
+  run: async (board) => {
+    const text = await run(board, 'sh', '-c', 'echo container-$((6 * 7)) $(uname -s) as $(id -u 2>/dev/null || echo 0)');
+    ensure(text.startsWith('container-42 Linux'), `it printed ${JSON.stringify(text)}`);
+  },
+};
+
+export const publishesPort: BootCheck = {
+  name: 'engine: a published port answers from outside the board',
+  run: async (board) => {
+    const options = ['-d', '--name', 'web', '--restart', 'always', '-p', `${board.published.guest}:80`];
+    await engine(board, 'run', ...options, board.container.reference, 'sh', '-c', servePage);
+    await board.eventually(30, async () => {
+      const text = await publishedPage(board);
+      ensure(text.trim() === page, `it answered ${JSON.stringify(text)}`);
+    });
+  },
+};
+
 export const engineChecks: readonly BootCheck[] = [
-  {
-    name: 'engine: loads an image',
-    run: async (board) => {
-      const text = await board.need('minke load', { stdin: board.container.archive, timeoutMs: 300_000 * board.scale });
-      const images = await engine(board, 'images', '--format', '{{.Repository}}:{{.Tag}}');
-      ensure(images.split('\n').includes(board.container.reference), `after ${JSON.stringify(text.trim())} there are ${JSON.stringify(images.trim())}`);
-      return text.trim();
-    },
-  },
-  {
-    name: 'engine: runs a container from the loaded image',
-    run: async (board) => {
-      const text = await run(board, 'sh', '-c', 'echo container-$((6 * 7)) $(uname -s) as $(id -u 2>/dev/null || echo 0)');
-      ensure(text.startsWith('container-42 Linux'), `it printed ${JSON.stringify(text)}`);
-    },
-  },
+  loadsImage,
+  runsContainer,
   {
     name: "engine: a container's exit status comes back",
     run: async (board) => {
@@ -59,17 +75,7 @@ export const engineChecks: readonly BootCheck[] = [
       ensure(board.services.requests.some((request) => request.endsWith(path)), 'the server on the host was never asked');
     },
   },
-  {
-    name: 'engine: a published port answers from outside the board',
-    run: async (board) => {
-      const options = ['-d', '--name', 'web', '--restart', 'always', '-p', `${board.published.guest}:80`];
-      await engine(board, 'run', ...options, board.container.reference, 'sh', '-c', servePage);
-      await board.eventually(30, async () => {
-        const text = await publishedPage(board);
-        ensure(text.trim() === page, `it answered ${JSON.stringify(text)}`);
-      });
-    },
-  },
+  publishesPort,
   {
     name: 'engine: killed, it comes back, and its containers never notice',
     run: async (board) => {

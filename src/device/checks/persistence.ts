@@ -2,7 +2,8 @@ import type { Board, BoardFacts } from '../board.ts';
 import { ensure, type BootCheck } from './check.ts';
 import { dataSizes } from './disk.ts';
 
-const marks = ['/etc/minke/boot-test-mark', '/mnt/data/boot-test-mark', '/root/boot-test-mark', '/etc/NetworkManager/system-connections/.boot-test-mark'];
+/** Files that are left on state, data and what is bound from them. */
+export const marks = ['/etc/minke/boot-test-mark', '/mnt/data/boot-test-mark', '/root/boot-test-mark', '/etc/NetworkManager/system-connections/.boot-test-mark'];
 
 /** What must be the same after every boot. */
 export async function gatherFacts(board: Board): Promise<BoardFacts> {
@@ -23,6 +24,15 @@ function known(board: Board): BoardFacts {
   return board.facts;
 }
 
+export const noFailedUnit = (stage: string): BootCheck => ({
+  name: `${stage}: no unit failed`,
+  run: (board) =>
+    board.eventually(240, async () => {
+      const text = await board.need('systemctl is-system-running || { systemctl list-units --state=failed --plain --no-legend; systemctl list-jobs --no-legend; exit 1; }');
+      ensure(text.trim() === 'running', text);
+    }),
+});
+
 export const persistenceChecks = (stage: string): BootCheck[] => [
   {
     name: `${stage}: the board really started again`,
@@ -32,14 +42,7 @@ export const persistenceChecks = (stage: string): BootCheck[] => [
       ensure(now.bootId !== before.bootId, `the boot id is still ${now.bootId}`);
     },
   },
-  {
-    name: `${stage}: no unit failed`,
-    run: (board) =>
-      board.eventually(240, async () => {
-        const text = await board.need('systemctl is-system-running || { systemctl list-units --state=failed --plain --no-legend; systemctl list-jobs --no-legend; exit 1; }');
-        ensure(text.trim() === 'running', text);
-      }),
-  },
+  noFailedUnit(stage),
   {
     name: `${stage}: machine id and SSH host keys are the same`,
     run: async (board) => {

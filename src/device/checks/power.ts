@@ -88,8 +88,13 @@ export const powerOffChecks: readonly BootCheck[] = [
   {
     name: 'power-off: the board shuts down and the power goes off',
     run: async (board) => {
+      const emulator = board.emulator();
+      const from = emulator.console.position();
       await board.sh('systemctl poweroff').catch(() => undefined); // the connection may go before the answer comes
-      await board.emulator().waitForEnd(180_000 * board.scale, 'the shutdown');
+      if (board.lane.machine.qemu?.powerOff !== 'halts') return emulator.waitForEnd(180_000 * board.scale, 'the shutdown');
+      // Linux says so when all is written and all devices are at rest; then somebody pulls the plug.
+      await emulator.console.expect(/reboot: System halted/, { timeoutMs: 180_000 * board.scale, what: 'the halt', from });
+      return emulator.cutPower();
     },
   },
   {

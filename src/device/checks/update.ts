@@ -1,7 +1,11 @@
+import { dirname } from 'node:path';
+
 import type { Board } from '../board.ts';
 import { labelledImage } from '../container-image.ts';
 import { hostAddress, releasePath } from '../host-services.ts';
+import { makeStick } from '../stick.ts';
 import { ensure, type BootCheck } from './check.ts';
+import { leaveMarks } from './persistence.ts';
 
 type Slot = 'A' | 'B';
 
@@ -72,6 +76,30 @@ export const updateInto = (stage: string, slot: Slot): BootCheck => ({
     return `${text.trim().split('\n').at(-1) ?? ''} after ${Math.round((Date.now() - started) / 1000)} s; the engine took ${memory} at most`;
   },
 });
+
+/** Signed by a key that the image does not have: so the board refuses it, until it is lent that key. */
+export const updateFromStick = (stage: string, slot: Slot): BootCheck => ({
+  name: `${stage}: a stick is refused by a board without its key; with it, its release is written into slot ${slot}, and the board restarts by itself`,
+  run: async (board) => {
+    if (board.release === null) throw new Error('the suite was given no release');
+    const stick = await makeStick({ release: board.release, machineName: board.machineName, folder: dirname(board.lane.disk.path), socket: board.lane.controlSocket, tree: board.tree });
+    await board.need('minke os config set os.updates.usb true', { timeoutMs: 120_000 * board.scale });
+    const said = (): Promise<string> => board.need("journalctl --no-pager -o cat -u 'minke-os-stick@*'");
+    await stick.plugIn();
+    const refusal = await board.eventually(120, async () => /^.*(takes releases from sticks only when they are signed).*$/m.exec(await said())?.[0] ?? raise(await said()));
+    ensure((await status(board)).next !== slot, 'the release is started next all the same');
+    await stick.pullOut();
+    await board.need('mkdir -p /run/boot-test/os/keys && cat >/run/boot-test/os/keys/key.pem && mount -t overlay -o lowerdir=/run/boot-test:/usr/lib/minke overlay /usr/lib/minke', { stdin: Buffer.from(stick.publicKey) });
+    await leaveMarks(board);
+    await stick.plugIn();
+    await board.emulator().waitForEnd(updateMs(board), `the update to ${stick.version} from a stick`);
+    return refusal;
+  },
+});
+
+function raise(message: string): never {
+  throw new Error(message);
+}
 
 export const keptIn = (stage: string, slot: Slot): BootCheck => ({
   name: `${stage}: slot ${slot} runs, proves healthy and is kept`,

@@ -10,7 +10,7 @@ import type { Files, Processes, System } from '../ports/index.ts';
 import { createPuller, HOLD_MS } from '../pull/index.ts';
 import { createPusher } from '../push/index.ts';
 import { createRuntime } from '../runtime/index.ts';
-import { enginePaths, openDataRoot, readDocument, setAside, withReserve, writeDocument, type OnDamage } from '../store/index.ts';
+import { enginePaths, openDataRoot, readDocument, setAside, writeDocument, type OnDamage } from '../store/index.ts';
 import { openVolumeStore } from '../volumes/index.ts';
 import { ENGINE_VERSION } from '../version.ts';
 import type { DaemonSettings } from './settings.ts';
@@ -31,8 +31,8 @@ export async function composeEngine(given: System, settings: DaemonSettings): Pr
   const programs = { crun: findProgram(processes, settings.crun, 'crun'), conmon: findProgram(processes, settings.conmon, 'conmon') };
   const paths = enginePaths(settings.dataRoot, settings.execRoot);
   const onDamage = (path: string, error: unknown): void => given.reporter.log('error', 'a part of the store cannot be used', { path, error: messageOf(error) });
-  const lock = await openDataRoot(given.files, paths, onDamage);
-  const system: System = { ...given, files: withReserve(given.files, paths.dataRoot) };
+  const dataRoot = await openDataRoot(given.files, paths, onDamage);
+  const system: System = { ...given, files: dataRoot.files };
   const { files } = system;
   const layers = openLayerStore(files, system.machine, paths, onDamage);
   const images = openImageStore(files, paths, layers, onDamage);
@@ -91,7 +91,7 @@ export async function composeEngine(given: System, settings: DaemonSettings): Pr
     goDown() {
       stopping = true;
     },
-    release: () => lock.release(),
+    release: () => dataRoot.release(),
   };
 }
 

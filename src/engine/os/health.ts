@@ -9,12 +9,12 @@ export interface HealthCheck {
   run(): Promise<string | undefined>;
 }
 
-/** What has to work before a release is kept. */
-export function healthChecks(device: Device, engine: OsEngine, record: Pick<UpdateRecord, 'imageId' | 'before'> | undefined): HealthCheck[] {
+/** What has to work before a release, or what else a start tries, is kept. */
+export function healthChecks(device: Device, engine: OsEngine, record: (Pick<UpdateRecord, 'before'> & { imageId?: string }) | undefined): HealthCheck[] {
   const { system: { files, processes }, places } = device;
   const checks: HealthCheck[] = [{ name: 'engine', run: () => runsContainer(engine, record?.imageId) }];
-  if (record?.before.network === true) checks.push({ name: 'network', run: async () => (hasDefaultRoute(files) ? undefined : 'there is no default route, and there was one before the update') });
-  if (record?.before.vpn === true) checks.push({ name: 'vpn', run: async () => (hasVpn(files) ? undefined : 'there is no VPN, and there was one before the update') });
+  if (record?.before.network === true) checks.push({ name: 'network', run: async () => (hasDefaultRoute(files) ? undefined : 'there is no default route, and there was one before') });
+  if (record?.before.vpn === true) checks.push({ name: 'vpn', run: async () => (hasVpn(files) ? undefined : 'there is no VPN, and there was one before') });
   if (!files.exists(places.checks)) return checks;
   for (const { name } of files.readdir(places.checks).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     checks.push({

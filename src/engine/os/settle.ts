@@ -1,15 +1,16 @@
 import { EngineError } from '../error.ts';
 import type { Device } from './device.ts';
 import type { OsEngine } from './engine.ts';
-import { healthChecks, waitUntilHealthy } from './health.ts';
-import { dropImage, keepImage } from './images.ts';
+import { healthChecks, waitUntilHealthy, type HealthCheck } from './health.ts';
+import { CURRENT_IMAGE, dropImage, keepImage } from './images.ts';
 import { takeLocks } from './locks.ts';
+import { keepOverlays, overlaysOnTrial } from './overlays.ts';
 import { readRecord, writeRecord, type UpdateRecord } from './record.ts';
 import { dropStaged, putShared } from './shared-files.ts';
 import { otherSlot } from './slots.ts';
 import type { Say } from './say.ts';
 
-/** What a start of the system came to. `restart`: the release does not work, the other slot has to be started. */
+/** What a start of the system came to. `restart`: the release on trial, or what the start tries beside it, does not work. */
 export type Settled = 'nothing' | 'kept' | 'restart' | 'rolled-back';
 
 /** Whether the slot that runs is being tried. */
@@ -25,8 +26,41 @@ export interface Patience {
   locksMs: number;
 }
 
-/** Done once at every start: a release on trial is kept or given up; what became of one that did not get here is written down. */
+/** Done once at every start: a release or overlays on trial are kept or given up; what became of a release that did not get here is written down. */
 export async function settle(device: Device, engine: OsEngine, patience: Patience, say: Say): Promise<Settled> {
+  const settled = await settleRelease(device, engine, patience, say);
+  if (settled === 'restart') return settled;
+  return (await settleOverlays(device, engine, patience, say)) ?? settled;
+}
+
+/** The loader applies a set of overlays once: a restart is enough to be without them. */
+async function settleOverlays(device: Device, engine: OsEngine, patience: Patience, say: Say): Promise<Settled | undefined> {
+  const set = overlaysOnTrial(device);
+  if (set === undefined) return undefined;
+  // No image is there for sure: that the engine answers has to do.
+  const answers: HealthCheck = { name: 'engine', run: async () => void (await engine.find(CURRENT_IMAGE)) };
+  const wrong = await waitUntilHealthy(device, [answers, ...healthChecks(device, engine, { before: set.before })], patience.healthMs, say);
+  // Kept by hand meanwhile.
+  if (overlaysOnTrial(device) === undefined) return undefined;
+  if (wrong === undefined) {
+    await keepTried(device);
+    await say(`the device tree's overlays work and are kept: ${set.names.join(', ')}`);
+    return 'kept';
+  }
+  await say(`with the device tree's overlays (${set.names.join(', ')}) this device does not work (${wrong}); starting without them`);
+  if ((await takeLocks(device, patience.locksMs, (id) => engine.containerName(id), say)) === undefined) await say('restarting all the same');
+  return 'restart';
+}
+
+/** Keeps overlays that this start tries. */
+async function keepTried(device: Device): Promise<void> {
+  const set = overlaysOnTrial(device);
+  if (set !== undefined) await keepOverlays(device, set);
+  // Word for the timer that would end a start which does not become healthy.
+  device.system.files.writeText(`${device.places.run}/kept`, '');
+}
+
+async function settleRelease(device: Device, engine: OsEngine, patience: Patience, say: Say): Promise<Settled> {
   const { loader, running } = device;
   const record = readRecord(device);
   if (onTrial(device)) {
@@ -64,12 +98,11 @@ export async function giveUp(device: Device, record: UpdateRecord | undefined, r
   await device.loader.forget(device.running);
 }
 
-/** Keeps the slot that runs. */
+/** Keeps the slot that runs, and overlays that this start tries. */
 export async function markGood(device: Device, engine: OsEngine, say: Say): Promise<void> {
   const record = readRecord(device);
   await device.loader.keep(device.running);
-  // Word for the timer that would end a release which does not become healthy.
-  device.system.files.writeText(`${device.places.run}/kept`, '');
+  await keepTried(device);
   if (record === undefined || record.to !== device.running || record.phase === 'kept') return;
   await writeRecord(device, { ...record, phase: 'kept' });
   await keepImage(engine, record.imageId).catch(() => undefined); // a release that works is kept, whatever its image

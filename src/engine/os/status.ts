@@ -1,6 +1,9 @@
 import type { Device } from './device.ts';
 import { updateLocks, type UpdateLock } from './locks.ts';
 import { migrationStatus, type MigrationStatus } from './migrations.ts';
+import { textOf } from './config/steps.ts';
+import { OVERLAYS } from './config/render.ts';
+import { overlayStatus, overlaysOnTrial, type OverlayStatus } from './overlays.ts';
 import { readRecord, type UpdateRecord } from './record.ts';
 import { onTrial } from './settle.ts';
 import type { Slot } from './slots.ts';
@@ -17,11 +20,16 @@ export interface OsStatus {
   update: UpdateRecord | null;
   /** Whose state it is, when a release has changed it. */
   migration: MigrationStatus | null;
+  /** Overlays of the device tree that config.json names or this start has. */
+  overlays: OverlayStatus[];
+  /** Whether this start tries them. */
+  overlayTrial: boolean;
   /** What holds off a restart. */
   locks: UpdateLock[];
 }
 
 export function describeStatus(device: Device): OsStatus {
   const { kept, next } = device.loader.read();
-  return { machine: device.machine, version: device.version, slot: device.running, trial: onTrial(device), next: next ?? kept, update: readRecord(device) ?? null, migration: migrationStatus(device), locks: updateLocks(device) };
+  const wanted = (textOf(device.system.files, OVERLAYS) ?? '').split('\n').filter(Boolean);
+  return { overlays: overlayStatus(device, wanted), overlayTrial: overlaysOnTrial(device) !== undefined, machine: device.machine, version: device.version, slot: device.running, trial: onTrial(device), next: next ?? kept, update: readRecord(device) ?? null, migration: migrationStatus(device), locks: updateLocks(device) };
 }

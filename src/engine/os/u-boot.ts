@@ -2,6 +2,7 @@ import type { Files } from '../ports/index.ts';
 import type { BootLoader } from './boot-loader.ts';
 import type { BootPartition } from './boot-partition.ts';
 import { isSlot, type Slot } from './slots.ts';
+import { ubootVariables } from './u-boot-variables.ts';
 
 const KEPT = 'minke/slot.env';
 const TRY = 'minke/try.env';
@@ -11,12 +12,7 @@ const TRY = 'minke/try.env';
  * writes `tries=0` over `tries=1` before it starts that one: as many bytes as stood there, in the same sector.
  */
 export function uboot(files: Files, boot: BootPartition): BootLoader {
-  const variables = (name: string): Map<string, string> => {
-    const file = `${boot.path}/${name}`;
-    // U-Boot ends what it exports with a zero byte.
-    const text = files.exists(file) ? files.readText(file, 4096).replaceAll('\0', '\n') : '';
-    return new Map(text.split('\n').flatMap((line) => (line.includes('=') ? [[line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const] : [])));
-  };
+  const variables = (name: string): ReadonlyMap<string, string> => ubootVariables(files, `${boot.path}/${name}`);
   const dropTry = (): void => {
     if (files.exists(`${boot.path}/${TRY}`)) files.unlink(`${boot.path}/${TRY}`);
   };

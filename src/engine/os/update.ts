@@ -10,6 +10,7 @@ import { readRecord, writeRecord } from './record.ts';
 import { compareVersions, readRelease, type Release } from './release.ts';
 import type { Say } from './say.ts';
 import { onTrial } from './settle.ts';
+import { dropStaged } from './shared-files.ts';
 import { otherSlot } from './slots.ts';
 import { checkSignature } from './trust.ts';
 import { writeSlot } from './write-slot.ts';
@@ -46,6 +47,7 @@ export async function update(device: Device, engine: OsEngine, request: UpdateRe
     const imageId = await get(device, engine, request, say);
     const release = await accepted(device, engine, imageId, request, say);
     const there = request.again === true ? undefined : await whereItIs(device, engine, imageId);
+    if (there === 'runs') await withdraw(device, engine, release, say);
     if (there !== undefined) return { release, outcome: there };
     const record = { from: running, to, fromVersion: device.version, toVersion: release.os.version, imageId, before: { network: hasDefaultRoute(files), vpn: hasVpn(files) } };
     // What the slot held is gone from now on: it must not be started, by an update that was prepared before or by a rollback.
@@ -74,6 +76,17 @@ async function whereItIs(device: Device, engine: OsEngine, imageId: string): Pro
   if (last?.imageId !== imageId) return undefined;
   if (last.phase === 'kept' && last.to === device.running) return 'runs';
   return last.phase === 'armed' && device.loader.read().next === last.to ? 'waits' : undefined;
+}
+
+/** Somebody asks for the release that runs while another one waits to be tried: the one that waits is not what is wanted any more, a tag that was set back for example. */
+async function withdraw(device: Device, engine: OsEngine, { os }: Release, say: Say): Promise<void> {
+  const record = readRecord(device);
+  if (record?.phase !== 'armed' || record.to === device.running) return;
+  await device.loader.forget(record.to);
+  await writeRecord(device, { ...record, phase: 'rolled-back', reason: `release ${os.version}, which runs, was asked for before it was tried` });
+  await dropStaged(device);
+  await dropImage(engine, record.imageId);
+  await say(`release ${record.toVersion} is not tried at the next start any more`);
 }
 
 /** Has the engine load the image, by a delta to the release that runs where there is one. */

@@ -1,6 +1,7 @@
 import { EngineError } from '../error.ts';
 import type { Files } from '../ports/index.ts';
 import { readDocument, setAside, STORE_FORMAT, writeDocument, type OnDamage } from './documents.ts';
+import { withReserve } from './reserve.ts';
 
 /** Where everything lies. `dataRoot` outlives a reboot, `execRoot` does not. */
 export interface Paths {
@@ -34,36 +35,46 @@ export function enginePaths(dataRoot: string, execRoot: string): Paths {
   };
 }
 
-export interface DataRootLock {
+export interface DataRoot {
+  /** Those given, with the room that is set aside here. */
+  files: Files;
+  /** Lets another daemon have it. */
   release(): void;
 }
 
 /** Makes the folders, refuses a second daemon and a store from the future, and throws away unfinished work. */
-export async function openDataRoot(files: Files, paths: Paths, onDamage: OnDamage): Promise<DataRootLock> {
-  files.mkdirs(paths.dataRoot, 0o711);
-  const fd = files.open(`${paths.dataRoot}/lock`, 'read-write', 0o600);
-  if (!files.tryLock(fd)) {
-    files.close(fd);
+export async function openDataRoot(given: Files, paths: Paths, onDamage: OnDamage): Promise<DataRoot> {
+  given.mkdirs(paths.dataRoot, 0o711);
+  const fd = given.open(`${paths.dataRoot}/lock`, 'read-write', 0o600);
+  if (!given.tryLock(fd)) {
+    given.close(fd);
     throw new EngineError('conflict', 'DATA_ROOT_IN_USE', `another daemon uses ${paths.dataRoot}`, {
       hint: 'stop it, or name another folder with --data-root (and --exec-root)',
     });
   }
-  const format = readFormat(files, paths, onDamage);
+  const format = readFormat(given, paths, onDamage);
   if (format !== undefined && format > STORE_FORMAT) {
-    files.close(fd);
+    given.close(fd);
     throw new EngineError('conflict', 'STORE_TOO_NEW', `${paths.dataRoot} was written by a newer engine (format ${format}, this one knows ${STORE_FORMAT})`, {
       hint: 'install that engine again, or name another folder with --data-root; nothing has been changed',
     });
   }
+  const files = withReserve(given, paths.dataRoot, paths.temporary);
   if (format === undefined) await writeDocument(files, `${paths.dataRoot}/store.json`, { format: STORE_FORMAT });
-  await files.removeTree(paths.temporary);
+  await empty(files, paths.temporary);
   for (const folder of [paths.temporary, paths.layers, paths.images, paths.containers, paths.networks, paths.execRoot, paths.bundles, paths.exits, paths.crunRoot]) {
     files.mkdirs(folder, 0o700);
   }
   // Containers reach their volumes and root file systems through these two whatever their user is.
   files.mkdirs(paths.volumes, 0o711);
   for (const folder of [paths.containers, paths.layers]) files.chmod(folder, 0o711);
-  return { release: () => files.close(fd) };
+  return { files, release: () => files.close(fd) };
+}
+
+/** The folder itself stays: on a full disk there is no room for another, and what its removal frees counts later. */
+async function empty(files: Files, folder: string): Promise<void> {
+  if (!files.exists(folder)) return;
+  for (const { name } of files.readdir(folder)) await files.removeTree(`${folder}/${name}`);
 }
 
 /** Undefined for a new store, and for one whose note of it cannot be read: every part of it is checked by itself anyway. */

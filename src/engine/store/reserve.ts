@@ -2,45 +2,77 @@ import { systemErrorCode } from '../error.ts';
 import type { Files } from '../ports/index.ts';
 
 const RESERVE_BYTES = 1024 * 1024;
-/** The reserve comes back when there is clearly more room than it takes. */
+/** Of a disk that is nearly full only what the reserve was before is taken back. */
 const AMPLE_BYTES = 16 * RESERVE_BYTES;
+/** Less is not worth a file. */
+const LEAST_BYTES = 64 * 1024;
 
 /**
- * Files whose documents can be replaced on a full disk too, so that images and containers can still be removed there: a file of ours gives way to
- * them, and comes back when there is room again. `folder` lies on the file system that it is for.
+ * Files whose documents can be written, folders made and overlays mounted on a full disk too, so that a daemon and its containers still start there, and images and
+ * containers can be removed: a file of ours gives way to them, takes back at once what they leave, and grows to its size when there is room again. `folder` lies on the
+ * file system that it is for; what stands below `unfinished` finds no room so: a pull is not to take what a start needs.
  */
-export function withReserve(files: Files, folder: string): Files {
+export function withReserve(files: Files, folder: string, unfinished: string): Files {
   const path = `${folder}/reserve`;
-  let present = files.exists(path);
-  const restore = (): void => {
-    if (present) return;
+  let heldBytes = files.exists(path) ? files.stat(path).sizeBytes : 0;
+  const drop = (): void => {
+    files.unlink(path);
+    heldBytes = 0;
+  };
+  const hold = (sizeBytes: number): void => {
     try {
-      if (files.space(folder).availableBytes < AMPLE_BYTES) return;
       const fd = files.open(path, 'create', 0o600);
       try {
-        files.allocate(fd, RESERVE_BYTES);
+        files.allocate(fd, sizeBytes);
+        heldBytes = sizeBytes;
       } finally {
         files.close(fd);
       }
-      present = true;
     } catch (error) {
       // There may be no room for it, or the file system cannot set room aside: it is a help, and nothing needs it.
-      if (!['ENOSPC', 'EDQUOT', 'EOPNOTSUPP', 'ENOSYS', 'EROFS'].includes(systemErrorCode(error) ?? '')) throw error;
+      if (!['ENOSPC', 'EDQUOT', 'EOPNOTSUPP', 'ENOSYS', 'EROFS', 'EIO'].includes(systemErrorCode(error) ?? '')) throw error;
+      if (isFull(error) && files.exists(path)) drop();
     }
   };
-  restore();
+  const available = (): number => files.space(folder).availableBytes;
+  const grow = (): void => {
+    if (heldBytes < RESERVE_BYTES && available() >= AMPLE_BYTES) hold(RESERVE_BYTES);
+  };
+  const takeBack = (): void => {
+    const sizeBytes = Math.min(RESERVE_BYTES, Math.floor(available() / LEAST_BYTES) * LEAST_BYTES);
+    if (sizeBytes >= LEAST_BYTES) hold(sizeBytes);
+  };
+  /** Whether there may be room now where there was none. */
+  const giveWay = (error: unknown, target: string): boolean => {
+    if (heldBytes === 0 || !isFull(error) || target.startsWith(`${unfinished}/`)) return false;
+    drop();
+    return true;
+  };
+  const despiteFullDisk = (target: string, write: () => void): void => {
+    try {
+      write();
+    } catch (error) {
+      if (!giveWay(error, target)) throw error;
+      write();
+      takeBack();
+    }
+  };
+  grow();
   return {
     ...files,
+    mkdirs: (target, permissions) => despiteFullDisk(target, () => files.mkdirs(target, permissions)),
+    writeText: (target, text, permissions) => despiteFullDisk(target, () => files.writeText(target, text, permissions)),
+    mount: (request) => despiteFullDisk(request.target, () => files.mount(request)),
     async replaceFile(target, text, permissions) {
       try {
         await files.replaceFile(target, text, permissions);
       } catch (error) {
-        if (!present || !isFull(error)) throw error;
-        files.unlink(path);
-        present = false;
-        return files.replaceFile(target, text, permissions);
+        if (!giveWay(error, target)) throw error;
+        await files.replaceFile(target, text, permissions);
+        takeBack();
+        return;
       }
-      restore();
+      grow();
     },
   };
 }

@@ -233,9 +233,20 @@ export interface DeviceConfig {
        */
       lockMinutes?: number;
       /**
-       * Whether a USB stick called MINKE-UPDATE with a signed release updates the device. Without it: false.
+       * Whether a USB stick called MINKEUPDATE with a signed release updates the device. Without it: false.
        */
       usb?: boolean;
+    };
+    /**
+     * The device tree that the kernel is started with, on boards with U-Boot.
+     */
+    deviceTree?: {
+      /**
+       * Overlays that are applied, in this order: files of the folder overlays/ of the boot partition, without their .dtbo.
+       *
+       * @maxItems 8
+       */
+      overlays?: string[];
     };
     /**
      * How large the journal may become.

@@ -451,6 +451,10 @@ export interface Machine {
      * Which serial port of the emulated board carries the console.
      */
     console: number;
+    /**
+     * What a shutdown comes to. ends: the board switches itself off, and QEMU ends; halts: nothing on the board can switch it off, and its kernel says that it stands still.
+     */
+    powerOff?: 'ends' | 'halts';
     extraArguments?: string[];
     /**
      * Kernel parameters that only the emulation needs; with boot: u-boot they go through extra_uEnv.txt of the disk's copy. Not with boot: uefi.

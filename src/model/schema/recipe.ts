@@ -25,6 +25,18 @@ export interface Recipe {
    * Globs (from /, ** crosses folders) of packaged files that stay out of the image. A leading ! keeps what an earlier one excluded.
    */
   exclude?: string[];
+  /**
+   * Text of packaged files that is replaced in the image, for what a package does wrong and no file of its own can override. The build fails where the text is not found, so that an edit goes when the package is mended. Debian's packages only: with Yocto a .bbappend of a layer carries the patch.
+   */
+  edits?: {
+    path: string;
+    /**
+     * The text as it stands in the file, exactly once; no pattern.
+     */
+    find: string;
+    replace: string;
+    reason: string;
+  }[];
   files?: Files;
   units?: Units;
   /**

@@ -119,9 +119,9 @@ function finishTask({ machine, recipes, mode, os }: ImageRequest, id: (part: str
       machine: machine.name,
       os,
       recipes: recipes.map(({ name, recipe }) => {
-        const { files, units, users, state, links, statoverrides, finish, engine: hasEngine, development, production } = recipe;
+        const { edits, files, units, users, state, links, statoverrides, finish, engine: hasEngine, development, production } = recipe;
         const part = mode === 'development' ? { development } : { production };
-        return dropUndefined({ name, files, units, users, state, links, statoverrides, finish, engine: hasEngine, ...part });
+        return dropUndefined({ name, edits, files, units, users, state, links, statoverrides, finish, engine: hasEngine, ...part });
       }),
     },
     inputs: {

@@ -8,6 +8,7 @@ import { imageConfig, oldStyleArchive, sha256 } from '../support/docker-archive.
 import { waitFor, type Outcome } from '../support/lab.ts';
 import { serveRegistry } from '../support/lab-registry.ts';
 import type { TestRegistry } from '../support/registry.ts';
+import { rootfsTar } from '../support/rootfs-tar.ts';
 import { tarFile, tarFolder, tarOf } from '../support/tar-writer.ts';
 
 /** Content that does not compress, the same each time. */
@@ -173,18 +174,38 @@ describeLab('a full disk', (lab) => {
   });
 
   it('is filled by others to the last byte: the daemon goes on, starts again, and deletes', async () => {
-    expect(Number(inside('stat -c %b reserve')) * 512).toBeGreaterThanOrEqual(1024 * 1024);
-    lab.run(['sh', '-c', `dd if=/dev/zero of=${small()}/filler bs=64k 2>/dev/null; for i in 1 2 3 4 5 6 7 8; do dd if=/dev/zero of=${small()}/filler-$i bs=1k count=64 2>/dev/null; done; sync -f ${small()}`]);
-    expect(freeBytes()).toBeLessThan(65_536);
+    registry.putImage('runs', '1', [{ tar: rootfsTar() }]);
+    const begun = await docker('run', '-d', '--name', 'stays', '--restart', 'always', '--network', 'none', '--init', 'localhost:5000/runs:1', 'sleep', '100000');
+    expect(begun.code, begun.stderr).toBe(0);
+    const init = Number((await docker('inspect', '-f', '{{.State.Pid}}', 'stays')).stdout);
+    const pids = [Number(lab.run(['ps', '-o', 'ppid=', '-p', String(init)]).stdout), init];
+    const held = (): number => Number(inside('stat -c %b reserve')) * 512;
+    expect(held()).toBeGreaterThanOrEqual(1024 * 1024);
+    lab.run(['sh', '-c', `mkdir ${small()}/fillers; dd if=/dev/zero of=${small()}/filler bs=64k 2>/dev/null; for i in 1 2 3 4 5 6 7 8; do dd if=/dev/zero of=${small()}/filler-$i bs=1k count=64 2>/dev/null; done; sync -f ${small()}`]);
+    // Not even a folder finds room any more.
+    lab.run(['sh', '-c', `i=0; while mkdir ${small()}/fillers/$i 2>/dev/null; do i=$((i + 1)); done; sync -f ${small()}`]);
+    expect(freeBytes()).toBe(0);
     expect((await docker('images', '-q')).code).toBe(0);
+    // What is refused takes nothing of what a start needs.
+    expect((await docker('pull', 'localhost:5000/large:1')).stderr).toContain('no space left on device');
+    expect([held() > 900_000, freeBytes()]).toEqual([true, 0]);
     await stop('SIGKILL');
+    // As after a restart of the machine.
+    lab.run(['sh', '-c', `kill -9 ${pids.join(' ')}; while kill -0 ${pids.join(' ')} 2>/dev/null; do sleep 0.1; done; umount ${lab.folder}/small-run/*/* 2>/dev/null; rm -rf ${lab.folder}/small-run`]);
+    // Where its folder for unfinished work is gone, too.
+    inside('rmdir tmp; mkdir ../fillers/tmp');
+    expect(freeBytes()).toBe(0);
     await start();
+    await waitFor(async () => (await docker('exec', 'stays', 'cat', '/etc/hosts')).stdout.includes('localhost'), 30_000);
+    expect(held()).toBeGreaterThan(500_000);
+    expect(freeBytes()).toBeLessThan(100_000);
+    expect(await docker('rm', '-f', 'stays')).toMatchObject({ code: 0, stderr: '' });
     const failed = await docker('pull', 'localhost:5000/large:1');
     expect([failed.code, failed.stderr]).toEqual([1, expect.stringContaining('no space left on device') as string]);
-    expect(await docker('rmi', 'localhost:5000/kept:1')).toMatchObject({ code: 0, stderr: '' });
+    expect(await docker('rmi', 'localhost:5000/kept:1', 'localhost:5000/runs:1')).toMatchObject({ code: 0, stderr: '' });
     expect([folder('layers'), folder('tmp')]).toEqual([[], []]);
     expect(freeBytes()).toBeGreaterThan(7_000_000);
-    lab.run(['sh', '-c', `rm ${small()}/filler*`]);
+    lab.run(['sh', '-c', `rm -r ${small()}/filler*`]);
     // The room that deletes need is set aside again.
     registry.putImage('fits', '1', [{ tar: tarOf([tarFile('x', noise(100_000, 'x'))]) }]);
     expect(await docker('pull', 'localhost:5000/fits:1')).toMatchObject({ code: 0, stderr: '' });

@@ -50,6 +50,7 @@ const whole = {
     sshKeys: [key],
     network: { wifi: { randomMacAddressScan: false }, connectivity: { uri: 'http://check.example/?a=\\b', interval: 60, response: ' ok\\' } },
     udevRules: { '56-modem': 'ATTR{idVendor}=="1234", RUN+="/bin/true"' }, watchdog: { enabled: true, seconds: 15 }, updates: { lockMinutes: 30, usb: true }, firewall: { enabled: true, allow: ['80/tcp', '5010-5000/udp'] }, journal: { memoryMegabytes: 8, diskMegabytes: 32 },
+    deviceTree: { overlays: ['i2c-gpio', 'BB-I2C1,00A0_v1.2'] },
   },
 } satisfies DocumentedConfig;
 

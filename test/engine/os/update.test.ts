@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 
 import { beforeEach, describe, expect, test } from 'vitest';
 
@@ -6,7 +6,7 @@ import { releaseConfig, signaturesLabel, type Release as BuiltRelease } from '..
 import { describeStatus, rollBack, settle, update } from '../../../src/engine/os/index.ts';
 import { RELEASE_LABEL } from '../../../src/engine/os/release.ts';
 import { checkSignature, SIGNATURES_LABEL } from '../../../src/engine/os/trust.ts';
-import { flashed, next, nextId, releases, start, whole, type Loader, type Slot } from './support/fake-board.ts';
+import { flashed, next, nextId, old, releases, start, whole, type Loader, type Slot } from './support/fake-board.ts';
 import { fakeDevice, fakeEngine, PowerCut, release, started, type Disk } from './support/fake-device.ts';
 
 const quietly = async (): Promise<void> => undefined;
@@ -54,6 +54,25 @@ describe.each<Loader>(['systemd-boot', 'u-boot'])('an update with %s', (loader) 
     expect(await update(fakeDevice(disk, endless), engine, once, quietly)).toMatchObject({ outcome: 'waits' });
     expect(start(disk, loader)).toBe('A');
     expect(whole(disk, 'A')).toBe('1.1');
+  });
+
+  test('is withdrawn when the release that runs is asked for before the next start, as by a tag that was set back', async () => {
+    const config = 'configuration of the release that was flashed';
+    disk.files.set('/boot/A/image/config.json', Buffer.from(config));
+    const flashedId = `sha256:${createHash('sha256').update(config).digest('hex')}`;
+    const engine = fakeEngine(disk, endless, { ...releases, [flashedId]: old });
+    const back = { ...once, source: { reference: flashedId } };
+    expect(await update(fakeDevice(disk, endless), engine, back, quietly)).toMatchObject({ outcome: 'runs' });
+    await update(fakeDevice(disk, endless), engine, once, quietly);
+    expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ next: 'B', update: { phase: 'armed' } });
+    expect(await update(fakeDevice(disk, endless), engine, back, quietly)).toMatchObject({ outcome: 'runs' });
+    expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ slot: 'A', next: 'A', update: { phase: 'rolled-back', reason: 'release 1.0, which runs, was asked for before it was tried' } });
+    expect(engine.removed).toContain(nextId);
+    expect([start(disk, loader), start(disk, loader)]).toEqual(['A', 'A']);
+    started(disk, 'A', '1.0');
+    expect(await settle(fakeDevice(disk, endless), engine, patience, quietly)).toBe('nothing');
+    expect(await update(fakeDevice(disk, endless), engine, once, quietly)).toMatchObject({ outcome: 'written' });
+    expect(start(disk, loader)).toBe('B');
   });
 
   test('that is kept takes the image of the release before with it, and one that is rolled back its own', async () => {

@@ -20,7 +20,7 @@ same_configuration() {
   done
 }
 
-mount_new_boot() { mount -t vfat -o "$1,nosuid,nodev,noexec,umask=0077" /dev/loop0 /run/target; }
+mount_new_boot() { mount_fat "$1,umask=0077" /dev/loop0 /run/target; }
 
 # The table is not written yet, so the partition is reached by its place.
 carry_over() {

@@ -75,10 +75,11 @@ export const osCommands: readonly Command[] = [
         return 0;
       }
       if (format !== '') throw new CliError(`"${format}" is no format: json, or none`);
-      const { machine, version, slot, trial, next, update: last, migration, locks } = status;
+      const { machine, version, slot, trial, next, update: last, migration, overlays, overlayTrial, locks } = status;
       await context.print(`machine:  ${machine}\nrelease:  ${version} in slot ${slot}${trial ? ', on trial' : ''}\nnext:     slot ${next}\n`);
       if (last !== null) await context.print(`update:   ${last.fromVersion} to ${last.toVersion}, slot ${last.to}: ${last.phase}, ${last.at}\n${last.reason === undefined ? '' : `          ${last.reason}\n`}`);
       if (migration !== null && migration.phase !== 'undone') await context.print(`state:    changed by release ${migration.version}${migration.phase === 'running' ? ', not to the end' : ''}; a rollback gives back ${migration.folders.join(', ') || 'nothing'}\n`);
+      for (const { name, applied, reason } of overlays) await context.print(`overlay:  ${name}: ${applied ? (overlayTrial ? 'applied, on trial' : 'applied') : 'not applied'}${reason === undefined ? '' : `, ${reason}`}\n`);
       for (const line of await os.describeLocks(locks, named(osEngine(context).containerName))) await context.print(`lock:     ${line}\n`);
       return 0;
     },

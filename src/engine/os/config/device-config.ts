@@ -18,6 +18,7 @@ export interface DeviceConfig {
     watchdog?: { enabled?: boolean; seconds?: number };
     firewall?: { enabled?: boolean; allow?: string[] };
     updates?: { lockMinutes?: number; usb?: boolean };
+    deviceTree?: { overlays?: string[] };
     journal?: { memoryMegabytes?: number; diskMegabytes?: number };
   };
 }

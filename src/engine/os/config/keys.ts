@@ -114,6 +114,12 @@ export const CONFIG_KEYS: ObjectKeys = {
             usb: { type: 'boolean' },
           },
         },
+        deviceTree: {
+          type: 'object',
+          keys: {
+            overlays: { type: 'array', maxItems: 8, items: { type: 'string', pattern: '^(?!.*\\.dtbo$)[A-Za-z0-9][A-Za-z0-9,._-]{0,39}$', complaint: 'not the name of a file in overlays/ without its .dtbo: letters, digits, commas, dots, dashes, at most 40' } },
+          },
+        },
         journal: {
           type: 'object',
           keys: {

@@ -45,6 +45,9 @@ const isDevelopment = ({ developmentMode }: DeviceConfig, { developmentImage }: 
 /** For `minke os`, which reads it when it needs it. */
 export const UPDATE_SETTINGS = `${RUN}/updates.json`;
 
+/** Names of overlays, one a line. */
+export const OVERLAYS = `${RUN}/overlays`;
+
 export const RENDERERS: readonly Renderer[] = [
   {
     name: 'updates',
@@ -190,6 +193,13 @@ export const RENDERERS: readonly Renderer[] = [
     // systemd reads its own settings again with its units'.
     early: [{ do: 'run', argv: ['systemctl', 'daemon-reload'] }],
     changed: [{ do: 'run', argv: ['systemctl', 'daemon-reload'] }],
+  },
+  {
+    // Always a file: an overlay that was taken out is taken out of the loader's file as well, and be it at the start.
+    name: 'device-tree',
+    outputs: ({ os }) => [{ path: OVERLAYS, text: lines(...new Set(os?.deviceTree?.overlays)) }],
+    early: [{ do: 'overlays', file: OVERLAYS }],
+    changed: [{ do: 'overlays', file: OVERLAYS }],
   },
   {
     // Before its limits: journald cannot be asked for anything while it starts anew.

@@ -1,5 +1,7 @@
 import { systemErrorCode } from '../../error.ts';
 import { sleep, type System } from '../../ports/index.ts';
+import { bootPartition } from '../boot-partition.ts';
+import { wantOverlays } from '../overlays.ts';
 
 /** What each kind of step needs to know. Paths are those of the device. */
 interface StepArgs {
@@ -19,6 +21,8 @@ interface StepArgs {
   trust: { certificates: string; bundle: string };
   /** Gives the radios that are there the country in a file. */
   'regulatory-domain': { file: string };
+  /** The boot loader applies the overlays that a file names, from the next start on. */
+  overlays: { file: string };
   /** The journal is on the data partition with the marker, and in memory without. */
   journal: { marker: string };
 }
@@ -29,6 +33,7 @@ export type StepSystem = Pick<System, 'files' | 'processes' | 'clock'>;
 type Executors = { [K in keyof StepArgs]: (system: StepSystem, args: StepArgs[K]) => Promise<void> };
 
 const SYSTEM_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
+const BOOT = '/mnt/boot';
 const SHADOW = '/etc/shadow';
 const JOURNAL = '/var/log/journal';
 const JOURNAL_ON_DATA = '/mnt/data/journal';
@@ -72,6 +77,7 @@ const EXECUTORS: Executors = {
     if (!files.exists('/sys/class/ieee80211') || files.readdir('/sys/class/ieee80211').length === 0 || processes.find('iw') === undefined) return;
     await run(system, ['iw', 'reg', 'set', files.exists(file) ? files.readText(file).trim() : '00']);
   },
+  overlays: ({ files }, { file }) => wantOverlays(files, bootPartition(files, BOOT), files.readText(file).split('\n').filter(Boolean)),
   async journal(system, { marker }) {
     const { files } = system;
     const onData = isMounted(files, JOURNAL);

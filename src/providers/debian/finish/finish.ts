@@ -7,7 +7,7 @@ import { accountFiles, applySysusers, parseAccounts, type Accounts, type Sysuser
 import { placeAlternatives } from './alternatives.ts';
 import { writeIdentity } from './identity.ts';
 import { writePamFiles } from './pam.ts';
-import { addRecipeFiles, addRecipeLinks, applyRecipeModes, statePaths, type RecipeFiles } from './recipes.ts';
+import { addRecipeFiles, addRecipeLinks, applyRecipeEdits, applyRecipeModes, statePaths, type RecipeFiles } from './recipes.ts';
 import { applyUnits } from './units.ts';
 
 type Context = StepContext<'debian/finish'>;
@@ -25,6 +25,7 @@ export const finish: Executor<'debian/finish'> = async (context) => {
   const control = JSON.parse(await readFile(context.input('control'), 'utf8')) as PackageControl[];
 
   applyPackageDefaults(tree, control);
+  for (const recipe of args.recipes) applyRecipeEdits(tree, recipe);
   for (const recipe of args.recipes) await addRecipeFiles(tree, recipeFiles(context, recipe.name), args.mode);
   for (const recipe of args.recipes) if (recipe.engine === true) putFile(tree, 'usr/bin/minke', await readFile(context.input('engine')), { mode: 0o755 });
   for (const recipe of args.recipes) addRecipeLinks(tree, recipe, args.mode);

@@ -1,7 +1,7 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { OsbuildError, type SourceFile } from '../../../model/index.ts';
 import type { FinishArgs, FinishRecipe } from '../../../model/steps-debian.ts';
-import { exists, newEntry, putFile, putFolder, putLink, realParent, realPath, removePath, type RootTree, type TreeNode } from '../tar/index.ts';
+import { exists, newEntry, putFile, putFolder, putLink, readText, realParent, realPath, removePath, type RootTree, type TreeNode } from '../tar/index.ts';
 import { ownerNumbers, type Accounts } from './accounts.ts';
 
 type Mode = FinishArgs['mode'];
@@ -23,6 +23,27 @@ export async function addRecipeFiles(tree: RootTree, files: RecipeFiles, mode: M
       if (type === 'link') putLink(tree, place, await readlink(hostPath));
       else putFile(tree, place, await readFile(hostPath), { mode: type === 'executable' ? 0o755 : 0o644 });
     }
+  }
+}
+
+/**
+ * Replaces text of packaged files, as the recipe's `edits` say.
+ * @throws OSB_CONFIG_INVALID for a file that is not in the image, and for a text that it does not hold exactly once
+ */
+export function applyRecipeEdits(tree: RootTree, recipe: FinishRecipe): void {
+  for (const { path, find, replace } of recipe.edits ?? []) {
+    const place = realPath(tree, relative(path));
+    const text = readText(tree, place);
+    const parts = text?.split(find) ?? [];
+    if (text === null || parts.length !== 2) {
+      const found = text === null ? 'no such file is in the image' : `the text to be replaced stands there ${parts.length === 1 ? 'nowhere' : `${parts.length - 1} times`}`;
+      throw new OsbuildError('OSB_CONFIG_INVALID', `recipe ${recipe.name}: ${path} cannot be edited: ${found}.`, {
+        hint: text === null ? 'Name the file as the package has it.' : 'The package has changed: look whether it still needs the edit, then mend the text or remove the edit from the recipe.',
+        details: { path, find },
+      });
+    }
+    const { mode, uid, gid, mtime } = (tree.get(place) as TreeNode).entry;
+    putFile(tree, place, parts.join(replace), { mode, uid, gid, mtime });
   }
 }
 

@@ -29,6 +29,9 @@ export const kernelHeaders: Executor<'debian/kernel-headers'> = async (context) 
   await context.tool({ argv: ['zstd', '-q', '-3', '-T0', '/tmp/kernel-headers.tar', '-o', '/out/kernel-headers.tar.zst'] });
 };
 
+/** In a makefile: the folder that it stands in, whatever link led there, with a slash. */
+const here = '$(dir $(realpath $(lastword $(MAKEFILE_LIST))))';
+
 /** Makes headers work wherever they are unpacked: links lead below the archive's root, and no makefile names a place. */
 export function movable(tree: RootTree): void {
   for (const node of tree.values()) {
@@ -37,8 +40,10 @@ export function movable(tree: RootTree): void {
   }
   for (const path of [...tree.keys()].filter((key) => /^usr\/src\/linux-headers-[^/]+\/Makefile$/.test(key))) {
     const text = readText(tree, path) ?? '';
-    // The packages' own makefile is this one line. Make reads it from the folder that it stands in, whatever link led there.
-    const fixed = text.replace(/^include \/usr\/src\//m, 'include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))../');
+    // All that the packages' own makefile says is what it includes and, from Linux 6.19 on, where it stands itself.
+    const fixed = text
+      .replace(/^KBUILD_OUTPUT *:?= *\/usr\/src\/[^/\s]+$/m, `KBUILD_OUTPUT := $(patsubst %/,%,${here})`)
+      .replace(/^include \/usr\/src\//m, `include ${here}../`);
     if (fixed !== text) putFile(tree, path, fixed);
   }
 }

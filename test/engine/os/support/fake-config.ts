@@ -25,6 +25,8 @@ export function configDevice({ development = true, power = { changesLeft: Number
   put('/etc/ssl/certs/ca-certificates.crt', 'usual\n');
   put('/run/chrony/chronyd.sock', '');
   put('/sys/class/ieee80211/phy0', '');
+  put('/sys/firmware/devicetree/base/model', 'board');
+  put('/mnt/boot/boot.scr', '');
   for (const unit of units) put(`/usr/lib/systemd/system/${unit}`, '');
   if (development) put('/usr/lib/minke/development', '');
   const inMemory = memoryFiles(disk, power);
@@ -48,7 +50,7 @@ export function configDevice({ development = true, power = { changesLeft: Number
       chown: () => undefined,
       chmod: () => undefined,
       rmdir: () => undefined,
-      mount: ({ source, target }: { source: string; target: string }) => void (mounts.push(target), done.push(`mount ${source} ${target}`)),
+      mount: ({ source, target, flags }: { source: string; target: string; flags: readonly string[] }) => void (flags.includes('remount') || (mounts.push(target), done.push(`mount ${source} ${target}`))),
       unmount: (target: string) => void (mounts.splice(mounts.indexOf(target), 1), done.push(`unmount ${target}`)),
     },
     processes: {

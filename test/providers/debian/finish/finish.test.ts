@@ -74,6 +74,27 @@ async function finish(recipe: Partial<Recipe>, mode: 'development' | 'production
 }
 
 describe('the finish step', () => {
+  test('edits replace text of packaged files and leave mode and owner alone', async () => {
+    const { tree } = await finish({
+      edits: [
+        { path: '/usr/lib/systemd/system/x.service', find: 'multi-user', replace: 'network', reason: 'tested here' },
+        { path: '/bin/helper', find: 'help', replace: '$&-$1-help', reason: 'tested here' },
+      ],
+      statoverrides: { '/usr/bin/helper': { mode: '4754' } },
+    });
+    expect(readText(tree, 'usr/lib/systemd/system/x.service')).toBe('[Install]\nWantedBy=network.target\n');
+    expect(readText(tree, 'usr/bin/helper')).toBe('$&-$1-helper');
+    expect(tree.get('usr/bin/helper')?.entry).toMatchObject({ mode: 0o4754, sizeBytes: 12 });
+  });
+
+  test.each([
+    ['/usr/lib/none', 'x', 'no such file'],
+    ['/usr/lib/systemd/system/x.service', 'graphical', 'stands there nowhere'],
+    ['/usr/share/base-passwd/passwd.master', 'root', 'stands there 3 times'],
+  ])('an edit of %s of the text %s is an error', async (file, find, words) => {
+    await expect(finish({ edits: [{ path: file, find, replace: '', reason: 'tested here' }] })).rejects.toThrow(words);
+  });
+
   test('accounts, files and links of the recipe, modes, units, state, engine, identity', async () => {
     const { tree, manifest } = await finish({
       users: ['u own 500 "Own"'],

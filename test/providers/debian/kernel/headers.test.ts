@@ -43,4 +43,13 @@ describe('the headers of a kernel', () => {
     expect(readText(tree, 'usr/lib/modules/1-amd64/build/Makefile')).toBe('include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))../linux-headers-1-common/Makefile\n');
     expect(readText(tree, 'usr/src/linux-headers-1-common/Makefile')).toBe('KERNEL = here\n');
   });
+
+  test('name no place from Linux 6.19 on either, where the makefile says where it stands', () => {
+    const tree: RootTree = new Map();
+    const makefile = 'usr/src/linux-headers-7.3.4+deb13-amd64/Makefile';
+    putFile(tree, makefile, 'KBUILD_OUTPUT=/usr/src/linux-headers-7.3.4+deb13-amd64\ninclude /usr/src/linux-headers-7.3.4+deb13-common/Makefile\n');
+    movable(tree);
+    const here = '$(dir $(realpath $(lastword $(MAKEFILE_LIST))))';
+    expect(readText(tree, makefile)).toBe(`KBUILD_OUTPUT := $(patsubst %/,%,${here})\ninclude ${here}../linux-headers-7.3.4+deb13-common/Makefile\n`);
+  });
 });

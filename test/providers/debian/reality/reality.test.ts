@@ -82,6 +82,7 @@ async function plainRequest(): Promise<ImageRequest> {
 function recipePaths({ recipes, mode }: ImageRequest): Set<string> {
   const paths = recipes.flatMap(({ recipe, files }) => [
     ...files.flatMap(({ path: file }) => (/^files(\.production)?\//.test(file) ? [file.replace(/^files(\.\w+)?/, '')] : [])),
+    ...(recipe.edits ?? []).map((edit) => edit.path),
     ...Object.keys({ ...recipe.links, ...recipe[mode]?.links }),
     ...Object.keys({ ...recipe.files, ...recipe[mode]?.files }).map((place) => place.replace(/\/$/, '')),
   ]);
