@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { OsbuildError, type Emit, type Machine } from '../model/index.ts';
 import { eventually, openLink, output } from './board.ts';
+import { applicationsStatus } from './checks/applications.ts';
 import { ensure } from './checks/check.ts';
 import { configureDisk, diskSize, readBootFile, unpackImage, writeBootFile, type BootDisk, type DiskCopy } from './disk-copy.ts';
 import { listPartitions, readPartitions } from './disk-partitions.ts';
@@ -127,7 +128,7 @@ export async function flasherTest(options: FlasherTestOptions): Promise<BootTest
           const active = await output(link.run, 'nmcli -t -f NAME connection show --active');
           ensure(active.split('\n').includes(profileName), `in use: ${active}`);
         }));
-      if (services.length > 0) await recorder.check(names.applications, () => eventually(240_000 * scale, signal, () => expectServices(link.run, services)));
+      if (services.length > 0) await recorder.check(names.applications, () => eventually(240_000 * scale, signal, () => expectServices({ sh: link.run, scale }, services)));
       await recorder.check(names.poweroff, async () => {
         await link.run('systemctl poweroff').catch(() => undefined); // the connection may go before the answer comes
         await running().waitForEnd(180_000 * scale, 'the shutdown');
@@ -180,10 +181,8 @@ async function makeDisks({ image, flasher, machine, log }: FlasherTestOptions, f
 }
 
 /** Each of the services, and no other, is what `minke os applications` keeps running. */
-async function expectServices(run: Parameters<typeof output>[0], services: readonly string[]): Promise<string> {
-  // Its exit status says whether something is wrong, which may be for a while.
-  const status = await output(run, 'minke os applications status --format json || true');
-  const found = (JSON.parse(status) as { services: { name: string; state: string }[] }).services.map(({ name, state }) => `${name} ${state}`).toSorted().join(', ');
+async function expectServices(board: Parameters<typeof applicationsStatus>[0], services: readonly string[]): Promise<string> {
+  const found = (await applicationsStatus(board)).services.map(({ name, state }) => `${name} ${state}`).toSorted().join(', ');
   ensure(found === [...services].toSorted().map((name) => `${name} running`).join(', '), `they are: ${found || 'none'}`);
   return found;
 }

@@ -20,13 +20,15 @@ services:
   listener: {image: "${image}", init: true, restart: always, command: httpd -f -p 80 -h /tmp, depends_on: [greeter]}
 `;
 
-/** A project whose images come with applications, for the architecture. */
-function projectWithApplications(folder: string, arch: Arch): void {
+/** A new folder with a project whose images come with applications, for the architecture. */
+function projectWithApplications(arch: Arch): string {
   const { status, stdout, stderr } = spawnSync(`${home}/osbuild`, ['tools', `busybox-${debianArchitectures[arch]}`], { encoding: 'utf8' });
   if (status !== 0) throw new Error(stderr);
+  const folder = mkdtempSync(join(tmpdir(), 'osbuild-flasher-'));
   writeFileSync(join(folder, 'greeter.tar'), busyboxImage(readFileSync(join(stdout.trim(), 'usr/bin/busybox')), image, arch));
   writeFileSync(join(folder, 'compose.yaml'), compose);
   writeFileSync(join(folder, 'build.config.yaml'), 'base: osbuild\npreload: {compose: compose.yaml, archives: [greeter.tar]}\n');
+  return folder;
 }
 
 const { machines } = await loadProject(home, home);
@@ -36,14 +38,13 @@ const { skipped, why } = boots('flasher');
 
 for (const name of machinesOf('OSBUILD_FLASHER_MACHINES', 'genericx86-64')) {
   describeOutcome(`the flasher of ${name} in QEMU${why}`, flasherCheckNames({ applications }), async () => {
-    const project = mkdtempSync(join(tmpdir(), 'osbuild-flasher-'));
+    const project = applications ? projectWithApplications(machines.get(name)?.machine.arch ?? 'amd64') : null;
     try {
-      if (applications) projectWithApplications(project, machines.get(name)?.machine.arch ?? 'amd64');
-      const words = ['--flasher', '--machine', name, ...(applications ? ['--project', project] : [])];
+      const words = ['--flasher', '--machine', name, ...(project === null ? [] : ['--project', project])];
       const outcome = await osbuildTest(...words);
       return starved(outcome) ? await osbuildTest(...words) : outcome;
     } finally {
-      rmSync(project, { recursive: true, force: true });
+      if (project !== null) rmSync(project, { recursive: true, force: true });
     }
   }, skipped);
 }

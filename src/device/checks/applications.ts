@@ -8,9 +8,10 @@ interface Status {
   services: { name: string; state: string; detail: string }[];
 }
 
-async function status(board: Board): Promise<Status> {
+/** What a board says of its applications. */
+export async function applicationsStatus({ sh, scale }: Pick<Board, 'sh' | 'scale'>): Promise<Status> {
   // Its exit status says whether something is wrong, which may be just what is looked for.
-  const { stdout, stderr } = await board.sh('minke os applications status --format json', { timeoutMs: 60_000 * board.scale });
+  const { stdout, stderr } = await sh('minke os applications status --format json', { timeoutMs: 60_000 * scale });
   ensure(stdout.trim() !== '', stderr);
   return JSON.parse(stdout) as Status;
 }
@@ -36,7 +37,7 @@ volumes: {kept: }
 
 const running = (board: Board): Promise<string> =>
   board.eventually(240, async () => {
-    const { services } = await status(board);
+    const { services } = await applicationsStatus(board);
     ensure(services.length === 2 && services.every(({ state }) => state === 'running'), JSON.stringify(services));
     return services.map(({ name, state }) => `${name} ${state}`).join(', ');
   });
@@ -69,12 +70,12 @@ export const applicationsChecks: readonly BootCheck[] = [
       const before = [await id(board, 'page'), await id(board, 'reader')];
       await board.need(`cp ${FILE} ${FILE}.good && echo 'services: {page: {imag: x}}' >${FILE}`);
       await board.eventually(60, async () => {
-        const { problems } = await status(board);
+        const { problems } = await applicationsStatus(board);
         ensure(problems.some((problem) => problem.includes('services.page.imag: there is no such key')), JSON.stringify(problems));
       });
       ensure([await id(board, 'page'), await id(board, 'reader')].join() === before.join(), 'the containers are others');
       await board.need(`mv ${FILE}.good ${FILE}`);
-      await board.eventually(60, async () => ensure((await status(board)).problems.length === 0, 'the good file is not taken'));
+      await board.eventually(60, async () => ensure((await applicationsStatus(board)).problems.length === 0, 'the good file is not taken'));
       await running(board);
     },
   },

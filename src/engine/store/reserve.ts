@@ -53,8 +53,11 @@ export function withReserve(files: Files, folder: string, unfinished: string): F
       write();
     } catch (error) {
       if (!giveWay(error, target)) throw error;
-      write();
-      takeBack();
+      try {
+        write();
+      } finally {
+        takeBack();
+      }
     }
   };
   grow();
@@ -68,9 +71,11 @@ export function withReserve(files: Files, folder: string, unfinished: string): F
         await files.replaceFile(target, text, permissions);
       } catch (error) {
         if (!giveWay(error, target)) throw error;
-        await files.replaceFile(target, text, permissions);
-        takeBack();
-        return;
+        try {
+          return await files.replaceFile(target, text, permissions);
+        } finally {
+          takeBack();
+        }
       }
       grow();
     },
