@@ -15,11 +15,14 @@ const LEAST_BYTES = 64 * 1024;
 export function withReserve(files: Files, folder: string, unfinished: string): Files {
   const path = `${folder}/reserve`;
   let heldBytes = files.exists(path) ? files.stat(path).sizeBytes : 0;
+  /** When it last gave way. */
+  let gaveBytes = 0;
   const drop = (): void => {
     files.unlink(path);
     heldBytes = 0;
   };
-  const hold = (sizeBytes: number): void => {
+  /** Whether it takes no more trying: it is there, or the file system has none for anybody. */
+  const hold = (sizeBytes: number): boolean => {
     try {
       const fd = files.open(path, 'create', 0o600);
       try {
@@ -28,23 +31,28 @@ export function withReserve(files: Files, folder: string, unfinished: string): F
       } finally {
         files.close(fd);
       }
+      return true;
     } catch (error) {
       // There may be no room for it, or the file system cannot set room aside: it is a help, and nothing needs it.
       if (!['ENOSPC', 'EDQUOT', 'EOPNOTSUPP', 'ENOSYS', 'EROFS', 'EIO'].includes(systemErrorCode(error) ?? '')) throw error;
-      if (isFull(error) && files.exists(path)) drop();
+      if (!isFull(error)) return true;
+      if (files.exists(path)) drop();
+      return false;
     }
   };
   const available = (): number => files.space(folder).availableBytes;
   const grow = (): void => {
     if (heldBytes < RESERVE_BYTES && available() >= AMPLE_BYTES) hold(RESERVE_BYTES);
   };
+  /** Tried out, and not asked for: what a file system says is free leaves out the blocks that it keeps for root, which a reserve may come to stand on. */
   const takeBack = (): void => {
-    const sizeBytes = Math.min(RESERVE_BYTES, Math.floor(available() / LEAST_BYTES) * LEAST_BYTES);
-    if (sizeBytes >= LEAST_BYTES) hold(sizeBytes);
+    const most = Math.min(RESERVE_BYTES, Math.max(gaveBytes, available()));
+    for (let sizeBytes = most - (most % LEAST_BYTES); sizeBytes >= LEAST_BYTES; sizeBytes -= LEAST_BYTES) if (hold(sizeBytes)) return;
   };
   /** Whether there may be room now where there was none. */
   const giveWay = (error: unknown, target: string): boolean => {
     if (heldBytes === 0 || !isFull(error) || target.startsWith(`${unfinished}/`)) return false;
+    gaveBytes = heldBytes;
     drop();
     return true;
   };

@@ -136,7 +136,7 @@ describeLab('a full disk', (lab) => {
     registry = await serveRegistry(lab, 5000);
     mkdirSync(small());
     // Nothing of it is set aside for root: the daemon gets the very last block.
-    const made = lab.run(['sh', '-ec', `truncate -s 64M ${small()}.img; mkfs.ext4 -q -m 0 ${small()}.img; mount -o loop ${small()}.img ${small()}`]);
+    const made = lab.run(['sh', '-ec', `truncate -s 64M ${small()}.img; mkfs.ext4 -q -m 1 ${small()}.img; mount -o loop ${small()}.img ${small()}`]);
     if (made.code !== 0) throw new Error(made.stderr);
     await start();
   });

@@ -6,10 +6,10 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const RESERVE = '/data/reserve';
 
-/** A disk of a few files, of which only the sizes are known; what does not fit is refused as Linux does. */
-function disk(availableBytes: number): { files: Files; sizes: Map<string, number> } {
+/** A disk of a few files, of which only the sizes are known; what does not fit is refused as Linux does. Its last blocks are for root, and not in what it says is free. */
+function disk(availableBytes: number, forRootBytes: number): { files: Files; sizes: Map<string, number> } {
   const sizes = new Map<string, number>();
-  let left = availableBytes;
+  let left = availableBytes + forRootBytes;
   const put = (path: string, sizeBytes: number): void => {
     const before = sizes.get(path) ?? 0;
     if (sizeBytes - before > left) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
@@ -26,15 +26,16 @@ function disk(availableBytes: number): { files: Files; sizes: Map<string, number
     open: () => 1,
     close: () => undefined,
     allocate: (_fd, sizeBytes) => put(RESERVE, sizeBytes),
-    space: () => ({ availableBytes: left }) as ReturnType<Files['space']>,
+    space: () => ({ availableBytes: Math.max(0, left - forRootBytes) }) as ReturnType<Files['space']>,
     writeText: (path, text) => put(path, text.length),
     replaceFile: async (path, text) => put(path, text.length),
   };
   return { files: files as Files, sizes };
 }
 
-const nearlyFull = (): { files: Files; sizes: Map<string, number> } => {
-  const { files, sizes } = disk(20 * MiB);
+/** Full but for the reserve, which may stand on root's blocks. */
+const nearlyFull = (forRootBytes = 0): { files: Files; sizes: Map<string, number> } => {
+  const { files, sizes } = disk(20 * MiB - forRootBytes, forRootBytes);
   const kept = withReserve(files, '/data', '/data/tmp');
   files.writeText('/data/ballast', 'x'.repeat(19 * MiB), 0o600);
   return { files: kept, sizes };
@@ -45,8 +46,11 @@ describe('the reserve', () => {
     expect(nearlyFull().sizes.get(RESERVE)).toBe(MiB);
   });
 
-  test('gives way to a document, and takes back what it leaves', () => {
-    const { files, sizes } = nearlyFull();
+  test.each([
+    ['', 0],
+    [' where it stands on the blocks that are kept for root', 2 * MiB],
+  ])('gives way to a document, and takes back what it leaves%s', (_, forRootBytes) => {
+    const { files, sizes } = nearlyFull(forRootBytes);
     files.writeText('/data/state.json', 'x'.repeat(100 * KiB), 0o600);
     expect(sizes.get('/data/state.json')).toBe(100 * KiB);
     expect(sizes.get(RESERVE)).toBe(MiB - 128 * KiB);
