@@ -65,7 +65,8 @@ verity_of_slot() {
     grep -q "^try=$2\$" "$1/minke/try.env" 2>/dev/null && return 1
     entry=$1/$2/verity.env
   fi
-  found=$(tr ' ' '\n' <"$entry" 2>/dev/null | sed -n 's/^\(os_verity=\)\{0,1\}minke\.verity=//p' | tail -n 1)
+  [ -r "$entry" ] || return 1
+  found=$(tr ' ' '\n' <"$entry" | sed -n 's/^\(os_verity=\)\{0,1\}minke\.verity=//p' | tail -n 1)
   [ -n "$found" ] && echo "$found"
 }
 
