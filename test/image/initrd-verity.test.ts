@@ -7,6 +7,7 @@ import { formatVerity } from '../../src/engine/verity/index.ts';
 import { loaderConf, loaderEntry } from '../../src/image/systemd-boot.ts';
 
 const scripts = new URL('../../recipes/initrd/initrd/', import.meta.url).pathname;
+const shell = spawnSync('busybox', ['true']).error === undefined ? ['busybox', 'sh'] : ['sh'];
 const verity = (slot: 'A' | 'B') => ({ rootHash: slot.toLowerCase().repeat(64), salt: '0'.repeat(64), dataBlocks: 5, hashStart: 5 });
 
 let folder = '';
@@ -57,7 +58,8 @@ root=${folder}/sysroot root_type=erofs boot=vda1 disk=vda root_a_partition=2 roo
 mkdir -p ${folder}/run
 mount_root vda2 A`.replaceAll('/run/minke', `${folder}/run`);
   const moved = script.replace(/\. (\S+\.sh)/g, (_, file: string) => readFileSync(file, 'utf8').replaceAll('/run/minke', `${folder}/run`));
-  const { stdout, stderr } = spawnSync('sh', ['-c', moved], { encoding: 'utf8', env: { PATH: `${folder}/bin:${process.env['PATH'] ?? ''}`, proc: join(folder, 'proc') } });
+  const [program = 'sh', ...words] = [...shell, '-c', moved];
+  const { stdout, stderr } = spawnSync(program, words, { encoding: 'utf8', env: { PATH: `${folder}/bin:${process.env['PATH'] ?? ''}`, proc: join(folder, 'proc') } });
   expect(stderr).toBe('');
   return stdout.trim().split('\n').map((line) => line.replaceAll(folder, ''));
 }
