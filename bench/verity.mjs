@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What dm-verity under the root would cost a start: how much of its slot a board has read when somebody can log in, what reading as much takes through dm-verity and without it on the same
+// What dm-verity under the root costs a start: how much of its slot a board has read when somebody can log in, what reading as much takes through dm-verity and without it on the same
 // board, and how long the processors work for the whole start. All in QEMU, so that the shares count and not the seconds. Prints a Markdown table.
 //
 //   node bench/verity.mjs [--machine genericx86-64] [--rounds 5]

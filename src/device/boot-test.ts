@@ -26,7 +26,7 @@ export interface BootTestOptions {
   suite: Suite;
   /** The shipped image, .img.zst or .img: only read. */
   image: string;
-  /** Its OS image (.os.tar), for the suite `update`. */
+  /** Its OS image (.os.tar), for the suites `update` and `damage`. */
   release?: string;
   /** The module of device/kernel-module for the image's kernel. */
   module?: string;

@@ -27,7 +27,7 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
         recipes: recipes.map(({ name, recipe }): RecipeSource => ({ name, recipe, folder: '', files: [] })),
         suite,
         image,
-        ...(suite === 'update' ? { release: context.input('release') } : {}),
+        ...(suite === 'update' || suite === 'damage' ? { release: context.input('release') } : {}),
         ...(module === undefined ? {} : { module: context.input('module') }),
         toolsTree: context.input('emulation'),
         busybox: join(context.input('busybox'), 'usr/bin/busybox'),

@@ -5,6 +5,7 @@ import type { BootCheck } from './checks/check.ts';
 import { configChecks, halfAFile, lastGood, noFile, wrongValues } from './checks/config.ts';
 import { leaveProfiles, profileChecks } from './checks/connections.ts';
 import { cutDuringPull, finishPull, makeReleases, runFirstRelease, runSecondRelease, storeIsWhole } from './checks/delta-pull.ts';
+import { destroyRoot, flippedBit, leftSlot, repair, undamaged } from './checks/damage.ts';
 import { diskChecks } from './checks/disk.ts';
 import { dockerChecks } from './checks/docker.ts';
 import { engineChecks, loadsImage, publishesPort, returningContainer, runsContainer, usableImage } from './checks/engine.ts';
@@ -18,7 +19,7 @@ import { recipeChecks } from './checks/recipe-checks.ts';
 import { breakEngine, breakKernel, breakNetwork, breakRoot, inSlot, keptIn, refusals, rolledBack, updateFromStick, updateInto } from './checks/update.ts';
 
 /** What a board is tried for; each has boots of its own. */
-export const suites = ['boot', 'start', 'update', 'config', 'network', 'field', 'faults'] as const satisfies readonly Suite[];
+export const suites = ['boot', 'start', 'update', 'config', 'network', 'field', 'damage', 'faults'] as const satisfies readonly Suite[];
 export type Suite = DeviceSteps['device/boot-test']['suite'];
 
 /** One boot of a suite: how it is called, its checks, and what is done with the board afterwards. */
@@ -65,6 +66,8 @@ export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'de
       return networkStages();
     case 'field':
       return fieldStages(watchdog);
+    case 'damage':
+      return damageStages();
     case 'faults':
       return faultStages();
   }
@@ -154,6 +157,17 @@ function fieldStages(watchdog: boolean): Stage[] {
     { name: full, checks: [...persistenceChecks(full), returningContainer(full), freeRoom, ...diskErrors], finish: restartAfter(full) },
     { name: torn, checks: [repaired(torn), ...persistenceChecks(torn), returningContainer(torn), askForReset], finish: restartAfter(torn) },
     ...(watchdog ? [{ ...last, finish: hang(empty) }, { name: after, checks: [...persistenceChecks(after), returningContainer(after)] }] : [last]),
+  ];
+}
+
+/** Slot A runs, then its copy in slot B, which is destroyed. */
+function damageStages(): Stage[] {
+  const [before, repaired, after] = ['before the damage', 'in the slot beside', 'after the damage'] as const;
+  return [
+    { name: before, checks: [inSlot(before, 'A'), undamaged(before), ...flippedBit(before, 'A'), repair(before, 'B')], finish: restartAfter(before) },
+    { name: repaired, checks: [keptIn(repaired, 'B'), undamaged(repaired)], finish: destroyRoot(repaired) },
+    { name: 'a root that cannot be read', restarts: true, checks: [] },
+    { name: after, checks: [inSlot(after, 'A'), leftSlot(after, 'B'), repair(after, 'B'), undamaged(after)] },
   ];
 }
 

@@ -28,12 +28,28 @@ export const engineExecutors: Pick<Executors, keyof EngineSteps> = {
     async run(context) {
       const step = planEngineBuild(context.args.arch);
       // A copy of just the files that the key covers: nothing else of the folder can reach the compiler.
-      const host = join(context.scratch, 'host');
-      for (const [path, source] of context.inputs('host')) {
-        await mkdir(dirname(join(host, path)), { recursive: true });
-        await copyFile(source, join(host, path));
-      }
+      const host = await copySources(context.inputs('host'), join(context.scratch, 'host'));
       await context.tool({ argv: [...step.argv, 'BUILD=/tmp/build'], tree: 'toolchain', mounts: { '/in/host': { path: host } } });
     },
   },
+  'engine/verity-map': {
+    version: 1,
+    async run(context) {
+      const host = await copySources(context.inputs('host'), join(context.scratch, 'host'));
+      const source = await copySources(context.inputs('source'), join(context.scratch, 'verity-map'));
+      await context.tool({
+        argv: ['make', '--silent', '-C', '/in/verity-map', `ARCH=${context.args.arch}`, 'HOST=/in/host', 'OUT=/out'],
+        tree: 'toolchain',
+        mounts: { '/in/host': { path: host }, '/in/verity-map': { path: source } },
+      });
+    },
+  },
 };
+
+async function copySources(sources: ReadonlyMap<string, string>, folder: string): Promise<string> {
+  for (const [path, source] of sources) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await copyFile(source, join(folder, path));
+  }
+  return folder;
+}

@@ -8,6 +8,8 @@ export interface EngineSources {
   engine: SourceFile[];
   /** src/host without its type declarations, relative to src/host. */
   host: SourceFile[];
+  /** src/verity-map, relative to it. */
+  verityMap: SourceFile[];
 }
 
 /** Tasks that make the engine's binary for one architecture in its toolchain tree. Pure. */
@@ -38,4 +40,21 @@ export function planEngineBinary(arch: Arch, sources: EngineSources, toolchain: 
     debug: { task: compile.id, output: 'minke.debug' },
     map: { task: bundle.id, output: 'bundle.js.map' },
   };
+}
+
+/** The task that makes the program which maps a slot through dm-verity, for an architecture's initrds. Pure. */
+export function planVerityMap(arch: Arch, sources: EngineSources, toolchain: string): { tasks: AnyTask[]; program: OutputRef } {
+  const task: AnyTask = {
+    id: `engine/verity-map/${arch}`,
+    kind: 'engine/verity-map',
+    title: `minke-verity for ${arch}`,
+    args: { arch },
+    inputs: {
+      source: { from: 'sources', root: `${sources.home}/src/verity-map`, files: sources.verityMap },
+      host: { from: 'sources', root: `${sources.home}/src/host`, files: sources.host.filter(({ path }) => path === 'architecture.mk') },
+      toolchain: { from: 'tree', task: toolchain },
+    },
+    result: 'files',
+  };
+  return { tasks: [task], program: { task: task.id, output: 'minke-verity' } };
 }

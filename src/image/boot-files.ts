@@ -1,3 +1,4 @@
+import { formatVerity, verityParameter, type Verity } from '../engine/verity/index.ts';
 import { bootLoaderOrigin, filesPackage, kernelOrigin, OsbuildError, type DeviceConfig, type Machine } from '../model/index.ts';
 import { entryName, loaderConf, loaderEntry } from './systemd-boot.ts';
 import { packUbootScript, ubootScript, type BootCommand } from './uboot-script.ts';
@@ -14,6 +15,9 @@ export interface BootFile {
     | { from: 'bootLoader'; environmentOf: string; sizeBytes: number };
 }
 
+/** Where boot.scr finds the parameters of slot A's tree. */
+export const slotVerityFile = 'A/verity.env';
+
 /** Paths of the members that tars of a step hold: device trees below their vendor folders, boot loaders below their package. */
 export interface BootSources {
   deviceTrees: readonly string[];
@@ -28,6 +32,8 @@ export interface BootOptions {
   title: string;
   version: string;
   epoch: number;
+  /** Slot A's hash tree; a flasher has no slot. */
+  verity?: Verity;
 }
 
 /**
@@ -74,12 +80,12 @@ function systemdBoot(options: BootOptions, boot: SystemdBoot, sources: BootSourc
   return [
     { path: `EFI/BOOT/${boot.efiName}`, content: { from: 'bootLoader', member } },
     { path: 'loader/loader.conf', content: Buffer.from(loaderConf) },
-    { path: `loader/entries/${entryName('A')}`, content: Buffer.from(loaderEntry({ slot: 'A', title, version, generation: 1, commandLine })) },
+    { path: `loader/entries/${entryName('A')}`, content: Buffer.from(loaderEntry({ slot: 'A', title, version, generation: 1, commandLine, ...(options.verity === undefined ? {} : { verity: options.verity }) })) },
   ];
 }
 
 function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFile[] {
-  const { machine, config, commandLine, epoch } = options;
+  const { machine, config, commandLine, epoch, verity } = options;
   const overlays = [...new Set(config.os?.deviceTree?.overlays)];
   const script = ubootScript({
     addresses: boot.addresses ?? {},
@@ -92,6 +98,8 @@ function uboot(options: BootOptions, boot: Uboot, sources: BootSources): BootFil
     { path: 'boot.scr', content: packUbootScript(script, epoch) },
     // It goes with the slot: another release may want other parameters.
     { path: 'A/boot.env', content: Buffer.from(`os_cmdline=${commandLine.join(' ')}\n`) },
+    // Not among the files that an update carries: the device writes it when it has made the tree (src/engine/os/verity.ts).
+    ...(verity === undefined ? [] : [{ path: slotVerityFile, content: Buffer.from(`os_verity=${verityParameter}=${formatVerity(verity)}\n`) }]),
     { path: 'minke/slot.env', content: Buffer.from('slot=A\n') },
     // The device writes it later (src/engine/os/overlays.ts); so the first start has them too.
     ...(overlays.length === 0 ? [] : [{ path: 'minke/overlays.env', content: Buffer.from(`overlay_before=none\noverlay_tries=1\noverlays=${overlays.join(' ')}\n\0`) }]),

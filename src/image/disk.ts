@@ -25,6 +25,8 @@ interface Content {
   filesystem: string;
   file: string;
   used: ByteRanges;
+  /** Where the file begins in its partition, when that is not at the beginning. */
+  offsetBytes?: number;
   /** Of the used bytes, where it is known already. */
   sha256?: string;
 }
@@ -56,11 +58,14 @@ export async function buildDisk(context: StepContext<'image/disk'>): Promise<voi
   const layout = planPartitions(name, grownDisk(context.args.disk, facts));
   const root = context.input('root');
   const rootBytes = (await stat(root)).size;
-  const need = { needBytes: rootBytes, because: 'the packed root file system' };
+  const tree = context.input('tree');
+  const treeBytes = (await stat(tree)).size;
+  const need = { needBytes: rootBytes + treeBytes, because: 'the packed root file system and its hash tree' };
   checkFit(layout, [{ name: 'rootA', ...need }, { name: 'rootB', ...need }, ...(facts === null ? [] : [{ name: 'data' as const, needBytes: dataBytes(facts), because: 'preloaded applications' }])], `machines/${name}.yaml`);
   const contents: Content[] = [
     { partition: 'boot', filesystem: 'vfat', file: context.input('boot'), used: await fatUsed(context.input('boot')) },
     { partition: 'rootA', filesystem: 'erofs', file: root, used: [{ start: 0, end: rootBytes }], sha256: context.digest('root') },
+    { partition: 'rootA', filesystem: 'dm-verity', file: tree, used: [{ start: 0, end: treeBytes }], offsetBytes: rootBytes, sha256: context.digest('tree') },
   ];
   const identity = factoryIdentity(name);
   const makePartition = async (part: 'state' | 'data'): Promise<Content> => {
@@ -88,8 +93,8 @@ async function describeDisk(context: StepContext<'image/disk'>, layout: DiskLayo
   const image = join(context.scratch, 'disk.img');
   const report: DiskReport = { layout, mappedBytes: ranges.reduce((sum, { start, end }) => sum + end - start, 0), contents: [] };
   const known = new Map<string, string>();
-  for (const { partition: name, filesystem, used, ...content } of contents) {
-    const at = partition(layout, name).startBytes;
+  for (const { partition: name, filesystem, used, offsetBytes = 0, ...content } of contents) {
+    const at = partition(layout, name).startBytes + offsetBytes;
     const moved = used.map(({ start, end }) => ({ start: start + at, end: end + at }));
     const sha256 = content.sha256 ?? (await context.sha256(image, moved));
     report.contents.push({ partition: name, filesystem, usedBytes: moved.reduce((sum, { start, end }) => sum + end - start, 0), sha256 });
@@ -120,8 +125,8 @@ async function writeContents(context: StepContext<'image/disk'>, disk: FileHandl
   written.push({ start: startBytes, end: startBytes + 64 * 1024 });
   const totalBytes = contents.reduce((sum, { used }) => sum + used.reduce((part, { start, end }) => part + end - start, 0), 0);
   let doneBytes = 0;
-  for (const { partition: name, file, used } of contents) {
-    const at = partition(layout, name).startBytes;
+  for (const { partition: name, file, used, offsetBytes = 0 } of contents) {
+    const at = partition(layout, name).startBytes + offsetBytes;
     const source = await open(file, 'r');
     try {
       for (const range of used) {

@@ -11,6 +11,7 @@ import { writeFingerprint } from './fingerprint.ts';
 import { buildInitrd } from './initrd.ts';
 import { buildSlot } from './slot.ts';
 import { buildUpdate } from './update.ts';
+import { buildVerity } from './verity.ts';
 
 export { decodeBmap, type BlockMap } from './bmap.ts';
 export { formatByteSize, parseByteSize } from './byte-size.ts';
@@ -26,9 +27,10 @@ export { releaseLabel, signaturesLabel } from './release.ts';
 export { ustarEnd, ustarHeader, ustarPadding } from './ustar.ts';
 
 /** Executors of this folder's steps, for the table of all. */
-export const imageExecutors: Pick<Executors, 'image/initrd' | 'image/slot' | 'image/boot' | 'image/boot-partition' | 'image/disk' | 'image/flasher' | 'image/update' | 'image/fingerprint' | 'image/describe'> = {
+export const imageExecutors: Pick<Executors, 'image/initrd' | 'image/slot' | 'image/verity' | 'image/boot' | 'image/boot-partition' | 'image/disk' | 'image/flasher' | 'image/update' | 'image/fingerprint' | 'image/describe'> = {
   'image/initrd': { version: 1, run: buildInitrd },
   'image/slot': { version: 1, run: buildSlot },
+  'image/verity': { version: 1, run: buildVerity },
   'image/boot': { version: 2, run: buildBoot },
   'image/boot-partition': { version: 1, run: buildBootPartition },
   'image/disk': { version: 1, run: buildDisk },

@@ -20,14 +20,14 @@ export interface InitrdModules {
 
 /**
  * Works out the modules of an initrd from depmod's lists in the root.
- * @param always names of modules that every boot needs
+ * @param always names of modules that every boot needs; `crypto-sha256` and its like stand for all modules that offer it
  * @param drivers names of modules that are loaded when their hardware is found
  */
 export function chooseInitrdModules(root: TarRoot, always: readonly string[], drivers: readonly string[]): InitrdModules {
   const kernelVersion = onlyKernel(root);
   const folder = `usr/lib/modules/${kernelVersion}`;
   const text = (name: string): string => (root.find(`${folder}/${name}`) === null ? '' : root.read(`${folder}/${name}`).toString('utf8'));
-  const lists = parseModuleLists({ dep: text('modules.dep'), builtin: text('modules.builtin'), softdep: text('modules.softdep'), alias: text('modules.alias') });
+  const lists = parseModuleLists({ dep: text('modules.dep'), builtin: text('modules.builtin'), builtinInfo: text('modules.builtin.modinfo'), softdep: text('modules.softdep'), alias: text('modules.alias') });
   const first = chooseModules(lists, always);
   const all = chooseModules(lists, [...always, ...drivers]);
   const names = new Set(all.files.map(moduleName));

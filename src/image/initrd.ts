@@ -36,6 +36,7 @@ export async function buildInitrd(context: StepContext<'image/initrd'>): Promise
     add({ path: 'dev/console', type: 'character', mode: 0o600, major: 5, minor: 1 });
     add({ path: 'dev/null', type: 'character', mode: 0o666, major: 1, minor: 3 });
     for (const entry of programEntries(packages, args.arch, args.programs)) add(entry);
+    for (const name of args.built) add({ path: `usr/sbin/${name}`, type: 'file', mode: 0o755, content: await readFile(context.input(`built:${name}`)) });
     for (const entry of await moduleEntries(context, kernel, modules)) add(entry);
     for (const [path, file] of args.scripts.flatMap((name) => [...context.inputs(name)])) {
       add({ path: scriptPath(path), type: 'file', mode: 0o755, content: await readFile(file) });
@@ -52,7 +53,7 @@ export async function buildInitrd(context: StepContext<'image/initrd'>): Promise
     const report: InitrdReport = {
       kernelVersion: modules.kernelVersion,
       modules: modules.files.map((file) => basename(file)),
-      programs: args.programs,
+      programs: [...args.programs, ...args.built.map((name) => `/usr/sbin/${name}`)],
       unpackedBytes: archive.length,
       compressedBytes: (await stat(context.output('initrd.img'))).size,
     };

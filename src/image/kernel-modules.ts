@@ -3,6 +3,8 @@ export interface ModuleLists {
   /** Module file → files it depends on, as modules.dep orders them: the last must be loaded first. */
   dependencies: Map<string, string[]>;
   builtin: Set<string>;
+  /** Aliases of what is built in. */
+  builtinAliases: Set<string>;
   /** Module name → names or aliases of what is to be loaded before it, where it exists. */
   softBefore: Map<string, string[]>;
   /** Pattern → names of the modules that answer to it. */
@@ -16,7 +18,7 @@ export interface ModuleChoice {
   missing: string[];
 }
 
-export function parseModuleLists(texts: { dep: string; builtin: string; softdep: string; alias: string }): ModuleLists {
+export function parseModuleLists(texts: { dep: string; builtin: string; builtinInfo?: string; softdep: string; alias: string }): ModuleLists {
   const dependencies = new Map<string, string[]>();
   for (const line of lines(texts.dep)) {
     const [file = '', rest = ''] = line.split(':');
@@ -34,7 +36,9 @@ export function parseModuleLists(texts: { dep: string; builtin: string; softdep:
     softBefore.set(moduleName(name), [...(softBefore.get(moduleName(name)) ?? []), ...before]);
   }
   const aliases = lines(texts.alias).map(words).map(([, pattern = '', name = '']) => ({ pattern, name }));
-  return { dependencies, builtin: new Set(lines(texts.builtin).map(moduleName)), softBefore, aliases };
+  // Texts of name.key=value, each of which ends with a zero byte.
+  const builtinAliases = new Set((texts.builtinInfo ?? '').split('\0').flatMap((text) => /^[^=]*\.alias=(.*)$/s.exec(text)?.[1] ?? []));
+  return { dependencies, builtin: new Set(lines(texts.builtin).map(moduleName)), builtinAliases, softBefore, aliases };
 }
 
 /** The wanted modules with everything they depend on, hard and soft; `-` and `_` are the same in names. */
@@ -58,7 +62,12 @@ export function chooseModules(lists: ModuleLists, wanted: readonly string[]): Mo
   for (const name of wanted) {
     const file = byName.get(moduleName(name));
     if (file !== undefined) take(file);
-    else if (!lists.builtin.has(moduleName(name))) missing.push(name);
+    else if (name.startsWith('crypto-')) {
+      // An algorithm: the kernel's own way to compute it, and all that are faster on some processors.
+      const offering = softFiles(name);
+      for (const one of offering) take(one);
+      if (offering.length === 0 && !lists.builtinAliases.has(name)) missing.push(name);
+    } else if (!lists.builtin.has(moduleName(name))) missing.push(name);
   }
   return { files: [...files], missing };
 }

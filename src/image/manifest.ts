@@ -51,8 +51,10 @@ export function imageManifest(options: {
     ...(kernelHeaders === null ? {} : { kernelHeaders }),
     image: { file: image.file, sha256: image.sha256, compressedBytes: image.sizeBytes, sizeBytes: disk.layout.sizeBytes, mappedBytes: disk.mappedBytes },
     partitions: disk.layout.partitions.map(({ name, number, startBytes, sizeBytes }) => {
-      const content = disk.contents.find(({ partition }) => partition === name);
-      return { name, number, startBytes, sizeBytes, filesystem: content?.filesystem ?? null, usedBytes: content?.usedBytes ?? 0, sha256: content?.sha256 ?? null };
+      // What stands behind a file system counts as used, and is no file system.
+      const contents = disk.contents.filter(({ partition }) => partition === name);
+      const [content] = contents;
+      return { name, number, startBytes, sizeBytes, filesystem: content?.filesystem ?? null, usedBytes: contents.reduce((sum, { usedBytes }) => sum + usedBytes, 0), sha256: content?.sha256 ?? null };
     }),
     ...(disk.areas === undefined ? {} : { areas: disk.areas }),
     initrd: { compressedBytes: initrd.compressedBytes, unpackedBytes: initrd.unpackedBytes, modules: initrd.modules, programs: initrd.programs },

@@ -17,6 +17,9 @@ const initrdFolder = 'initrd/';
 /** systemd-boot leaves word of the disk it started from in an EFI variable. */
 const loaderModules: Record<Machine['boot']['method'], string[]> = { 'systemd-boot': ['efivarfs'], 'u-boot': [] };
 
+/** What maps a slot (recipes/initrd, lib/verity.sh), and whatever the kernel has to compute SHA-256 with. */
+const verityModules = ['dm-mod', 'dm-verity', 'crypto-sha256'];
+
 /** Content of the data partition, made before (src/preload). */
 export interface Preload {
   /** tar, and how much it is. */
@@ -30,9 +33,9 @@ export interface Preload {
 /**
  * Plans everything from the root to the artifacts. Pure.
  * @throws OSB_CONFIG_INVALID when boot areas overlap
- * @param trees task of the tools tree with `imageTools`
+ * @param trees task of the tools tree with `imageTools`; `verityMap`: the initrd's program of src/verity-map
  */
-export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: { tools: string }, preload?: Preload): PlannedImage {
+export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: { tools: string; verityMap: OutputRef }, preload?: Preload): PlannedImage {
   const { name, machine } = request.machine;
   const { os, mode, config } = request;
   const imageName = `minke-${name}-${os.version}`;
@@ -43,7 +46,8 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     title: `initrd of ${name}`,
     scripts: (path) => path.startsWith(initrdFolder),
     programs: unique(request.recipes.flatMap(({ recipe }) => recipe.initrd?.programs ?? [])),
-    modules: [],
+    modules: verityModules,
+    built: { 'minke-verity': trees.verityMap },
     settings: initrdSettings(name, machine),
   });
   const slot: Task<'image/slot'> = {
@@ -54,6 +58,15 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     inputs: { tools, rootfs: fromTask(provided.rootfs) },
     result: 'files',
   };
+  const verity: Task<'image/verity'> = {
+    id: id('verity'),
+    kind: 'image/verity',
+    title: `hash tree of ${name}`,
+    args: {},
+    inputs: { root: { from: 'task', task: slot.id, output: 'root.erofs' } },
+    result: 'files',
+  };
+  const verityParameters: Input = { from: 'task', task: verity.id, output: 'verity.json' };
   const boot: Task<'image/boot'> = {
     id: id('boot'),
     kind: 'image/boot',
@@ -65,6 +78,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
       deviceTrees: fromTask(provided.deviceTrees),
       bootLoader: fromTask(provided.bootLoader),
       initrd: { from: 'task', task: initrd.id, output: 'initrd.img' },
+      verity: verityParameters,
     },
     result: 'files',
   };
@@ -73,7 +87,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     kind: 'image/update',
     title: `OS image of ${name} for updates`,
     args: { machine: name, arch: machine.arch, os, mode, commandLine: commandLine(machine, mode), loader: machine.boot.method, compression: rootCompression, signers: request.signers, reference: `minke-os/${name}:${os.version.replace(/[^\w.-]/g, '-')}` },
-    inputs: { tools, root: fromTask(provided.rootfs), slot: { from: 'task', task: slot.id, output: 'root.erofs' }, boot: { from: 'task', task: boot.id, output: 'slot.tar' } },
+    inputs: { tools, root: fromTask(provided.rootfs), slot: { from: 'task', task: slot.id, output: 'root.erofs' }, boot: { from: 'task', task: boot.id, output: 'slot.tar' }, verity: verityParameters },
     result: 'files',
   };
   const bootPartition: Task<'image/boot-partition'> = {
@@ -99,6 +113,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     inputs: {
       tools,
       root: { from: 'task', task: slot.id, output: 'root.erofs' },
+      tree: { from: 'task', task: verity.id, output: 'root.verity' },
       boot: { from: 'task', task: bootPartition.id, output: 'boot.vfat' },
       ...(areas.areas === undefined ? {} : { bootLoader: fromTask(provided.bootLoader) }),
       ...(preload === undefined ? {} : { data: fromTask(preload.data), dataFacts: fromTask(preload.facts), dataTools: { from: 'tree' as const, task: preload.tools } }),
@@ -132,7 +147,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
   };
   const papers = ['manifest.json', 'sbom.cdx.json', 'image.json'].map((output) => ({ ref: { task: describe.id, output }, fileName: output }));
   return {
-    tasks: [initrd, slot, fingerprint, boot, update, bootPartition, disk, describe],
+    tasks: [initrd, slot, verity, fingerprint, boot, update, bootPartition, disk, describe],
     artifacts: [
       { ref: { task: disk.id, output: 'disk.img.zst' }, fileName: `${imageName}.img.zst` },
       { ref: { task: disk.id, output: 'disk.bmap' }, fileName: `${imageName}.bmap` },
@@ -154,6 +169,8 @@ interface InitrdKind {
   programs: string[];
   /** Beside those that recipes ask for. */
   modules: string[];
+  /** Programs of ours by their name in /usr/sbin. */
+  built?: Record<string, OutputRef>;
   settings: Record<string, string>;
 }
 
@@ -170,6 +187,7 @@ export function initrdTask(request: ImageRequest, provided: ProvidedRoot, trees:
       modules: unique([...request.recipes.flatMap(({ recipe }) => recipe.initrd?.modules ?? []), ...kind.modules, ...loaderModules[machine.boot.method]]),
       drivers: unique(machine.kernel.initrdModules ?? []),
       programs: kind.programs,
+      built: Object.keys(kind.built ?? {}),
       settings: kind.settings,
       scripts: scripted.map((source) => `scripts:${source.name}`),
     },
@@ -177,6 +195,7 @@ export function initrdTask(request: ImageRequest, provided: ProvidedRoot, trees:
       tools: { from: 'tree', task: trees.tools },
       modules: fromTask(provided.modules),
       packages: fromTask(provided.initrdPackages),
+      ...Object.fromEntries(Object.entries(kind.built ?? {}).map(([program, ref]) => [`built:${program}`, fromTask(ref)])),
       ...Object.fromEntries(
         scripted.map(({ name: recipe, folder, files }): [string, Input] => [`scripts:${recipe}`, { from: 'sources', root: folder, files: files.filter(({ path }) => kind.scripts(path)) }]),
       ),

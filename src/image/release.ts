@@ -1,3 +1,4 @@
+import type { Verity } from '../engine/verity/index.ts';
 import { ociPlatforms, type Arch } from '../model/index.ts';
 
 /** Label of an OS image's configuration that holds its `Release` as JSON. */
@@ -15,8 +16,8 @@ export interface Release {
   /** Kernel parameters, for loaders that keep them outside of the slot's folder. */
   commandLine: string[];
   loader: 'systemd-boot' | 'u-boot';
-  /** The root file system: `argv` makes it on the device, of the first layer's archive on standard input, into the file whose path is added. */
-  slot: { argv: string[]; sha256: string; sizeBytes: number };
+  /** The root file system: `argv` makes it on the device, of the first layer's archive on standard input, into the file whose path is added. `verity`: the hash tree that the device makes behind it, as the builder has made it. */
+  slot: { argv: string[]; sha256: string; sizeBytes: number; verity: Verity };
   /** SHA-256 of the layers' archives: the root, and the files of the slot's folder on the boot partition (below boot/). */
   layers: { root: string; boot: string };
 }

@@ -1,3 +1,5 @@
+import { formatVerity, verityParameter, type Verity } from '../engine/verity/index.ts';
+
 /** Texts of systemd-boot's loader.conf and type 1 entries (the UAPI group's Boot Loader Specification). */
 
 /**
@@ -8,15 +10,15 @@ export const loaderConf = 'default minke-*\ntimeout 0\neditor no\nconsole-mode k
 
 export const entryName = (slot: 'A' | 'B'): string => `minke-${slot.toLowerCase()}.conf`;
 
-export function loaderEntry(options: { slot: 'A' | 'B'; title: string; version: string; generation: number; commandLine: readonly string[] }): string {
-  const { slot, title, version, generation, commandLine } = options;
+export function loaderEntry(options: { slot: 'A' | 'B'; title: string; version: string; generation: number; commandLine: readonly string[]; verity?: Verity }): string {
+  const { slot, title, version, generation, commandLine, verity } = options;
   const lines = {
     title: `${title} ${version} (${slot})`,
     'sort-key': 'minke',
     version: String(generation),
     linux: `/${slot}/kernel`,
     initrd: `/${slot}/initrd`,
-    options: [...commandLine, `minke.slot=${slot}`].join(' '),
+    options: [...commandLine, `minke.slot=${slot}`, ...(verity === undefined ? [] : [`${verityParameter}=${formatVerity(verity)}`])].join(' '),
   };
   return Object.entries(lines)
     .map(([key, value]) => `${key.padEnd(8)} ${value}\n`)

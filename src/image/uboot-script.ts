@@ -9,7 +9,8 @@ export type BootCommand = 'booti' | 'bootz' | 'zboot';
 type Addresses = NonNullable<Extract<Machine['boot'], { method: 'u-boot' }>['addresses']>;
 
 /**
- * Source of boot.scr. It reads the slot from minke/slot.env, starts that slot's kernel, device tree and initrd with the parameters of its boot.env,
+ * Source of boot.scr. It reads the slot from minke/slot.env, starts that slot's kernel, device tree and initrd with the parameters of its boot.env and of its verity.env (its
+ * hash tree's, where it has one),
  * and takes the other slot when files of the first cannot be read. A slot that an update has just written is named in minke/try.env: it is
  * started once, which is written down before; a loader that cannot write does not try it. `extra_os_cmdline` of the owner's extra_uEnv.txt (the
  * names that balenaOS has for it) adds kernel parameters; no other variable is taken from that file. Overlays that minke/overlays.env names are applied
@@ -22,8 +23,8 @@ export function ubootScript(options: { addresses: Addresses; prologue?: readonly
   const hasTree = bootCommand !== 'zboot';
   const load = bootCommand === 'zboot' ? loadAndZboot(from) : loadAndBoot(from, bootCommand, deviceTrees);
   const start =
-    `setenv os_cmdline; ${take(from, '${slot}/boot.env', 'os_cmdline')}; ` +
-    `setenv bootargs "\${os_cmdline} \${extra_os_cmdline} minke.slot=\${slot} \${trial} minke.boot=PARTUUID=\${boot_uuid}"; ${load}`;
+    `setenv os_cmdline; ${take(from, '${slot}/boot.env', 'os_cmdline')}; setenv os_verity; ${take(from, '${slot}/verity.env', 'os_verity')}; ` +
+    `setenv bootargs "\${os_cmdline} \${os_verity} \${extra_os_cmdline} minke.slot=\${slot} \${trial} minke.boot=PARTUUID=\${boot_uuid}"; ${load}`;
   return [
     '# Written by osbuild.',
     ...set.flatMap(([name, value]) => (value === undefined ? [] : [`setenv ${name} ${value}`])),

@@ -5,6 +5,7 @@ import type { StepContext } from '../model/index.ts';
 import { releaseConfig, type Release } from './release.ts';
 import { slotArguments } from './slot.ts';
 import { writeUstar } from './ustar.ts';
+import { readVerity } from './verity.ts';
 
 type Context = StepContext<'image/update'>;
 type Layer = 'root' | 'boot';
@@ -29,7 +30,7 @@ export async function buildUpdate(context: Context): Promise<void> {
     mode,
     commandLine,
     loader,
-    slot: { argv: slotArguments(compression, epoch), sha256: context.digest('slot'), sizeBytes: (await stat(root)).size },
+    slot: { argv: slotArguments(compression, epoch), sha256: context.digest('slot'), sizeBytes: (await stat(root)).size, verity: await readVerity(context.input('verity')) },
     layers: { root: context.digest('root'), boot: context.digest('boot') },
   };
   const keys = await Promise.all(args.signers.map(({ file }) => readFile(file, 'utf8')));

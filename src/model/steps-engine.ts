@@ -6,4 +6,6 @@ export interface EngineSteps {
   'engine/bundle': Record<string, never>;
   /** Inputs: `host` (sources of src/host), `bundle.js`, `toolchain` (tree). Outputs: minke, minke.debug. */
   'engine/compile': { arch: Arch };
+  /** Inputs: `source` (src/verity-map), `host` (src/host/architecture.mk), `toolchain` (tree). Outputs: minke-verity, a static program for initrds. */
+  'engine/verity-map': { arch: Arch };
 }

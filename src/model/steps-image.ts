@@ -19,13 +19,15 @@ export interface ReleaseSigner {
 export interface ImageSteps {
   /**
    * Inputs: `modules` and `packages` (tars), `tools`, and one `sources` input for each name in `scripts` (recipes' initrd/
-   * folders). Outputs: initrd.img, initrd.json. `modules` are loaded at every boot, `drivers` when their hardware is
+   * folders), and one `built:<name>` for each program of ours in `built`. Outputs: initrd.img, initrd.json. `modules` are loaded at every boot, `drivers` when their hardware is
    * there; `settings` are variables of init.
    */
-  'image/initrd': { arch: Arch; modules: string[]; drivers: string[]; programs: string[]; settings: Record<string, string>; scripts: string[] };
+  'image/initrd': { arch: Arch; modules: string[]; drivers: string[]; programs: string[]; built: string[]; settings: Record<string, string>; scripts: string[] };
   /** Inputs: `rootfs` (tar), `tools`. Outputs: root.erofs. */
   'image/slot': { compression: string };
-  /** Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd`, `tools`. Outputs: boot.tar, the files of the boot partition; slot.tar, those that an update carries: its slot's below boot/, shared ones below shared/. */
+  /** The tree by which dm-verity checks a slot. Inputs: `root` (root.erofs). Outputs: root.verity, the tree's blocks; verity.json, its parameters. */
+  'image/verity': Record<string, never>;
+  /** Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd`, `verity` (verity.json), `tools`. Outputs: boot.tar, the files of the boot partition; slot.tar, those that an update carries: its slot's below boot/, shared ones below shared/. */
   'image/boot': {
     name: string;
     machine: Pick<Machine, 'kernel' | 'boot' | 'disk' | 'files'>;
@@ -37,7 +39,7 @@ export interface ImageSteps {
   /** Inputs: `boot` (boot.tar), `slotFiles` (slot.tar), `root` (tar), `config` (of the OS image), `tools`. Outputs: boot.vfat. */
   'image/boot-partition': { name: string; disk: Machine['disk'] };
   /**
-   * Inputs: `root`, `boot`, `tools`, and `bootLoader` for `areas` (boot areas with their package). With `preloaded` also `data` (tar), `dataFacts` (`PreloadedData`) and
+   * Inputs: `root`, `tree` (root.verity), `boot`, `tools`, and `bootLoader` for `areas` (boot areas with their package). With `preloaded` also `data` (tar), `dataFacts` (`PreloadedData`) and
    * `dataTools`: the data partition has this content, and as much room as that takes. Outputs: disk.img.zst, disk.bmap, disk.json (`DiskReport` of src/image).
    */
   'image/disk': { name: string; disk: Machine['disk']; areas?: DiskAreas; preloaded?: true };
@@ -59,7 +61,7 @@ export interface ImageSteps {
     areas?: DiskAreas;
   };
   /**
-   * The OS image that devices are updated with. Inputs: `root` (tar), `boot` (slot.tar), `slot` (root.erofs), `tools`. Outputs: os.tar (OCI image
+   * The OS image that devices are updated with. Inputs: `root` (tar), `boot` (slot.tar), `slot` (root.erofs), `verity` (verity.json), `tools`. Outputs: os.tar (OCI image
    * layout), config.json (the image's configuration). `reference`: the name that it gets where it is loaded.
    */
   'image/update': {

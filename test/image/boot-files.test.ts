@@ -66,8 +66,19 @@ describe('the boot partition', () => {
     const script = text(files, 'boot.scr').slice(72);
     expect(script).toContain('setenv kernel_addr_r 0x08000000\n');
     expect(text(files, 'A/boot.env')).toBe('os_cmdline=console=ttyS0 panic=10\n');
-    expect(script).toContain('setenv bootargs "${os_cmdline} ${extra_os_cmdline} minke.slot=${slot} ${trial} minke.boot=PARTUUID=${boot_uuid}"');
+    expect(script).toContain('setenv bootargs "${os_cmdline} ${os_verity} ${extra_os_cmdline} minke.slot=${slot} ${trial} minke.boot=PARTUUID=${boot_uuid}"');
     expect(script).toContain('booti ${kernel_addr_r} ${initrd} ${tree}');
+  });
+
+  test("tells of slot A's hash tree where the loader reads it: in the entry, or beside the slot's other parameters", () => {
+    const verity = { rootHash: 'a'.repeat(64), salt: 'b'.repeat(64), dataBlocks: 5, hashStart: 5 };
+    const parameter = `minke.verity=${'a'.repeat(64)}:${'b'.repeat(64)}:5:5`;
+    expect(text(bootFiles({ ...common, machine: pc, verity }, pcSources), 'loader/entries/minke-a.conf')).toContain(`panic=10 minke.slot=A ${parameter}\n`);
+    const files = bootFiles({ ...common, machine: pi, verity }, piSources);
+    expect(text(files, 'A/verity.env')).toBe(`os_verity=${parameter}\n`);
+    expect(text(files, 'A/boot.env')).toBe('os_cmdline=console=ttyS0 panic=10\n');
+    // One that an earlier slot has set must not stay for the next.
+    expect(text(files, 'boot.scr')).toContain('setenv os_verity; if load ${devtype} ${devnum}:${distro_bootpart} ${ramdisk_addr_r} ${slot}/verity.env; then env import -t ${ramdisk_addr_r} ${filesize} os_verity; fi;');
   });
 
   test('names overlays for the loader where the configuration of the image does, each once, to be tried', () => {

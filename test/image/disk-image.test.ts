@@ -10,6 +10,8 @@ import { buildDisk, type DiskReport } from '../../src/image/disk.ts';
 import { buildInitrd, type InitrdReport } from '../../src/image/initrd.ts';
 import { buildUpdate } from '../../src/image/update.ts';
 import { buildSlot } from '../../src/image/slot.ts';
+import { buildVerity, readVerity } from '../../src/image/verity.ts';
+import { formatVerity, verityEndBytes } from '../../src/engine/verity/index.ts';
 import type { Machine } from '../../src/model/index.ts';
 import { fakeContext, noToolsTree, toolsTree } from './support/fake-context.ts';
 
@@ -60,13 +62,14 @@ describe('a disk image made of real files', () => {
     writeFileSync(initrd, 'initrd');
     const steps = [
       () => run('image/slot', { compression: 'lz4hc' }, { rootfs }, buildSlot),
-      () => run('image/boot', { name: 'board', machine, config: {}, commandLine: ['quiet'], title: 'T', version: '1' }, { kernel, initrd, deviceTrees, bootLoader }, buildBoot),
-      () => run('image/update', { machine: 'board', arch: 'amd64', os: { name: 'T', id: 't', version: '1' }, mode: 'production', commandLine: ['quiet'], loader: 'u-boot', compression: 'lz4hc', reference: 'os:1', signers: [] }, { root: rootfs, slot: join(out, 'root.erofs'), boot: join(out, 'slot.tar') }, buildUpdate),
+      () => run('image/verity', {}, { root: join(out, 'root.erofs') }, buildVerity),
+      () => run('image/boot', { name: 'board', machine, config: {}, commandLine: ['quiet'], title: 'T', version: '1' }, { kernel, initrd, deviceTrees, bootLoader, verity: join(out, 'verity.json') }, buildBoot),
+      () => run('image/update', { machine: 'board', arch: 'amd64', os: { name: 'T', id: 't', version: '1' }, mode: 'production', commandLine: ['quiet'], loader: 'u-boot', compression: 'lz4hc', reference: 'os:1', signers: [] }, { root: rootfs, slot: join(out, 'root.erofs'), boot: join(out, 'slot.tar'), verity: join(out, 'verity.json') }, buildUpdate),
       () => run('image/boot-partition', { name: 'board', disk: machine.disk }, { boot: join(out, 'boot.tar'), slotFiles: join(out, 'slot.tar'), root: rootfs, config: join(out, 'config.json') }, buildBootPartition),
-      () => run('image/disk', { name: 'board', disk: machine.disk, areas: { package: 'loader', areas } }, { root: join(out, 'root.erofs'), boot: join(out, 'boot.vfat'), bootLoader }, buildDisk),
+      () => run('image/disk', { name: 'board', disk: machine.disk, areas: { package: 'loader', areas } }, { root: join(out, 'root.erofs'), tree: join(out, 'root.verity'), boot: join(out, 'boot.vfat'), bootLoader }, buildDisk),
     ];
     for (const step of steps) await step();
-    async function run<K extends 'image/slot' | 'image/boot' | 'image/update' | 'image/boot-partition' | 'image/disk'>(kind: K, args: Parameters<typeof fakeContext<K>>[1], files: Record<string, string>, executor: (context: ReturnType<typeof fakeContext<K>>) => Promise<void>): Promise<void> {
+    async function run<K extends 'image/slot' | 'image/verity' | 'image/boot' | 'image/update' | 'image/boot-partition' | 'image/disk'>(kind: K, args: Parameters<typeof fakeContext<K>>[1], files: Record<string, string>, executor: (context: ReturnType<typeof fakeContext<K>>) => Promise<void>): Promise<void> {
       const context = fakeContext(kind, args, files, out, epoch);
       await executor(context);
       context.dispose();
@@ -93,6 +96,21 @@ describe('a disk image made of real files', () => {
     for (const name of ['state', 'data']) await context.tool({ argv: ['e2fsck', '-f', '-n', `/out/${name}.part`] });
     expect(await context.tool({ argv: ['mdir', '-b', '-/', '-i', '/out/boot.part', '::/'] })).toContain('::/A/dtb/maker/board.dtb');
     expect(await context.tool({ argv: ['mtype', '-i', '/out/boot.part', '::/minke/slot.env'] })).toBe('slot=A\n');
+    // The tree behind the root is its own, what the loader tells is of it, and the files that an update carries say nothing of it: a device that makes no trees would believe that there is one.
+    const verity = await readVerity(join(one, 'verity.json'));
+    const verityEnv = await context.tool({ argv: ['mtype', '-i', '/out/boot.part', '::/A/verity.env'] });
+    expect(verityEnv).toBe(`os_verity=minke.verity=${formatVerity(verity)}\n`);
+    expect(execFileSync('tar', ['-tf', join(one, 'slot.tar')], { encoding: 'utf8' })).not.toContain('verity');
+    expect(readFileSync(join(one, 'config.json'), 'utf8')).toContain(verity.rootHash);
+    const part = readFileSync(join(one, 'rootA.part'));
+    expect(createHash('sha256').update(part.subarray(0, verity.dataBlocks * 4096)).digest('hex')).toBe(verity.salt);
+    expect(part.subarray(verity.hashStart * 4096, verityEndBytes(verity)).equals(readFileSync(join(one, 'root.verity')))).toBe(true);
+    if (spawnSync('veritysetup', ['--version']).error === undefined) {
+      const { rootHash, salt, dataBlocks, hashStart } = verity;
+      const verify = ['verify', '--no-superblock', '--data-blocks', String(dataBlocks), '--hash-offset', String(hashStart * 4096), '--salt', salt, join(one, 'rootA.part'), join(one, 'rootA.part')];
+      expect(spawnSync('veritysetup', [...verify, rootHash], { encoding: 'utf8' })).toMatchObject({ status: 0 });
+      expect(spawnSync('veritysetup', [...verify, rootHash.replace(/^./, (digit) => (digit === '0' ? '1' : '0'))]).status).not.toBe(0);
+    }
     // A device reads what a release is from the archive's beginning (src/engine/os/stick.ts).
     const names = execFileSync('tar', ['-tf', join(one, 'os.tar')], { encoding: 'utf8' }).split('\n');
     expect(names.slice(2, 6)).toEqual(['oci-layout', 'index.json', expect.stringMatching(/^blobs\/sha256\//), `blobs/sha256/${digest(join(one, 'config.json'))}`]);
@@ -124,10 +142,12 @@ describe('a disk image made of real files', () => {
   test('names a boot program that the package lacks, or that does not fit its area', async () => {
     const root = join(work, 'small.erofs');
     writeFileSync(root, Buffer.alloc(4096));
+    const none = join(work, 'no.verity');
+    writeFileSync(none, '');
     const bootLoader = tarOf('loader2', { 'loader/first/SPL': Buffer.alloc(5000, 1) });
     const disk = async (area: (typeof areas)[number]): Promise<void> => {
       const boot = join(work, 'one', 'boot.vfat');
-      const context = fakeContext('image/disk', { name: 'board', disk: machine.disk, areas: { package: 'loader', areas: [area] } }, { root, boot, bootLoader }, join(work, 'never'));
+      const context = fakeContext('image/disk', { name: 'board', disk: machine.disk, areas: { package: 'loader', areas: [area] } }, { root, tree: none, boot, bootLoader }, join(work, 'never'));
       await buildDisk(context).finally(() => context.dispose());
     };
     const [spl] = areas;
@@ -138,9 +158,11 @@ describe('a disk image made of real files', () => {
 
   test('says which partition is too small', async () => {
     const big = join(work, 'big.erofs');
-    writeFileSync(big, Buffer.alloc(17 * 1024 ** 2));
-    const context = fakeContext('image/disk', { name: 'board', disk: machine.disk }, { root: big, boot: big }, join(work, 'never'));
-    await expect(buildDisk(context)).rejects.toMatchObject({ code: 'OSB_IMAGE_TOO_LARGE', message: expect.stringMatching(/rootA holds 16.0 MiB but needs 17.0 MiB, 1.0 MiB too much.*rootB/) });
+    const tree = join(work, 'big.verity');
+    writeFileSync(big, Buffer.alloc(16 * 1024 ** 2));
+    writeFileSync(tree, Buffer.alloc(1024 ** 2));
+    const context = fakeContext('image/disk', { name: 'board', disk: machine.disk }, { root: big, tree, boot: big }, join(work, 'never'));
+    await expect(buildDisk(context)).rejects.toMatchObject({ code: 'OSB_IMAGE_TOO_LARGE', message: expect.stringMatching(/rootA holds 16.0 MiB but needs 17.0 MiB, 1.0 MiB too much \(the packed root file system and its hash tree\).*rootB/) });
     context.dispose();
   });
 });
@@ -177,27 +199,27 @@ describe('an initrd', () => {
     const packages = tarOf('packages', { 'usr/bin/sh': node, ...libraries() });
     const script = join(work, 'init');
     writeFileSync(script, '#!/bin/sh\n');
-    const args = { arch: 'amd64' as const, modules: ['a'], drivers: [], programs: ['/bin/sh'], settings: { name: "it's" }, scripts: ['scripts'] };
-    const context = fakeContext('image/initrd', args, { modules: tarOf('kernel', kernel), packages, scripts: new Map([['initrd/init', script]]) }, out);
+    const args = { arch: 'amd64' as const, modules: ['a'], drivers: [], programs: ['/bin/sh'], built: ['minke-own'], settings: { name: "it's" }, scripts: ['scripts'] };
+    const context = fakeContext('image/initrd', args, { modules: tarOf('kernel', kernel), packages, scripts: new Map([['initrd/init', script]]), 'built:minke-own': script }, out);
     await buildInitrd(context);
     const report = JSON.parse(readFileSync(join(out, 'initrd.json'), 'utf8')) as InitrdReport;
-    expect(report).toMatchObject({ kernelVersion: '6.0', modules: ['a.ko'] });
+    expect(report).toMatchObject({ kernelVersion: '6.0', modules: ['a.ko'], programs: ['/bin/sh', '/usr/sbin/minke-own'] });
     await context.tool({ argv: ['zstd', '-q', '-d', '-f', '/out/initrd.img', '-o', '/out/initrd.cpio'] });
     const text = readFileSync(join(out, 'initrd.cpio')).toString('latin1');
-    for (const name of ['init\0', 'usr/bin/sh\0', 'libc.so.6\0', 'usr/lib/modules/6.0/kernel/a.ko\0', 'etc/minke/initrd.conf\0']) expect(text).toContain(name);
+    for (const name of ['init\0', 'usr/sbin/minke-own\0', 'usr/bin/sh\0', 'libc.so.6\0', 'usr/lib/modules/6.0/kernel/a.ko\0', 'etc/minke/initrd.conf\0']) expect(text).toContain(name);
     expect(text).toContain("name='it'\\''s'\n");
     context.dispose();
   }, 120_000);
 
   test('names modules that the kernel does not have', async () => {
-    const args = { arch: 'amd64' as const, modules: ['a', 'no_such_module'], drivers: ['neither'], programs: [], settings: {}, scripts: [] };
+    const args = { arch: 'amd64' as const, modules: ['a', 'no_such_module'], drivers: ['neither'], programs: [], built: [], settings: {}, scripts: [] };
     const context = fakeContext('image/initrd', args, { modules: tarOf('kernel2', kernel), packages: tarOf('none', {}) }, join(work, 'no'));
     await expect(buildInitrd(context)).rejects.toMatchObject({ code: 'OSB_KERNEL_INCOMPLETE', message: expect.stringContaining('no_such_module, neither'), details: { missing: ['no_such_module', 'neither'] } });
     context.dispose();
   });
 
   test('names a program that its packages do not have', async () => {
-    const args = { arch: 'amd64' as const, modules: [], drivers: [], programs: ['/usr/bin/absent'], settings: {}, scripts: [] };
+    const args = { arch: 'amd64' as const, modules: [], drivers: [], programs: ['/usr/bin/absent'], built: [], settings: {}, scripts: [] };
     const context = fakeContext('image/initrd', args, { modules: tarOf('kernel3', kernel), packages: tarOf('none2', {}) }, join(work, 'no2'));
     await expect(buildInitrd(context)).rejects.toMatchObject({ code: 'OSB_PACKAGE_MISSING', message: expect.stringContaining('/usr/bin/absent') });
     context.dispose();

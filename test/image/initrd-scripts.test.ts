@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs lines with functions of the initrd, with messages going to standard output and nothing told to a kernel. */
 function run(lines: string, variables: Record<string, string> = {}): { status: number | null; stdout: string; stderr: string } {
-  const load = ['console', 'disk', 'table', 'filesystems', 'state'].map((part) => `. ${scripts}lib/${part}.sh`).join('\n');
+  const load = ['console', 'disk', 'table', 'fat', 'filesystems', 'verity', 'fallback', 'state'].map((part) => `. ${scripts}lib/${part}.sh`).join('\n');
   const script = `${load}\nsay() { echo "say: $*"; }\nwarn() { echo "warn: $*"; }\nblockdev() { :; }\n${lines}`;
   const [program = 'sh', ...args] = [...shell, '-c', script];
   return spawnSync(program, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', ...variables } });
@@ -48,14 +48,14 @@ const partitions = (file: string): Array<{ start: number; size: number; uuid?: s
   JSON.parse(spawnSync('sfdisk', ['--json', file], { encoding: 'utf8' }).stdout).partitiontable.partitions;
 const faults = (file: string): string => spawnSync('sfdisk', ['--verify', file], { encoding: 'utf8' }).stdout;
 
-test.each(['init', ...['console', 'disk', 'fat', 'filesystems', 'modules', 'state', 'table'].map((part) => `lib/${part}.sh`)])('%s is valid for sh', (file) => {
+test.each(['init', ...['console', 'disk', 'fallback', 'fat', 'filesystems', 'modules', 'state', 'table', 'verity'].map((part) => `lib/${part}.sh`)])('%s is valid for sh', (file) => {
   expect(spawnSync('sh', ['-n', scripts + file], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
 });
 
 test('shellcheck finds nothing in the scripts', (context) => {
   if (!has('shellcheck', '--version')) context.skip('shellcheck is not installed');
   // 1090, 1091: sources that do not exist here; 2154: variables of the configuration; 2059: printf of octal escapes.
-  const files = ['init', 'lib/console.sh', 'lib/disk.sh', 'lib/fat.sh', 'lib/filesystems.sh', 'lib/modules.sh', 'lib/state.sh', 'lib/table.sh'];
+  const files = ['init', 'lib/console.sh', 'lib/disk.sh', 'lib/fallback.sh', 'lib/fat.sh', 'lib/filesystems.sh', 'lib/modules.sh', 'lib/state.sh', 'lib/table.sh', 'lib/verity.sh'];
   const result = spawnSync('shellcheck', ['-s', 'sh', '-e', 'SC1090,SC1091,SC2154,SC2059,SC2034,SC2046', ...files.map((file) => scripts + file)], { encoding: 'utf8' });
   expect(result.stdout).toBe('');
 });

@@ -44,6 +44,14 @@ describe('modules of an initrd', () => {
     });
   });
 
+  test('that compute something are all that offer it, unless the kernel has it built in', () => {
+    expect(chooseModules(lists, ['crypto-crc32c']).files.map(moduleName).toSorted()).toEqual(['crc32c_generic', 'crc32c_intel']);
+    const builtinInfo = 'erofs.license=GPL\0sha256_generic.alias=crypto-sha256\0sha256_generic.alias=sha256\0';
+    const with256 = parseModuleLists({ dep: '', builtin: '', builtinInfo, softdep: '', alias: '' });
+    expect(chooseModules(with256, ['crypto-sha256'])).toEqual({ files: [], missing: [] });
+    expect(chooseModules(with256, ['crypto-sha3'])).toEqual({ files: [], missing: ['crypto-sha3'] });
+  });
+
   test('are each taken once, and a cycle of soft dependencies ends', () => {
     const cyclic = parseModuleLists({ dep: 'a.ko: b.ko\nb.ko:', builtin: '', softdep: 'softdep b pre: a', alias: '' });
     expect(chooseModules(cyclic, ['a', 'b', 'a']).files.toSorted()).toEqual(['a.ko', 'b.ko']);

@@ -22,6 +22,7 @@ const provided: ProvidedRoot = {
   initrdPackages: { task: 'initrd-files', output: 'files.tar' },
   manifest: { task: 'root', output: 'manifest.json' },
 };
+const given = { tools: 'tools', verityMap: { task: 'program', output: 'minke-verity' } };
 const request = (name: string, machine: Machine): ImageRequest => ({
   machine: { name, machine, file: `machines/${name}.yaml` },
   recipes: [
@@ -44,7 +45,7 @@ const request = (name: string, machine: Machine): ImageRequest => ({
 });
 
 describe.each([...machines])('the plan of %s', (name, machine) => {
-  const plan = planImage(request(name, machine), provided, { tools: 'tools' });
+  const plan = planImage(request(name, machine), provided, given);
 
   test('replaces of the files that both slots share those that work with whatever else is there', () => {
     const { boot } = machine;
@@ -70,14 +71,14 @@ describe.each([...machines])('the plan of %s', (name, machine) => {
 
   test('hands out the headers of its kernel where there are any, and its papers name them', () => {
     const kernelHeaders = { task: 'headers', output: 'kernel-headers.tar.zst' };
-    const { artifacts, tasks } = planImage(request(name, machine), { ...provided, kernelHeaders }, { tools: 'tools' });
+    const { artifacts, tasks } = planImage(request(name, machine), { ...provided, kernelHeaders }, given);
     expect(artifacts.find(({ fileName }) => fileName === `minke-${name}-1.0.kernel-headers.tar.zst`)?.ref).toEqual(kernelHeaders);
     expect(tasks.find(({ kind }) => kind === 'image/describe')?.inputs['headers']).toEqual({ from: 'task', ...kernelHeaders });
     expect(tasks.filter(({ inputs }) => Object.values(inputs).some((input) => input.from !== 'sources' && input.task === 'headers')).map(({ kind }) => kind)).toEqual(['image/describe']);
   });
 
   test('reads only what the provider, the tools or an earlier task make', () => {
-    const known = new Set(['tools', 'root', 'kernel', 'loader', 'initrd-files']);
+    const known = new Set(['tools', 'root', 'kernel', 'loader', 'initrd-files', 'program']);
     for (const task of plan.tasks) {
       for (const input of Object.values(task.inputs)) if (input.from !== 'sources') expect(known).toContain(input.task);
       known.add(task.id);
@@ -86,10 +87,16 @@ describe.each([...machines])('the plan of %s', (name, machine) => {
 
   test('does not depend on how the board is emulated, and its initrd not on files of the root', () => {
     const { qemu: _, ...rest } = machine;
-    expect(planImage(request(name, rest), provided, { tools: 'tools' })).toEqual(plan);
+    expect(planImage(request(name, rest), provided, given)).toEqual(plan);
     const initrd = plan.tasks.find(({ kind }) => kind === 'image/initrd');
     expect(Object.values(initrd?.inputs ?? {}).filter((input) => input.from === 'task' && input.task === 'root')).toEqual([]);
     expect(initrd?.inputs['scripts:initrd']).toMatchObject({ files: [{ path: 'initrd/init' }] });
+  });
+
+  test('has the initrd map the root: the program and the modules are in it', () => {
+    const initrd = plan.tasks.find(({ kind }) => kind === 'image/initrd');
+    expect(initrd?.args).toMatchObject({ built: ['minke-verity'], modules: expect.arrayContaining(['dm-mod', 'dm-verity', 'crypto-sha256']) });
+    expect(initrd?.inputs['built:minke-verity']).toEqual({ from: 'task', ...given.verityMap });
   });
 
   test('tells the kernel to use a GPT’s copy, where there is a GPT, and to restart when it fails', () => {

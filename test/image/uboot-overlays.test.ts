@@ -91,9 +91,25 @@ describe('boot.scr, run by a real U-Boot', () => {
     expect(start.console.match(/starting slot A/g)).toHaveLength(1);
   });
 
+  test('tells of the hash tree of the slot that is started, not of the one that could not be', async () => {
+    const of = (slot: string): string => `${slot.toLowerCase().repeat(64)}:${'0'.repeat(64)}:5:5`;
+    await board.put('A/verity.env', `os_verity=minke.verity=${of('A')}\n`);
+    expect((await startWith('\n')).tree?.get('/chosen/bootargs')).toMatch(new RegExp(`^quiet +minke\\.verity=${of('A')} +minke\\.slot=A `));
+    // Slot B has no kernel.
+    await board.put('B/verity.env', `os_verity=minke.verity=${of('B')}\nbootcmd=reset\n`);
+    await board.put('minke/slot.env', 'slot=B\n');
+    const other = await board.start();
+    await board.put('minke/slot.env', 'slot=A\n');
+    expect(other.console).toContain('cannot be started, trying slot A');
+    expect(other.tree?.get('/chosen/bootargs')).toContain(`minke.verity=${of('A')} `);
+    expect(other.tree?.get('/chosen/bootargs')).not.toContain(of('B'));
+  });
+
   test('has a command line that is never too long for its kernel', async () => {
     const names = Array.from({ length: 8 }, (_, index) => `${index}`.padEnd(40, 'n'));
+    await board.put('A/verity.env', `os_verity=minke.verity=${'a'.repeat(64)}:${'b'.repeat(64)}:99999999:99999999\n`);
     const start = await startWith(`overlay_before=none\noverlay_tries=kept\noverlays=${names.join(' ')}\n`);
+    expect(start.tree?.get('/chosen/bootargs')).toContain(`minke.verity=${'a'.repeat(64)}:`);
     expect(lists(start).refused?.split(':').slice(1)).toEqual(names);
     expect(start.tree?.get('/chosen/bootargs')?.length).toBeLessThan(commandLineBytes / 2);
   });

@@ -9,7 +9,7 @@ import { diskImage, flasherImage, osImage, type ComposedImage } from './compose.
 import type { DebianWorld } from './debian.ts';
 import { busybox, emulation, moduleTools, planToolsTree } from './trees.ts';
 
-const titles: Record<Suite, string> = { boot: 'Boot test', start: 'Test of the start', update: 'Test of updates', config: 'Test of configuration', network: 'Test of the network', field: 'Test of the field', faults: 'Test of faults' };
+const titles: Record<Suite, string> = { boot: 'Boot test', start: 'Test of the start', update: 'Test of updates', config: 'Test of configuration', network: 'Test of the network', field: 'Test of the field', damage: 'Test of damage', faults: 'Test of faults' };
 
 /** A suite of tests of a composed image, as a task: it is cached by the image's key and, like every step, the sources of what carries it out. */
 export async function planBootTest(built: ComposedImage, suite: Suite, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
@@ -28,7 +28,7 @@ export async function planBootTest(built: ComposedImage, suite: Suite, invocatio
     args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, suite, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })), ...(module === null ? {} : { module: true as const }) },
     inputs: {
       image: { from: 'task', ...diskImage(built).ref },
-      ...(suite === 'update' ? { release: { from: 'task', ...osImage(built).ref } as const } : {}),
+      ...(suite === 'update' || suite === 'damage' ? { release: { from: 'task', ...osImage(built).ref } as const } : {}),
       ...(module === null ? {} : { module: { from: 'task', ...module.ref } as const }),
       emulation: { from: 'tree', task: qemu.tree },
       busybox: { from: 'tree', task: shell.tree },

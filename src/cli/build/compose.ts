@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { resolveRecipes, scanSources, type Project } from '../../config/index.ts';
 import { planFiles } from '../../downloads/index.ts';
 import { ENGINE_VERSION } from '../../engine/version.ts';
-import { planEngineBinary, type EngineSources } from '../../engine-binary/index.ts';
+import { planEngineBinary, planVerityMap, type EngineSources } from '../../engine-binary/index.ts';
 import { planEnginePackage } from '../../engine-package/index.ts';
 import { planFlasher, planImage } from '../../image/index.ts';
 import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef, type PreloadedImage, type ProvidedRoot, type RecipeSource } from '../../model/index.ts';
@@ -102,10 +102,11 @@ export async function composeImages(invocation: Invocation, project: Project, ma
     const root = await (provider === 'yocto' ? planYocto(invocation, project, request, sources) : planDebian(invocation, project, request, { tools: tools.tree, sources }, world, locked));
     const seen = provider === 'yocto' ? { ...request, machine: { ...machine, machine: yoctoMachine(machine.machine) } } : request;
     const preloaded = await preloadFor(invocation, project, request, world, locked, (arch) => planEngine(arch, sources, invocation, world, locked));
-    const image = planImage(seen, root, { tools: tools.tree }, preloaded?.preload);
+    const verityMap = await planInitrdProgram(machine.machine.arch, sources, invocation, world, locked);
+    const image = planImage(seen, root, { tools: tools.tree, verityMap: verityMap.program }, preloaded?.preload);
     const medium = flasher ? planFlasher(seen, root, { tools: tools.tree }, image) : { tasks: [], artifacts: [] };
     const artifacts = [...image.artifacts, ...medium.artifacts];
-    tasks.push(...root.tasks, ...(preloaded?.tasks ?? []), ...image.tasks, ...medium.tasks);
+    tasks.push(...root.tasks, ...verityMap.tasks, ...(preloaded?.tasks ?? []), ...image.tasks, ...medium.tasks);
     images.push({ machine, request, targets: [...new Set(artifacts.map(({ ref }) => ref.task))], artifacts, preloaded: preloaded?.preload.images ?? [] });
   }
   const epoch = project.build.epoch ?? 0;
@@ -131,6 +132,13 @@ export async function planEngine(arch: Arch, sources: EngineSources, invocation:
   return { ...engine, tasks: [...chain.tasks, ...engine.tasks] };
 }
 
+/** The program that maps slots in initrds. It is static and needs no library of the image: a root of either provider takes it. */
+async function planInitrdProgram(arch: Arch, sources: EngineSources, invocation: Invocation, world: DebianWorld, locked: boolean) {
+  const chain = await planToolsTree(toolchain(arch), invocation, world, { locked });
+  const planned = planVerityMap(arch, sources, chain.tree);
+  return { ...planned, tasks: [...chain.tasks, ...planned.tasks] };
+}
+
 /** The engine's archive for one architecture, with the trees that it is made of. */
 export async function planEngineArchive(arch: Arch, binary: OutputRef, invocation: Invocation, world: DebianWorld, locked: boolean) {
   const programs = await planToolsTree(enginePrograms(arch), invocation, world, { locked });
@@ -145,7 +153,8 @@ export async function planEngineArchive(arch: Arch, binary: OutputRef, invocatio
 export async function engineSources(home: string): Promise<EngineSources> {
   const below = async (folder: string, skip: (path: string) => boolean) => (await scanSources(join(home, folder), skip)).map((file) => ({ ...file, path: `${folder}/${file.path}` }));
   const host = await scanSources(join(home, 'src/host'), (path) => path.startsWith('types') || path.endsWith('.md'));
+  const verityMap = await scanSources(join(home, 'src/verity-map'), () => false);
   // esbuild's own version decides bytes of the bundle; an installed program has its package.json, a checkout the same.
   const esbuild = await scanSources(join(home, 'node_modules/esbuild'), (path) => path !== 'package.json');
-  return { home, engine: [...(await below('src/engine', () => false)), ...esbuild.map((file) => ({ ...file, path: `node_modules/esbuild/${file.path}` }))], host };
+  return { home, engine: [...(await below('src/engine', () => false)), ...esbuild.map((file) => ({ ...file, path: `node_modules/esbuild/${file.path}` }))], host, verityMap };
 }

@@ -10,7 +10,7 @@ const sourcesOf: Record<string, readonly string[]> = {
   download: ['src/downloads'],
   engine: ['src/engine-binary', 'src/exec'],
   package: ['src/engine-package', 'src/exec'],
-  image: ['src/image', 'src/exec'],
+  image: ['src/image', 'src/engine/verity', 'src/exec'],
   preload: ['src/preload', 'src/exec'],
   source: ['src/source-build', 'src/exec'],
   yocto: ['src/providers/yocto', 'src/exec'],

@@ -34,6 +34,13 @@ export const diskChecks: readonly BootCheck[] = [
     },
   },
   {
+    name: 'disk: the root is read through dm-verity',
+    run: async (board) => {
+      const mounted = (await board.need('findmnt -n -o SOURCE /; minke os status --format json | jq -r .root')).trim();
+      ensure(mounted === '/dev/mapper/minke-root\nverity', mounted);
+    },
+  },
+  {
     name: 'disk: the boot partition is mounted read-only',
     run: async (board) => {
       const options = await board.need('findmnt -n -o OPTIONS /mnt/boot');

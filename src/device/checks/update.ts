@@ -7,21 +7,23 @@ import { makeStick } from '../stick.ts';
 import { ensure, type BootCheck } from './check.ts';
 import { leaveMarks } from './persistence.ts';
 
-type Slot = 'A' | 'B';
+export type Slot = 'A' | 'B';
 
 interface Status {
   machine: string;
   version: string;
   slot: Slot;
+  root: 'verity' | 'plain';
+  damagedSlot: Slot | null;
   trial: boolean;
   next: Slot;
   update: { phase: string; to: Slot; reason?: string } | null;
 }
 
-const archive = '/mnt/data/update.os.tar';
-const status = async (board: Board): Promise<Status> => JSON.parse(await board.need('minke os status --format json')) as Status;
+export const archive = '/mnt/data/update.os.tar';
+export const status = async (board: Board): Promise<Status> => JSON.parse(await board.need('minke os status --format json')) as Status;
 /** Loading, writing and reading back hundreds of megabytes. */
-const updateMs = (board: Board): number => 900_000 * board.scale;
+export const updateMs = (board: Board): number => 900_000 * board.scale;
 
 export const inSlot = (stage: string, slot: Slot): BootCheck => ({
   name: `${stage}: slot ${slot} runs and is started again`,
@@ -58,7 +60,7 @@ export const refusals: readonly BootCheck[] = [
 ];
 
 /** Gets the release from the host, by way of a container: the image itself has no program for it. */
-async function fetchRelease(board: Board): Promise<void> {
+export async function fetchRelease(board: Board): Promise<void> {
   await board.need(`minke image inspect ${board.container.reference} >/dev/null 2>&1 || minke load`, { stdin: board.container.archive, timeoutMs: 300_000 * board.scale });
   const wget = `minke run --rm --network host -v /mnt/data:/data ${board.container.reference} wget -q -O /data/update.os.tar http://${hostAddress}:${board.services.httpPort}${releasePath}`;
   await board.need(`[ -e ${archive} ] || ${wget}`, { timeoutMs: updateMs(board) });

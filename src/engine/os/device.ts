@@ -78,6 +78,13 @@ export function slotDevice({ system: { files }, places }: Pick<Device, 'system' 
   return `${places.devices}/${files.readText(`${places.run}/root-${slot}`).trim()}`;
 }
 
+/** The block device that the root is mounted from: the slot's own, or the one through which dm-verity checks it. The kernel lets nobody mount the first while there is the second. */
+export function rootDevice(device: Pick<Device, 'system' | 'places' | 'running'>): string {
+  const { system: { files }, places, running } = device;
+  const told = `${places.run}/root`;
+  return files.exists(told) ? `${places.devices}/${files.readText(told).trim()}` : slotDevice(device, running);
+}
+
 /** A value of os-release(5), without its quotes. */
 export function osRelease(text: string, name: string): string | undefined {
   const value = new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1];

@@ -1,7 +1,7 @@
 import { sha256 } from 'host:crypto';
 import { EngineError, messageOf, systemErrorCode } from '../error.ts';
 import { lendImage, parseImageConfig } from '../images/index.ts';
-import { slotDevice, type Device } from './device.ts';
+import { rootDevice, type Device } from './device.ts';
 import type { OsEngine } from './engine.ts';
 import { readRelease } from './release.ts';
 import { checkSignature } from './trust.ts';
@@ -33,7 +33,7 @@ export async function lendRunningImage(device: Device, engine: OsEngine, say: Sa
     const { layers } = checked(device, configText, files.readText(`${kept}/image.json`));
     const [root, boot] = await lendImage(files, places.base, { id, configText, layers: layers.map(({ diffId, sizeBytes, record }) => ({ diffId, tarBytes: sizeBytes, record: `${kept}/${record}` })) });
     // A mount of its own: nothing of the running system lies over it.
-    files.mount({ source: slotDevice(device, running), target: root ?? '', type: 'erofs', flags: ['read-only', 'nosuid', 'nodev', 'noexec'], data: '' });
+    files.mount({ source: rootDevice(device), target: root ?? '', type: 'erofs', flags: ['read-only', 'nosuid', 'nodev', 'noexec'], data: '' });
     for (const [name, source] of [['boot', `${places.boot}/${running}`], ['shared', places.boot]] as const) {
       files.mkdirs(`${boot}/${name}`);
       files.mount({ source, target: `${boot}/${name}`, type: '', flags: ['bind'], data: '' });

@@ -1,4 +1,5 @@
 import { EngineError } from '../error.ts';
+import { checkedVerity, VERITY_BLOCK_BYTES, type Verity } from '../verity/index.ts';
 
 /** Label that holds a release's description. The writer: src/image/release.ts. */
 export const RELEASE_LABEL = 'io.minke.os.release';
@@ -9,8 +10,8 @@ export interface Release {
   mode: string;
   commandLine: string[];
   loader: 'systemd-boot' | 'u-boot';
-  /** The program that makes the root of the first layer's archive, up to the file that it writes. */
-  slot: { argv: string[]; sha256: string; sizeBytes: number };
+  /** The program that makes the root of the first layer's archive, up to the file that it writes. `verity`: the hash tree behind it; releases from before there was one have none. */
+  slot: { argv: string[]; sha256: string; sizeBytes: number; verity?: Verity };
   /** SHA-256 of the archives of the layers. */
   layers: { root: string; boot: string };
 }
@@ -38,7 +39,7 @@ export function readRelease(labels: Readonly<Record<string, string>>): Release {
     mode: text1(release['mode'], 'mode'),
     commandLine: texts(release['commandLine'], 'commandLine'),
     loader,
-    slot: { argv: texts(slot['argv'], 'slot.argv'), sha256: digest(slot['sha256'], 'slot.sha256'), sizeBytes },
+    slot: { argv: texts(slot['argv'], 'slot.argv'), sha256: digest(slot['sha256'], 'slot.sha256'), sizeBytes, ...(slot['verity'] === undefined ? {} : { verity: verity(slot['verity'], sizeBytes) }) },
     layers: { root: digest(layers['root'], 'layers.root'), boot: digest(layers['boot'], 'layers.boot') },
   };
 }
@@ -62,6 +63,12 @@ function texts(value: unknown, name: string): string[] {
 function digest(value: unknown, name: string): string {
   if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) throw invalid(`${name} of the release is not a SHA-256`);
   return value;
+}
+
+function verity(value: unknown, sizeBytes: number): Verity {
+  const checked = checkedVerity(record(value, 'slot.verity'));
+  if (checked === undefined || checked.dataBlocks * VERITY_BLOCK_BYTES !== sizeBytes) throw invalid('slot.verity of the release describes no hash tree behind its root');
+  return checked;
 }
 
 const invalid = (message: string, hint?: string): EngineError => new EngineError('invalid', 'OS_RELEASE_INVALID', message, hint === undefined ? {} : { hint });

@@ -1,5 +1,6 @@
 import { EngineError } from '../error.ts';
 import type { Device } from './device.ts';
+import { damagedSlot } from './damage.ts';
 import type { OsEngine } from './engine.ts';
 import { healthChecks, waitUntilHealthy, type HealthCheck } from './health.ts';
 import { CURRENT_IMAGE, dropImage, keepImage } from './images.ts';
@@ -116,6 +117,9 @@ export async function rollBack(device: Device): Promise<void> {
   if (onTrial(device)) return giveUp(device, record, 'asked for by minke os rollback');
   if (record === undefined || record.phase !== 'kept' || record.to !== running) {
     throw new EngineError('conflict', 'OS_NO_ROLLBACK', `slot ${otherSlot(running)} holds no release to go back to`, { hint: '`minke os status` tells what the slots hold' });
+  }
+  if (damagedSlot(device) === record.from) {
+    throw new EngineError('conflict', 'OS_NO_ROLLBACK', `slot ${record.from} is damaged: a start could not read it`, { hint: '`minke os update` writes it anew' });
   }
   await loader.keep(record.from);
   await writeRecord(device, { ...record, phase: 'rolled-back', reason: 'asked for by minke os rollback' });

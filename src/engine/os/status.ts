@@ -1,4 +1,5 @@
 import type { Device } from './device.ts';
+import { damagedSlot, rootReading } from './damage.ts';
 import { updateLocks, type UpdateLock } from './locks.ts';
 import { migrationStatus, type MigrationStatus } from './migrations.ts';
 import { textOf } from './config/steps.ts';
@@ -13,6 +14,10 @@ export interface OsStatus {
   machine: string;
   version: string;
   slot: Slot;
+  /** verity: every block of the root is checked when it is read. */
+  root: 'verity' | 'plain';
+  /** A slot of which something could not be read; an update writes it anew, or the other one where this is the one that runs. */
+  damagedSlot: Slot | null;
   /** Whether the release that runs is still being tried. */
   trial: boolean;
   /** The slot that the next start begins with. */
@@ -31,5 +36,5 @@ export interface OsStatus {
 export function describeStatus(device: Device): OsStatus {
   const { kept, next } = device.loader.read();
   const wanted = (textOf(device.system.files, OVERLAYS) ?? '').split('\n').filter(Boolean);
-  return { overlays: overlayStatus(device, wanted), overlayTrial: overlaysOnTrial(device) !== undefined, machine: device.machine, version: device.version, slot: device.running, trial: onTrial(device), next: next ?? kept, update: readRecord(device) ?? null, migration: migrationStatus(device), locks: updateLocks(device) };
+  return { overlays: overlayStatus(device, wanted), overlayTrial: overlaysOnTrial(device) !== undefined, machine: device.machine, version: device.version, slot: device.running, root: rootReading(device), damagedSlot: damagedSlot(device) ?? null, trial: onTrial(device), next: next ?? kept, update: readRecord(device) ?? null, migration: migrationStatus(device), locks: updateLocks(device) };
 }

@@ -3,6 +3,7 @@ import type { Files } from '../ports/index.ts';
 import type { BootLoader, LoaderState } from './boot-loader.ts';
 import type { BootPartition } from './boot-partition.ts';
 import type { Slot } from './slots.ts';
+import { formatVerity, verityParameter, type Verity } from '../verity/index.ts';
 
 interface Entry {
   file: string;
@@ -28,12 +29,12 @@ export function systemdBoot(files: Files, boot: BootPartition): BootLoader {
   const newest = (): number => Math.max(0, ...entries().map(({ generation }) => generation));
   return {
     read: () => stateOf(entries()),
-    tryNext: (slot, { os, commandLine }) =>
+    tryNext: (slot, { os, commandLine, slot: { verity } }) =>
       boot.writing(async () => {
         const generation = newest() + 1;
         remove(entries().filter((entry) => entry.slot === slot));
         if (files.readText(`${boot.path}/loader/loader.conf`) !== LOADER_CONF) await boot.put('loader/loader.conf', LOADER_CONF);
-        await boot.put(`${FOLDER}/minke-${slot.toLowerCase()}+1.conf`, entryText(slot, `${os.name} ${os.version} (${slot})`, generation, [...commandLine, TRIAL_PARAMETER]));
+        await boot.put(`${FOLDER}/minke-${slot.toLowerCase()}+1.conf`, entryText(slot, `${os.name} ${os.version} (${slot})`, generation, [...commandLine, TRIAL_PARAMETER], verity));
       }),
     keep: (slot) =>
       boot.writing(async () => {
@@ -65,7 +66,7 @@ function stateOf(entries: readonly Entry[]): LoaderState {
   return { kept: kept.slot, ...(next === undefined ? {} : { next }), ...(tried === undefined ? {} : { tried }) };
 }
 
-function entryText(slot: Slot, title: string, generation: number, commandLine: readonly string[]): string {
-  const lines = { title, 'sort-key': 'minke', version: String(generation), linux: `/${slot}/kernel`, initrd: `/${slot}/initrd`, options: [...commandLine, `minke.slot=${slot}`].join(' ') };
+function entryText(slot: Slot, title: string, generation: number, commandLine: readonly string[], verity: Verity | undefined): string {
+  const lines = { title, 'sort-key': 'minke', version: String(generation), linux: `/${slot}/kernel`, initrd: `/${slot}/initrd`, options: [...commandLine, `minke.slot=${slot}`, ...(verity === undefined ? [] : [`${verityParameter}=${formatVerity(verity)}`])].join(' ') };
   return Object.entries(lines).map(([key, value]) => `${key.padEnd(8)} ${value}\n`).join('');
 }

@@ -1,5 +1,6 @@
 import { EngineError } from '../error.ts';
 import type { ByteSource } from '../ports/index.ts';
+import { damagedSlot, forgetDamage } from './damage.ts';
 import { slotDevice, type Device } from './device.ts';
 import type { OsEngine } from './engine.ts';
 import { factoryImageId, lendRunningImage } from './factory-base.ts';
@@ -12,6 +13,7 @@ import type { Say } from './say.ts';
 import { onTrial } from './settle.ts';
 import { dropStaged } from './shared-files.ts';
 import { otherSlot } from './slots.ts';
+import { verityEndBytes } from '../verity/index.ts';
 import { checkSignature } from './trust.ts';
 import { writeSlot } from './write-slot.ts';
 
@@ -57,6 +59,7 @@ export async function update(device: Device, engine: OsEngine, request: UpdateRe
     await forgetMigration(device);
     await engine.name(imageId, NEXT_IMAGE);
     await writeSlot(device, engine, imageId, release, to, say);
+    await forgetDamage(device, to);
     await writeRecord(device, { ...record, phase: 'armed' });
     await loader.tryNext(to, release);
     return { release, outcome: 'written' };
@@ -65,16 +68,20 @@ export async function update(device: Device, engine: OsEngine, request: UpdateRe
   }
 }
 
-/** A timer, or somebody whose restart was held off, asks for the same release over and over: a card does not bear its slot being written each time. */
+/**
+ * A timer, or somebody whose restart was held off, asks for the same release over and over: a card does not bear its slot being written each time. Where a slot is damaged,
+ * the release that runs is written once more: into that slot, or beside it.
+ */
 async function whereItIs(device: Device, engine: OsEngine, imageId: string): Promise<'runs' | 'waits' | undefined> {
-  if (factoryImageId(device) === imageId) {
+  const whole = damagedSlot(device) === undefined;
+  if (whole && factoryImageId(device) === imageId) {
     // The slot has it all.
     await dropImage(engine, imageId);
     return 'runs';
   }
   const last = readRecord(device);
   if (last?.imageId !== imageId) return undefined;
-  if (last.phase === 'kept' && last.to === device.running) return 'runs';
+  if (whole && last.phase === 'kept' && last.to === device.running) return 'runs';
   return last.phase === 'armed' && device.loader.read().next === last.to ? 'waits' : undefined;
 }
 
@@ -124,7 +131,9 @@ function check(device: Device, release: Release, allowDowngrade: boolean): void 
   const fd = files.open(slotDevice(device, otherSlot(running)), 'read');
   try {
     const roomBytes = files.lengthOf(fd);
-    if (release.slot.sizeBytes > roomBytes) throw new EngineError('invalid', 'OS_SLOT_TOO_SMALL', `the release needs ${release.slot.sizeBytes} bytes, its slot has ${roomBytes}`);
+    const { sizeBytes, verity } = release.slot;
+    const needBytes = verity === undefined ? sizeBytes : verityEndBytes(verity);
+    if (needBytes > roomBytes) throw new EngineError('invalid', 'OS_SLOT_TOO_SMALL', `the release needs ${needBytes} bytes, its slot has ${roomBytes}`);
   } finally {
     files.close(fd);
   }

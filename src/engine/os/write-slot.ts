@@ -9,6 +9,7 @@ import type { Release } from './release.ts';
 import type { Say } from './say.ts';
 import { dropStaged, noteStaged, SHARED_PREFIX, sharedPath, stagedFile } from './shared-files.ts';
 import type { Slot } from './slots.ts';
+import { releaseTree, writeTree } from './verity.ts';
 
 const PIPE = 'root.tar';
 const INSIDE = '/update';
@@ -17,7 +18,7 @@ const OPEN_PATIENCE_MS = 120_000;
 
 /**
  * Writes a release into a slot that does not run: its own mkfs.erofs makes the root of the layer's archive right on the partition, the second layer's
- * files become the slot's folder on the boot partition; then both are read back from the device. Throws when anything is not as the release says.
+ * files become the slot's folder on the boot partition; then both are read back from the device, and the hash tree of what was read is put behind the root. Throws when anything is not as the release says.
  */
 export async function writeSlot(device: Device, engine: OsEngine, imageId: string, release: Release, slot: Slot, say: Say): Promise<void> {
   const { system: { files }, places, boot } = device;
@@ -150,8 +151,12 @@ async function verifyRoot({ system: { files } }: Device, target: string, release
   const fd = files.open(target, 'read-write');
   await files.fsync(fd);
   await files.writeOut([fd]);
-  if (digestOf(files, target, release.slot.sizeBytes) === release.slot.sha256) return;
-  throw new EngineError('internal', 'OS_SLOT_DAMAGED', `what ${target} gives back is not the root of the release`, { hint: 'try again; when it happens again, the medium is worn out, or the release was not made by the same mkfs.erofs' });
+  const { sizeBytes, sha256, verity } = release.slot;
+  const tree = verity === undefined ? undefined : releaseTree(verity);
+  if (digestOf(files, target, sizeBytes, { each: (bytes) => tree?.add(bytes) }) !== sha256) {
+    throw new EngineError('internal', 'OS_SLOT_DAMAGED', `what ${target} gives back is not the root of the release`, { hint: 'try again; when it happens again, the medium is worn out, or the release was not made by the same mkfs.erofs' });
+  }
+  if (verity !== undefined && tree !== undefined) await writeTree(files, target, verity, tree);
 }
 
 async function verifyBootFiles({ system: { files }, boot }: Device, slot: Slot, digests: ReadonlyMap<string, string>): Promise<void> {

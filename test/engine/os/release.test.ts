@@ -10,7 +10,7 @@ const built: BuiltRelease = {
   mode: 'production',
   commandLine: ['console=ttyS0', 'quiet'],
   loader: 'u-boot',
-  slot: { argv: ['mkfs.erofs', '-x'], sha256: 'a'.repeat(64), sizeBytes: 4096 },
+  slot: { argv: ['mkfs.erofs', '-x'], sha256: 'a'.repeat(64), sizeBytes: 4096, verity: { rootHash: 'd'.repeat(64), salt: 'e'.repeat(64), dataBlocks: 1, hashStart: 1 } },
   layers: { root: 'b'.repeat(64), boot: 'c'.repeat(64) },
 };
 
@@ -30,9 +30,18 @@ describe('the description of a release', () => {
     ['with a digest that is none', (value) => ({ ...value, layers: { ...value.layers, root: '../../etc' } }), /layers.root/],
     ['with a loader that nobody knows', (value) => ({ ...value, loader: 'grub' }), /boot loader/],
     ['with a size below zero', (value) => ({ ...value, slot: { ...value.slot, sizeBytes: -1 } }), /size/],
+    ['with a hash tree of a root of another size', (value) => ({ ...value, slot: { ...value.slot, verity: { ...value.slot.verity, dataBlocks: 2, hashStart: 2 } } }), /slot.verity/],
+    ['with a hash tree in the root', (value) => ({ ...value, slot: { ...value.slot, verity: { ...value.slot.verity, hashStart: 0 } } }), /slot.verity/],
+    ['with a root hash that is more than that', (value) => ({ ...value, slot: { ...value.slot, verity: { ...value.slot.verity, rootHash: `${'d'.repeat(64)} init=/bin/sh` } } }), /slot.verity/],
+    ['with a hash tree that is a word', (value) => ({ ...value, slot: { ...value.slot, verity: 'none' } }), /slot.verity/],
     ['without a program', (value) => ({ ...value, slot: { ...value.slot, argv: [] } }), /slot.argv/],
   ])('%s is refused', (_, change, complaint) => {
     expect(() => readRelease({ [RELEASE_LABEL]: JSON.stringify(change(built)) })).toThrow(complaint);
+  });
+
+  test('of before there were hash trees is read too', () => {
+    const { verity: _verity, ...slot } = built.slot;
+    expect(readRelease({ [RELEASE_LABEL]: JSON.stringify({ ...built, slot }) }).slot).toEqual(slot);
   });
 
   test('that is missing is told with what to do', () => {

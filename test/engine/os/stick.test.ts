@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { releaseConfig } from '../../../src/image/release.ts';
+import { releaseConfig, type Release } from '../../../src/image/release.ts';
 import { settle, updateFromStick, type Device, type OsEngine } from '../../../src/engine/os/index.ts';
 import { archiveLabels } from '../../../src/engine/os/stick.ts';
 import { tarFile, tarFolder, tarOf } from '../support/tar-writer.ts';
@@ -24,7 +24,7 @@ interface Archive {
 /** As osbuild lays it out: index, manifest, configuration, layers. */
 function archive(version: string, { signer, machine = 'board', early = [] as Buffer[] }: { signer?: { privateKey: string }; machine?: string; early?: Buffer[] } = {}): Archive {
   const made = release(version, machine);
-  const config = releaseConfig({ format: 1, ...made.release, loader: 'u-boot' }, 'amd64', 0, (content) => (signer === undefined ? [] : [sign('sha256', Buffer.from(content), signer.privateKey).toString('base64')]));
+  const config = releaseConfig({ format: 1, ...made.release, loader: 'u-boot' } as Release, 'amd64', 0, (content) => (signer === undefined ? [] : [sign('sha256', Buffer.from(content), signer.privateKey).toString('base64')]));
   const manifest = JSON.stringify({ schemaVersion: 2, config: { digest: `sha256:${sha256(config)}` }, layers: [] });
   const index = JSON.stringify({ schemaVersion: 2, manifests: [{ digest: `sha256:${sha256(manifest)}` }] });
   const bytes = tarOf([tarFolder('blobs'), ...early, tarFile('oci-layout', '{}'), tarFile('index.json', index), tarFile(`blobs/sha256/${sha256(manifest)}`, manifest), tarFile(`blobs/sha256/${sha256(config)}`, config), tarFile('blobs/sha256/layer', Buffer.alloc(2_000_000))]);

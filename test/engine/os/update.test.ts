@@ -6,8 +6,8 @@ import { releaseConfig, signaturesLabel, type Release as BuiltRelease } from '..
 import { describeStatus, rollBack, settle, update } from '../../../src/engine/os/index.ts';
 import { RELEASE_LABEL } from '../../../src/engine/os/release.ts';
 import { checkSignature, SIGNATURES_LABEL } from '../../../src/engine/os/trust.ts';
-import { flashed, next, nextId, old, releases, start, whole, type Loader, type Slot } from './support/fake-board.ts';
-import { fakeDevice, fakeEngine, PowerCut, release, started, type Disk } from './support/fake-device.ts';
+import { flashed, next, nextId, old, releases, start, toldTree, whole, type Loader, type Slot } from './support/fake-board.ts';
+import { fakeDevice, fakeEngine, PARTITION_BYTES, PowerCut, release, started, type Disk } from './support/fake-device.ts';
 
 const quietly = async (): Promise<void> => undefined;
 const endless = { changesLeft: Number.POSITIVE_INFINITY, torn: false };
@@ -130,6 +130,81 @@ describe.each<Loader>(['systemd-boot', 'u-boot'])('an update with %s', (loader) 
     expect(start(disk, loader)).toBe('A');
   });
 
+  test('without a hash tree, from before there was one, is taken as ever, and nothing tells of a tree; the other way as well', async () => {
+    const before = release('1.1', 'board', { withTree: false });
+    const engine = fakeEngine(disk, endless, { [nextId]: before });
+    expect(toldTree(disk, 'A')).toMatch(/^[0-9a-f]{64}:[0-9a-f]{64}:2:2$/);
+    await update(fakeDevice(disk, endless), engine, request, quietly);
+    expect(toldTree(disk, 'B')).toBeUndefined();
+    expect(start(disk, loader)).toBe('B');
+    started(disk, 'B', '1.1');
+    expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ root: 'plain', damagedSlot: null });
+    expect(await settle(fakeDevice(disk, endless), engine, patience, quietly)).toBe('kept');
+    await updated();
+    expect(whole(disk, 'A')).toBe('1.1');
+    expect(start(disk, loader)).toBe('A');
+  });
+
+  test('whose root has another hash tree than was signed is refused, and not tried', async () => {
+    const { verity } = next.release.slot;
+    const signed = { ...next.release, slot: { ...next.release.slot, ...(verity === undefined ? {} : { verity: { ...verity, rootHash: 'f'.repeat(64) } }) } };
+    const engine = fakeEngine(disk, endless, { [nextId]: { ...next, release: signed } });
+    await expect(update(fakeDevice(disk, endless), engine, request, quietly)).rejects.toThrow(expect.objectContaining({ code: 'OS_RELEASE_INVALID', message: expect.stringContaining(`the release says ${'f'.repeat(64)}`) }));
+    expect(toldTree(disk, 'B')).toBeUndefined();
+    expect(start(disk, loader)).toBe('A');
+  });
+
+  test('whose hash tree does not fit behind its root is refused before anything is written', async () => {
+    const { verity } = next.release.slot;
+    const larger = { ...next.release, slot: { ...next.release.slot, ...(verity === undefined ? {} : { verity: { ...verity, hashStart: PARTITION_BYTES / 4096 } }) } };
+    const engine = fakeEngine(disk, endless, { [nextId]: { ...next, release: larger } });
+    await expect(update(fakeDevice(disk, endless), engine, request, quietly)).rejects.toThrow(expect.objectContaining({ code: 'OS_SLOT_TOO_SMALL', message: expect.stringContaining(`${PARTITION_BYTES + 4096} bytes`) }));
+    expect(describeStatus(fakeDevice(disk, endless)).update).toBeNull();
+  });
+
+  test('whose hash tree reads back otherwise is not tried', async () => {
+    const device = fakeDevice(disk, endless);
+    const { files } = device.system;
+    const worn = { ...files, writeOut: async (fds: readonly number[]) => { disk.files.get('/dev/vda3')?.fill(7, 2 * 4096); return files.writeOut(fds); } };
+    await expect(update({ ...device, system: { ...device.system, files: worn } }, fakeEngine(disk, endless, releases), request, quietly)).rejects.toThrow(expect.objectContaining({ code: 'OS_SLOT_DAMAGED', message: expect.stringContaining('hash tree') }));
+    expect(start(disk, loader)).toBe('A');
+  });
+
+  test('that is given up is no slot to go back to: nothing tells of its tree any more', async () => {
+    await updated();
+    expect(await untilSettled(disk, loader, (slot) => slot === 'A')).toEqual({ slot: 'A', starts: 2 });
+    expect([toldTree(disk, 'A') === undefined, toldTree(disk, 'B') === undefined]).toEqual([false, true]);
+  });
+
+  describe('where a slot is damaged', () => {
+    test('the release that runs is written beside it, once, and the slot is written anew by the next update', async () => {
+      await updated();
+      expect((await untilSettled(disk, loader, () => true)).slot).toBe('B');
+      const engine = fakeEngine(disk, endless, releases);
+      disk.files.set('/run/minke/root', Buffer.from('mapper/minke-root\n'));
+      expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ slot: 'B', root: 'verity', damagedSlot: null });
+      expect(await update(fakeDevice(disk, endless), engine, once, quietly)).toMatchObject({ outcome: 'runs' });
+      disk.files.set('/run/minke/root-damaged', Buffer.from('1,4711\n'));
+      expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ slot: 'B', damagedSlot: 'B' });
+      expect(await update(fakeDevice(disk, endless), engine, once, quietly)).toMatchObject({ outcome: 'written' });
+      expect(await update(fakeDevice(disk, endless), engine, once, quietly)).toMatchObject({ outcome: 'waits' });
+      expect(whole(disk, 'A')).toBe('1.1');
+      expect(await untilSettled(disk, loader, () => true)).toEqual({ slot: 'A', starts: 1 });
+      expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ slot: 'A', damagedSlot: null });
+    });
+
+    test('that a start has left, it is no slot to roll back to, and an update to whatever release writes it', async () => {
+      await updated();
+      expect((await untilSettled(disk, loader, () => true)).slot).toBe('B');
+      disk.files.set('/boot/minke/damaged', Buffer.from('A\n'));
+      expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ slot: 'B', damagedSlot: 'A' });
+      await expect(rollBack(fakeDevice(disk, endless))).rejects.toThrow(expect.objectContaining({ code: 'OS_NO_ROLLBACK', message: expect.stringContaining('slot A is damaged') }));
+      expect(await update(fakeDevice(disk, endless), fakeEngine(disk, endless, releases), once, quietly)).toMatchObject({ outcome: 'written' });
+      expect(disk.files.has('/boot/minke/damaged')).toBe(false);
+      expect(whole(disk, 'A')).toBe('1.1');
+    });
+  });
+
   // At every change that an update makes to the device, lost or torn in the middle; the other slot is empty, or holds the release before.
   test.each([[false, 'A'], [true, 'A'], [false, 'B'], [true, 'B']] as const)('may be cut off by the power anywhere (last write torn: %s; from slot %s)', async (torn, from) => {
     let cuts = 0;
@@ -197,7 +272,7 @@ describe('signatures', () => {
   const pair = () => generateKeyPairSync('rsa', { modulusLength: 2048, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } });
   const [ours, later, theirs] = [pair(), pair(), pair()];
   const labelsOf = (...signers: { privateKey: string }[]): Record<string, string> => {
-    const description: BuiltRelease = { format: 1, ...next.release, loader: 'u-boot' };
+    const description = { format: 1, ...next.release, loader: 'u-boot' } as BuiltRelease;
     const config = releaseConfig(description, 'amd64', 0, (content) => signers.map(({ privateKey }) => sign('sha256', Buffer.from(content), privateKey).toString('base64')));
     return (JSON.parse(config) as { config: { Labels: Record<string, string> } }).config.Labels;
   };

@@ -75,8 +75,9 @@ export const osCommands: readonly Command[] = [
         return 0;
       }
       if (format !== '') throw new CliError(`"${format}" is no format: json, or none`);
-      const { machine, version, slot, trial, next, update: last, migration, overlays, overlayTrial, locks } = status;
-      await context.print(`machine:  ${machine}\nrelease:  ${version} in slot ${slot}${trial ? ', on trial' : ''}\nnext:     slot ${next}\n`);
+      const { machine, version, slot, root, damagedSlot, trial, next, update: last, migration, overlays, overlayTrial, locks } = status;
+      await context.print(`machine:  ${machine}\nrelease:  ${version} in slot ${slot}${trial ? ', on trial' : ''}\nroot:     ${root === 'verity' ? 'every block is checked when it is read' : 'read without dm-verity'}\nnext:     slot ${next}\n`);
+      if (damagedSlot !== null) await context.print(`DAMAGED:  slot ${damagedSlot}: something of it cannot be read; \`minke os update\` writes ${damagedSlot === slot ? 'a release into the other one, which is started next' : 'it anew'}\n`);
       if (last !== null) await context.print(`update:   ${last.fromVersion} to ${last.toVersion}, slot ${last.to}: ${last.phase}, ${last.at}\n${last.reason === undefined ? '' : `          ${last.reason}\n`}`);
       if (migration !== null && migration.phase !== 'undone') await context.print(`state:    changed by release ${migration.version}${migration.phase === 'running' ? ', not to the end' : ''}; a rollback gives back ${migration.folders.join(', ') || 'nothing'}\n`);
       for (const { name, applied, reason } of overlays) await context.print(`overlay:  ${name}: ${applied ? (overlayTrial ? 'applied, on trial' : 'applied') : 'not applied'}${reason === undefined ? '' : `, ${reason}`}\n`);

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 
 import { compareVersions } from '../../../../src/engine/os/release.ts';
+import { formatVerity } from '../../../../src/engine/verity/index.ts';
 import { loaderConf, loaderEntry } from '../../../../src/image/systemd-boot.ts';
 import { release, script, started, type Disk } from './fake-device.ts';
 
@@ -26,12 +27,16 @@ export function flashed(loader: Loader): Disk {
   const shared = { 'boot.scr': script('1.0'), 'EFI/loader.efi': 'loader 1.0' };
   for (const [path, content] of Object.entries(shared)) put(`/boot/${path}`, content);
   put('/boot/minke/shared.json', JSON.stringify(Object.fromEntries(Object.entries(shared).map(([path, content]) => [path, createHash('sha256').update(content).digest('hex')]))));
-  put('/dev/vda2', old.root);
-  put('/dev/vda3', Buffer.alloc(64));
-  if (loader === 'u-boot') put('/boot/minke/slot.env', 'slot=A\n');
-  else {
+  put('/dev/vda2', old.partition);
+  put('/dev/vda3', Buffer.alloc(3 * 4096));
+  const { verity } = old.release.slot;
+  if (verity === undefined) throw new Error('the old release has a tree');
+  if (loader === 'u-boot') {
+    put('/boot/minke/slot.env', 'slot=A\n');
+    put('/boot/A/verity.env', `os_verity=minke.verity=${formatVerity(verity)}\n`);
+  } else {
     put('/boot/loader/loader.conf', loaderConf);
-    put('/boot/loader/entries/minke-a.conf', loaderEntry({ slot: 'A', title: 'Minke OS', version: '1.0', generation: 1, commandLine: ['quiet'] }));
+    put('/boot/loader/entries/minke-a.conf', loaderEntry({ slot: 'A', title: 'Minke OS', version: '1.0', generation: 1, commandLine: ['quiet'], verity }));
   }
   started(disk, 'A', '1.0');
   return disk;
@@ -65,9 +70,15 @@ export function start(disk: Disk, loader: Loader): Slot {
   return first.slot;
 }
 
-/** The release whose kernel, device tree, initrd and root stand whole in a slot. */
+/** What the loader tells the initrd of a slot's hash tree. */
+export function toldTree(disk: Disk, slot: Slot): string | undefined {
+  const entry = [...disk.files.keys()].find((path) => path.startsWith(`/boot/loader/entries/minke-${slot.toLowerCase()}`) && path.endsWith('.conf'));
+  return /minke\.verity=(\S+)/.exec(text(disk, entry ?? `/boot/${slot}/verity.env`))?.[1];
+}
+
+/** The release whose kernel, device tree, initrd and root stand whole in a slot, with the tree that the loader tells of. */
 export function whole(disk: Disk, slot: Slot): string | undefined {
   const root = disk.files.get(slot === 'A' ? '/dev/vda2' : '/dev/vda3');
-  return [old, next].find(({ release: { os: { version } }, kernel, root: made }) =>
-    text(disk, `/boot/${slot}/kernel`) === kernel && text(disk, `/boot/${slot}/dtb/a.dtb`) === `tree ${version}` && text(disk, `/boot/${slot}/initrd`) === `initrd ${version}` && root?.equals(made) === true)?.release.os.version;
+  return [old, next].find(({ release: { os: { version }, slot: { verity } }, kernel, partition }) =>
+    text(disk, `/boot/${slot}/kernel`) === kernel && text(disk, `/boot/${slot}/dtb/a.dtb`) === `tree ${version}` && text(disk, `/boot/${slot}/initrd`) === `initrd ${version}` && root?.subarray(0, partition.length).equals(partition) === true && toldTree(disk, slot) === (verity === undefined ? undefined : formatVerity(verity)))?.release.os.version;
 }

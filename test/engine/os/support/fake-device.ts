@@ -5,7 +5,11 @@ import type { Files } from '../../../../src/engine/ports/index.ts';
 import { openDevice, type Device, type OsEngine } from '../../../../src/engine/os/index.ts';
 import type { OsSystem, Places } from '../../../../src/engine/os/device.ts';
 import type { Release } from '../../../../src/engine/os/release.ts';
+import { createVerityTree } from '../../../../src/engine/verity/index.ts';
 import { tarFile, tarFolder, tarOf } from '../../support/tar-writer.ts';
+
+/** Room for a root of two blocks and its tree. */
+export const PARTITION_BYTES = 4 * 4096;
 
 export class PowerCut extends Error {}
 
@@ -43,7 +47,7 @@ export function memoryFiles(disk: Disk, power: { changesLeft: number; torn: bool
       if (mode === 'create') change(() => void disk.files.set(path, Buffer.alloc(0)));
       else if (mode === 'read-write' && !disk.files.has(path)) change(() => void disk.files.set(path, Buffer.alloc(0)));
       else content(path);
-      open.set(nextFd, { path, position: 0, writable: mode !== 'read' });
+      open.set(nextFd, { path, position: mode === 'append' ? content(path).length : 0, writable: mode !== 'read' });
       return nextFd++;
     },
     close: (fd) => void open.delete(fd),
@@ -55,15 +59,19 @@ export function memoryFiles(disk: Disk, power: { changesLeft: number; torn: bool
       return part.length;
     },
     write(fd, data) {
-      const { path } = entry(fd);
+      const file = entry(fd);
       const bytes = Buffer.from(typeof data === 'string' ? data : Uint8Array.from(data));
-      change(
-        () => void disk.files.set(path, Buffer.concat([content(path), bytes])),
-        () => void disk.files.set(path, Buffer.concat([content(path), bytes.subarray(0, bytes.length >> 1)])),
-      );
+      const put = (part: Buffer): void => {
+        const before = content(file.path);
+        const gap = Buffer.alloc(Math.max(0, file.position - before.length));
+        disk.files.set(file.path, Buffer.concat([before.subarray(0, file.position), gap, part, before.subarray(file.position + part.length)]));
+        file.position += part.length;
+      };
+      change(() => put(bytes), () => put(bytes.subarray(0, bytes.length >> 1)));
     },
+    seek: (fd, position) => void (entry(fd).position = position),
     // A partition is as long as ever, whatever was written.
-    lengthOf: (fd) => (entry(fd).path.startsWith('/dev/') ? 4096 : content(entry(fd).path).length),
+    lengthOf: (fd) => (entry(fd).path.startsWith('/dev/') ? PARTITION_BYTES : content(entry(fd).path).length),
     fsync: async () => undefined,
     writeOut: async (fds) => fds.forEach((fd) => open.delete(fd)),
     tryLock: () => true,
@@ -118,19 +126,23 @@ export const inodeOf = (path: string): bigint => BigInt(`0x${createHash('sha256'
 
 export const script = (version: string): string => `script ${version} `.repeat(100);
 
-/** A release of two layers, and its image as `docker save` gives it. */
-export function release(version: string, machine = 'board'): { release: Release; save: Buffer; root: Buffer; kernel: string } {
+/** A release of two layers, and its image as `docker save` gives it. `partition`: its root as it stands in a slot, with the hash tree behind it. */
+export function release(version: string, machine = 'board', { withTree = true } = {}): { release: Release; save: Buffer; root: Buffer; partition: Buffer; kernel: string } {
   const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
   const kernel = `kernel ${version} `.repeat(200);
   const root = tarOf([tarFile('etc/os-release', `VERSION_ID=${version}\n`)]);
   const boot = tarOf([tarFolder('boot'), tarFile('boot/kernel', kernel), tarFolder('boot/dtb'), tarFile('boot/dtb/a.dtb', `tree ${version}`), tarFile('boot/initrd', `initrd ${version}`), tarFolder('shared'), tarFile('shared/boot.scr', script(version)), tarFolder('shared/EFI'), tarFile('shared/EFI/loader.efi', `loader ${version}`)]);
-  const made = Buffer.from(`root of ${version}`);
+  const made = Buffer.alloc(2 * 4096, `root of ${version}`);
+  const builder = createVerityTree(2, Buffer.from(sha256(made), 'hex'), (salt, block) => createHash('sha256').update(salt).update(block).digest());
+  builder.add(made);
+  const { tree, rootHash } = builder.finish();
   return {
     kernel,
     root: made,
+    partition: withTree ? Buffer.concat([made, tree]) : made,
     release: {
       machine, os: { name: 'Minke OS', id: 'minke', version }, mode: 'production', commandLine: ['console=tty0', 'quiet'], loader: 'systemd-boot',
-      slot: { argv: ['mkfs'], sha256: sha256(made), sizeBytes: made.length }, layers: { root: sha256(root), boot: sha256(boot) },
+      slot: { argv: ['mkfs'], sha256: sha256(made), sizeBytes: made.length, ...(withTree ? { verity: { rootHash, salt: sha256(made), dataBlocks: 2, hashStart: 2 } } : {}) }, layers: { root: sha256(root), boot: sha256(boot) },
     },
     save: tarOf([tarFile(`blobs/sha256/${sha256(root)}`, root), tarFile(`blobs/sha256/${sha256(boot)}`, boot), tarFile('index.json', '{}')]),
   };
@@ -166,8 +178,8 @@ export function fakeEngine(disk: Disk, power: { changesLeft: number; torn: boole
           const root = releases[imageId]?.root ?? Buffer.alloc(0);
           // In pieces, over what stood there.
           for (const { host } of devices) {
-            const fd = files.open(host, 'create');
-            for (let at = 0; at < root.length; at += 4) files.write(fd, root.subarray(at, at + 4));
+            const fd = files.open(host, 'read-write');
+            for (let at = 0; at < root.length; at += 2048) files.write(fd, root.subarray(at, at + 2048));
             files.close(fd);
           }
           return { status: 0, output: '' };

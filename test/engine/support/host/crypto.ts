@@ -14,6 +14,9 @@ export class Sha256 {
   hex(): string {
     return this.#hash.copy().digest('hex');
   }
+  digest(): Uint8Array {
+    return Uint8Array.from(this.#hash.copy().digest());
+  }
 }
 
 export function sha256(data: Uint8Array | string): string {
