@@ -32,7 +32,8 @@ export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsT
   const folder = dirname(disk.path);
   await passKernelParameters(machine, disk, tree);
   const files: QemuFiles = { disk: '/disk/disk.img', ...(await bootFiles(machine, disk, tree, folder)) };
-  const commandLine = machine.qemu?.boot === 'kernel' ? kernelParameters((await readBootFile(disk, 'A/boot.env', tree))?.toString('latin1') ?? '') : [];
+  const variables = async (name: string): Promise<string> => (await readBootFile(disk, name, tree))?.toString('latin1') ?? '';
+  const commandLine = machine.qemu?.boot === 'kernel' ? kernelParameters(await variables('A/boot.env'), await variables('A/verity.env')) : [];
   const late = machine.qemu?.network === 'usb-late';
   return {
     machine,
@@ -56,10 +57,11 @@ async function passKernelParameters({ description, qemu }: Machine, disk: DiskCo
 }
 
 /** What U-Boot's script would start slot A with, where QEMU has to stand in for U-Boot: the slot's own, without those that only the script knows. */
-export function kernelParameters(environment: string): string[] {
+export function kernelParameters(environment: string, verity: string): string[] {
   const words = /^os_cmdline=(.*)$/m.exec(environment)?.[1]?.split(' ').filter(Boolean) ?? [];
   if (words.length === 0) throw new OsbuildError('OSB_BOOT_TEST_FAILED', 'A/boot.env of the image sets no kernel parameters', { hint: 'qemu.boot: kernel needs a machine that is started by U-Boot' });
-  return [...words, 'minke.slot=A'];
+  const tree = /^os_verity=(.*)$/m.exec(verity)?.[1];
+  return [...words, ...(tree === undefined ? [] : [tree]), 'minke.slot=A'];
 }
 
 async function bootFiles(machine: Machine, disk: DiskCopy, tree: ToolsTree, folder: string): Promise<Partial<QemuFiles>> {

@@ -32,6 +32,7 @@ export function planFlasher(request: ImageRequest, provided: ProvidedRoot, trees
     scripts: (path) => path.startsWith('flasher/') || path.startsWith('initrd/lib/'),
     programs,
     modules,
+    compression: 'zstd',
     settings: { machine: name, boot_label: flasherLabel, flasher_disks: flasher.disks.join(' ') },
   });
   const imageName = `minke-${name}-${os.version}-flasher`;

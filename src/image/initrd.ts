@@ -46,10 +46,8 @@ export async function buildInitrd(context: StepContext<'image/initrd'>): Promise
     addParents(entries);
     const archive = packCpio([...entries.values()], epoch);
     await writeFile(join(context.scratch, 'initrd.cpio'), archive);
-    await context.tool({
-      argv: ['zstd', '-q', '-9', '--single-thread', '/scratch/initrd.cpio', '-o', '/out/initrd.img'],
-      mounts: { '/scratch': { path: context.scratch } },
-    });
+    const pack = args.compression === 'zstd' ? ['zstd', '-q', '-9', '--single-thread', '/scratch/initrd.cpio', '-o', '/out/initrd.img'] : ['cp', '/scratch/initrd.cpio', '/out/initrd.img'];
+    await context.tool({ argv: pack, mounts: { '/scratch': { path: context.scratch } } });
     const report: InitrdReport = {
       kernelVersion: modules.kernelVersion,
       modules: modules.files.map((file) => basename(file)),

@@ -48,6 +48,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     programs: unique(request.recipes.flatMap(({ recipe }) => recipe.initrd?.programs ?? [])),
     modules: verityModules,
     built: { 'minke-verity': trees.verityMap },
+    compression: machine.kernel.initrdCompression ?? 'zstd',
     settings: initrdSettings(name, machine),
   });
   const slot: Task<'image/slot'> = {
@@ -171,6 +172,7 @@ interface InitrdKind {
   modules: string[];
   /** Programs of ours by their name in /usr/sbin. */
   built?: Record<string, OutputRef>;
+  compression: 'zstd' | 'none';
   settings: Record<string, string>;
 }
 
@@ -186,6 +188,7 @@ export function initrdTask(request: ImageRequest, provided: ProvidedRoot, trees:
       arch: machine.arch,
       modules: unique([...request.recipes.flatMap(({ recipe }) => recipe.initrd?.modules ?? []), ...kind.modules, ...loaderModules[machine.boot.method]]),
       drivers: unique(machine.kernel.initrdModules ?? []),
+      compression: kind.compression,
       programs: kind.programs,
       built: Object.keys(kind.built ?? {}),
       settings: kind.settings,

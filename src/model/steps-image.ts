@@ -22,7 +22,7 @@ export interface ImageSteps {
    * folders), and one `built:<name>` for each program of ours in `built`. Outputs: initrd.img, initrd.json. `modules` are loaded at every boot, `drivers` when their hardware is
    * there; `settings` are variables of init.
    */
-  'image/initrd': { arch: Arch; modules: string[]; drivers: string[]; programs: string[]; built: string[]; settings: Record<string, string>; scripts: string[] };
+  'image/initrd': { arch: Arch; modules: string[]; drivers: string[]; programs: string[]; built: string[]; compression: 'zstd' | 'none'; settings: Record<string, string>; scripts: string[] };
   /** Inputs: `rootfs` (tar), `tools`. Outputs: root.erofs. */
   'image/slot': { compression: string };
   /** The tree by which dm-verity checks a slot. Inputs: `root` (root.erofs). Outputs: root.verity, the tree's blocks; verity.json, its parameters. */

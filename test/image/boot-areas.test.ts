@@ -33,6 +33,9 @@ const gpt = planPartitions('board', { table: 'gpt' });
  * Exynos 5422: U-Boot's doc/README.odroid, 4: the blocks 1, 31, 63 and 2111 of an SD card for bl1, bl2, U-Boot and tzsw, as
  * sd_fuse/hardkernel_1mb_uboot/sd_fusing.1M.sh of Hardkernel's U-Boot writes them. The environment: CONFIG_ENV_OFFSET=0x310000 of
  * odroid-xu3_defconfig, which is params.bin at block 0x1880 of include/configs/odroid_xu3.h.
+ *
+ * Edison: its table in the first sector names the place (test/image/osip.test.ts); the stock board has U-Boot at 1 MiB, as edison-fw/meta-intel-edison
+ * says in u-boot-osip.inc: sector 0x800.
  */
 const sector = 512;
 const am335x = [
@@ -56,6 +59,7 @@ const documented: Record<string, unknown[][]> = {
     ['tzsw', 'tzsw.bin.hardkernel', 2111 * sector],
     ['environment', null, 0x310000],
   ],
+  'intel-edison': [['u-boot', 'u-boot.bin', 0x800 * sector]],
   nitrogen6x: [['u-boot', 'usr/lib/u-boot/nitrogen6q/u-boot-dtb.imx', 1 * KiB]],
 };
 

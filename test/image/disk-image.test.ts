@@ -193,33 +193,36 @@ describe('an initrd', () => {
   });
   const kernel = { 'usr/lib/modules/6.0/modules.dep': 'kernel/a.ko:\n', 'usr/lib/modules/6.0/kernel/a.ko': 'module' };
 
-  test('holds programs with their libraries, modules and scripts', async () => {
-    const out = join(work, 'initrd-out');
+  test.each(['zstd', 'none'] as const)('holds programs with their libraries, modules and scripts, compression %s', async (compression) => {
+    const out = join(work, `initrd-out-${compression}`);
     const node = readFileSync('/bin/sh');
-    const packages = tarOf('packages', { 'usr/bin/sh': node, ...libraries() });
+    const packages = tarOf(`packages-${compression}`, { 'usr/bin/sh': node, ...libraries() });
     const script = join(work, 'init');
     writeFileSync(script, '#!/bin/sh\n');
-    const args = { arch: 'amd64' as const, modules: ['a'], drivers: [], programs: ['/bin/sh'], built: ['minke-own'], settings: { name: "it's" }, scripts: ['scripts'] };
-    const context = fakeContext('image/initrd', args, { modules: tarOf('kernel', kernel), packages, scripts: new Map([['initrd/init', script]]), 'built:minke-own': script }, out);
+    const args = { arch: 'amd64' as const, modules: ['a'], drivers: [], programs: ['/bin/sh'], built: ['minke-own'], settings: { name: "it's" }, scripts: ['scripts'], compression };
+    const context = fakeContext('image/initrd', args, { modules: tarOf(`kernel-${compression}`, kernel), packages, scripts: new Map([['initrd/init', script]]), 'built:minke-own': script }, out);
     await buildInitrd(context);
     const report = JSON.parse(readFileSync(join(out, 'initrd.json'), 'utf8')) as InitrdReport;
     expect(report).toMatchObject({ kernelVersion: '6.0', modules: ['a.ko'], programs: ['/bin/sh', '/usr/sbin/minke-own'] });
-    await context.tool({ argv: ['zstd', '-q', '-d', '-f', '/out/initrd.img', '-o', '/out/initrd.cpio'] });
-    const text = readFileSync(join(out, 'initrd.cpio')).toString('latin1');
+    if (compression === 'zstd') await context.tool({ argv: ['zstd', '-q', '-d', '-f', '/out/initrd.img', '-o', '/out/initrd.cpio'] });
+    const archive = readFileSync(join(out, compression === 'zstd' ? 'initrd.cpio' : 'initrd.img'));
+    expect(archive.length).toBe(report.unpackedBytes);
+    expect(readFileSync(join(out, 'initrd.img')).length).toBe(report.compressedBytes);
+    const text = archive.toString('latin1');
     for (const name of ['init\0', 'usr/sbin/minke-own\0', 'usr/bin/sh\0', 'libc.so.6\0', 'usr/lib/modules/6.0/kernel/a.ko\0', 'etc/minke/initrd.conf\0']) expect(text).toContain(name);
     expect(text).toContain("name='it'\\''s'\n");
     context.dispose();
   }, 120_000);
 
   test('names modules that the kernel does not have', async () => {
-    const args = { arch: 'amd64' as const, modules: ['a', 'no_such_module'], drivers: ['neither'], programs: [], built: [], settings: {}, scripts: [] };
+    const args = { arch: 'amd64' as const, modules: ['a', 'no_such_module'], drivers: ['neither'], programs: [], built: [], settings: {}, scripts: [], compression: 'zstd' as const };
     const context = fakeContext('image/initrd', args, { modules: tarOf('kernel2', kernel), packages: tarOf('none', {}) }, join(work, 'no'));
     await expect(buildInitrd(context)).rejects.toMatchObject({ code: 'OSB_KERNEL_INCOMPLETE', message: expect.stringContaining('no_such_module, neither'), details: { missing: ['no_such_module', 'neither'] } });
     context.dispose();
   });
 
   test('names a program that its packages do not have', async () => {
-    const args = { arch: 'amd64' as const, modules: [], drivers: [], programs: ['/usr/bin/absent'], built: [], settings: {}, scripts: [] };
+    const args = { arch: 'amd64' as const, modules: [], drivers: [], programs: ['/usr/bin/absent'], built: [], settings: {}, scripts: [], compression: 'zstd' as const };
     const context = fakeContext('image/initrd', args, { modules: tarOf('kernel3', kernel), packages: tarOf('none2', {}) }, join(work, 'no2'));
     await expect(buildInitrd(context)).rejects.toMatchObject({ code: 'OSB_PACKAGE_MISSING', message: expect.stringContaining('/usr/bin/absent') });
     context.dispose();

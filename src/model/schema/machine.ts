@@ -77,6 +77,10 @@ export interface Machine {
      */
     initrdModules?: string[];
     /**
+     * zstd where nothing is said. none: a delta between two releases has of the initrd no more than what is new of it, where a compressed one is new as a whole with every kernel. It takes its unpacked size of the boot partition, twice, and is read before the kernel starts.
+     */
+    initrdCompression?: 'zstd' | 'none';
+    /**
      * Which modules of the kernel package go into the image: globs below the kernel's module folder, last match wins.
      */
     modules?: {
