@@ -8,7 +8,7 @@ import { loadProject } from '../../src/config/index.ts';
 import { busyboxImage } from '../../src/device/container-image.ts';
 import { flasherCheckNames } from '../../src/device/index.ts';
 import { debianArchitectures, type Arch } from '../../src/model/index.ts';
-import { describeOutcome, home, machinesOf, osbuildTest, whySkipped, type Outcome } from './osbuild-test.ts';
+import { boots, describeOutcome, home, machinesOf, osbuildTest, type Outcome } from './osbuild-test.ts';
 
 /** Linux gives up in its first second when QEMU, starved by a busy host, does not deliver timer interrupts: nothing of ours ran then. */
 const starved = ({ checks }: Outcome): boolean => [...checks.values()].some(({ outcome, detail = '' }) => outcome === 'failed' && detail.includes("IO-APIC + timer doesn't work"));
@@ -32,9 +32,10 @@ function projectWithApplications(folder: string, arch: Arch): void {
 const { machines } = await loadProject(home, home);
 // Images are unpacked with their owners.
 const applications = process.getuid?.() === 0;
+const { skipped, why } = boots('flasher');
 
 for (const name of machinesOf('OSBUILD_FLASHER_MACHINES', 'genericx86-64')) {
-  describeOutcome(`the flasher of ${name} in QEMU${whySkipped}`, flasherCheckNames({ applications }), async () => {
+  describeOutcome(`the flasher of ${name} in QEMU${why}`, flasherCheckNames({ applications }), async () => {
     const project = mkdtempSync(join(tmpdir(), 'osbuild-flasher-'));
     try {
       if (applications) projectWithApplications(project, machines.get(name)?.machine.arch ?? 'amd64');
@@ -44,5 +45,5 @@ for (const name of machinesOf('OSBUILD_FLASHER_MACHINES', 'genericx86-64')) {
     } finally {
       rmSync(project, { recursive: true, force: true });
     }
-  });
+  }, skipped);
 }

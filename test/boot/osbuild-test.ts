@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 export const machinesOf = (variable: string, otherwise: string): string[] => (process.env[variable] ?? otherwise).split(',').filter(Boolean);
 
 /** Each check of `osbuild test` as a test of its own; nothing is expected that the checks' own names do not say. */
-export function describeOutcome(name: string, checks: readonly string[], run: () => Promise<Outcome>, skipped = !wanted): void {
+export function describeOutcome(name: string, checks: readonly string[], run: () => Promise<Outcome>, skipped: boolean): void {
   describe.skipIf(skipped)(name, () => {
     let outcome: Outcome | undefined;
 
@@ -20,8 +20,19 @@ export function describeOutcome(name: string, checks: readonly string[], run: ()
 }
 
 export const home = fileURLToPath(new URL('../..', import.meta.url));
+/** Whether boards are started at all. */
 export const wanted = process.env['OSBUILD_TEST_IMAGES'] === '1';
 export const whySkipped = wanted ? '' : ' (needs OSBUILD_TEST_IMAGES=1, as `npm test` without words sets it)';
+
+/**
+ * Whether one of the files here runs, and what its title says where it does not. OSBUILD_TEST_BOOTS=NAME,… leaves out all others: a run that has to end
+ * within the hour starts three boards, the nightly one all of them.
+ */
+export function boots(name: string): { skipped: boolean; why: string } {
+  const chosen = process.env['OSBUILD_TEST_BOOTS']?.split(',');
+  if (!wanted || chosen === undefined || chosen.includes(name)) return { skipped: !wanted, why: whySkipped };
+  return { skipped: true, why: ` (OSBUILD_TEST_BOOTS leaves ${name} out, to end within the hour; .ci/nightly runs it)` };
+}
 
 /** Three boots of a board that is emulated without hardware support, on a busy machine. */
 export const limitMs = 90 * 60_000;
