@@ -1,6 +1,6 @@
 // Runs suites that take half an hour and more for a machine, and shows each check of `osbuild test --suite` as a test of its own:
 //
-//   OSBUILD_TEST_SUITES=update,config,network,field OSBUILD_SUITE_MACHINES=genericx86-64 npm test -- test/boot/suites.test.ts
+//   OSBUILD_TEST_SUITES=update,config,network,field,damage OSBUILD_SUITE_MACHINES=genericx86-64 npm test -- test/boot/suites.test.ts
 import { loadProject } from '../../src/config/index.ts';
 import { checkNames, hasWatchdog, suites } from '../../src/device/index.ts';
 import { describeOutcome, home, machinesOf, osbuildTest, wanted, whySkipped } from './osbuild-test.ts';
