@@ -155,6 +155,42 @@ function sectors(file: string, layout: DiskLayout): string[] {
   return found;
 }
 
+describe('an ext4 that has grown', () => {
+  beforeEach((context) => {
+    if (process.getuid?.() !== 0 || !has('mke2fs')) context.skip('needs root, and mke2fs');
+  });
+
+  test.each([
+    ['96M', 24576 / 50],
+    ['3G', 4096],
+  ])('to %s keeps for itself at once what it keeps after the next start', (size, keeps) => {
+    const [file, at] = [join(folder, `grown-${size}`), join(folder, `at-${size}`)];
+    const on = (...argv: string[]): string => {
+      const { status, stdout, stderr } = spawnSync(argv[0] ?? '', argv.slice(1), { encoding: 'utf8' });
+      if (status !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`);
+      return stdout.trim();
+    };
+    const kept = (): number => Number(on('cat', `/sys/fs/ext4/${on('findmnt', '-n', '-o', 'SOURCE', at).replace('/dev/', '')}/reserved_clusters`));
+    mkdirSync(at);
+    on('truncate', '-s', size, file);
+    on('mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', file);
+    on('mount', '-o', 'loop', file, at);
+    try {
+      const device = on('findmnt', '-n', '-o', 'SOURCE', at).replace('/dev/', '');
+      // As one has it that was mounted when it was small: growing one that is mounted is not for every root.
+      writeFileSync(`/sys/fs/ext4/${device}/reserved_clusters`, '200\n');
+      expect(kept()).toBe(200);
+      expect(run(`keep_for_linux ${device} $(($(cat /sys/class/block/${device}/size) / 8))`)).toMatchObject({ status: 0, stdout: '', stderr: '' });
+      expect(kept()).toBe(Math.floor(keeps));
+      on('umount', at);
+      on('mount', '-o', 'loop', file, at);
+      expect(kept()).toBe(Math.floor(keeps));
+    } finally {
+      on('umount', at);
+    }
+  });
+});
+
 describe('finding the disk', () => {
   test.each(['gpt', 'mbr'] as const)('%s: the PARTUUID of the first partition is read from the table', (table) => {
     const layout = planPartitions('board', { table });

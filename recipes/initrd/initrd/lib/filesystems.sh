@@ -87,4 +87,13 @@ grow_filesystem() {
   size=$(cat "/sys/class/block/$1/size")
   [ $((size / 8 - blocks)) -gt 1024 ] || return 0
   resize2fs "/dev/$1" >/run/minke/resize.log 2>&1 || warn "cannot grow the data partition: $(tail -n 1 /run/minke/resize.log)"
+  keep_for_linux "$1" $((size / 8))
+}
+
+# $1 device name, $2 its blocks. ext4 keeps a fiftieth of them back, at most 4096 (fs/ext4/super.c, ext4_set_resv_clusters), and reckons only when it is mounted. With what
+# it kept when it was small it could be filled so far that after the next start nothing can be written any more.
+keep_for_linux() {
+  keep=$(($2 / 50))
+  [ $keep -gt 4096 ] && keep=4096
+  echo $keep >"${sys:-/sys}/fs/ext4/$1/reserved_clusters" || warn "$1: what ext4 keeps for itself stays as it was before it grew"
 }
