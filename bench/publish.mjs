@@ -62,9 +62,11 @@ function fromMain(name) {
   return { name: fields.Package, version: fields.Version, architecture: fields.Architecture, archive: 'main', filename: fields.Filename, sizeBytes: Number(fields.Size), sha256: fields.SHA256, depends: fields.Depends ?? '' };
 }
 const isKernel = ({ name }) => name.startsWith('linux-image-');
+/** It depends on the newest kernel, whose name has its version. */
+const newestKernel = lock.packages.find((entry) => isKernel(entry) && !/\d+\.\d/.test(entry.name))?.name;
 /** The package before, under the name that the kernel's had then. */
 function before(entry) {
-  const { depends: _, ...old } = isKernel(entry) && entry.name !== 'linux-image-amd64' ? fromMain(/linux-image-[\w.+-]+/.exec(fromMain('linux-image-amd64').depends)[0]) : fromMain(entry.name);
+  const { depends: _, ...old } = isKernel(entry) && entry.name !== newestKernel ? fromMain(/linux-image-[\w.+-]+/.exec(fromMain(newestKernel).depends)[0]) : fromMain(entry.name);
   return { ...old, ...(entry.sets === undefined ? {} : { sets: entry.sets }) };
 }
 const updated = lock.packages.filter(({ archive, name }) => archive === 'security' && fromMainHas(name));
