@@ -33,7 +33,7 @@ export const test: Command = {
       const { plan, images } = await composeImages(invocation, project, machines, session.world, { flasher });
       let failures = 0;
       for (const built of images) {
-        const boot = await (flasher ? planFlasherTest(built, invocation, session.world) : planBootTest(built, suite, invocation, session.world));
+        const boot = await (flasher ? planFlasherTest(built, invocation, session.world) : planBootTest(built, suite, plan.tasks, invocation, session.world));
         const keyed = await session.key({ ...plan, tasks: [...plan.tasks, ...boot.tasks], targets: [...built.targets, boot.report.task] });
         const folder = await buildImage(invocation, session, keyed, built);
         const before = (await session.missing({ ...keyed, targets: [boot.report.task] })).length === 0;
