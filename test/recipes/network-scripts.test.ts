@@ -27,6 +27,7 @@ describe('rules of shared connections', () => {
   const up = (words = ['lan0', 'up'], environment: Record<string, string> = event): void => run(script, words, environment);
   const device = (method: string, table: 'there' | 'missing'): void => {
     program('nmcli', `[ "$*" = "-g ipv4.method connection show u-1" ] && echo ${method}`);
+    program('systemd-cat', 'cat >"$OUT/said"');
     program('nft', `case "$1" in list) ${table === 'there' ? 'exit 0' : 'exit 1'} ;; *) cat >"$OUT/rules" ;; esac`);
   };
 
@@ -37,6 +38,7 @@ describe('rules of shared connections', () => {
     expect(rules).toContain('table ip nm-shared-lan0 {');
     expect(rules).toContain('ip saddr 198.51.100.1/24 ip daddr != 198.51.100.1/24 masquerade');
     expect(rules).toContain('oifname "lan0" reject');
+    expect(read('said')).toMatch(/^lan0: the rules .* are missing/);
   });
 
   test.each([

@@ -34,7 +34,7 @@ udevadm settle; nmcli device set ${port} managed yes`);
       await board.need('cp /usr/sbin/nft /run/boot-test/nft && cat >/run/boot-test/slow-nft && chmod 755 /run/boot-test/slow-nft && mount --bind /run/boot-test/slow-nft /usr/sbin/nft', { stdin: Buffer.from(slow) });
       try {
         await board.need('nmcli connection down shared && nmcli connection up shared', { timeoutMs: 120_000 * board.scale });
-        await board.eventually(60, () => board.need(`/run/boot-test/nft list table ip nm-shared-${port} && journalctl -b -u NetworkManager-dispatcher.service | grep -q 'rules of the shared connection are missing'`));
+        await board.eventually(60, () => board.need(`/run/boot-test/nft list table ip nm-shared-${port} >/dev/null && journalctl -b -t minke-shared | grep -q missing`));
       } finally {
         await board.need('umount /usr/sbin/nft');
       }
