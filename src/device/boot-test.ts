@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { openTarRoot } from '../image/index.ts';
 import { OsbuildError, type Emit, type Machine, type RecipeSource } from '../model/index.ts';
 import { eventually, openLink, output, type Board, type BoardLink } from './board.ts';
 import { moduleFile } from './checks/kernel-module.ts';
@@ -30,6 +31,8 @@ export interface BootTestOptions {
   release?: string;
   /** The module of device/kernel-module for the image's kernel. */
   module?: string;
+  /** modules.tar with mac80211_hwsim for the image's kernel. */
+  radio?: string;
   /** Folder of the emulation tools tree. */
   toolsTree: string;
   /** Static busybox for the machine's architecture (a file). */
@@ -87,6 +90,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
     services,
     registry,
     release: options.release ?? null,
+    radio: options.radio === undefined ? null : moduleOfRadios(options.radio),
     serviceName,
     serviceAnswer: answer,
     published: { host: ports.web, guest: 8080 },
@@ -107,7 +111,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   const report: BootTestReport = { machine: machineName, mode: options.mode, image: options.image, outcome: 'passed', checks: [], boots: [], consoleLogs: [] };
   try {
     let reachable = true;
-    for (const [index, stage] of stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, watchdog: hasWatchdog(machine) }).entries()) {
+    for (const [index, stage] of stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, radio: options.radio !== undefined, watchdog: hasWatchdog(machine) }).entries()) {
       const recorder = recordInto(report, { emit, signal });
       if (!reachable) {
         for (const name of named(stage)) recorder.fail(name, 'not reached: an earlier boot failed');
@@ -176,6 +180,18 @@ async function runStage(stage: Stage, { board, link, recorder, report, restart, 
   }
   for (const check of checksOf(stage)) await recorder.check(check.name, () => check.run(board));
   return true;
+}
+
+/** mac80211_hwsim of an archive of modules. */
+function moduleOfRadios(archive: string): Buffer {
+  const root = openTarRoot(archive);
+  try {
+    const path = [...root.entries.keys()].find((key) => key.endsWith('/mac80211_hwsim.ko'));
+    if (path === undefined) throw new Error(`${archive} has no mac80211_hwsim`);
+    return root.read(path);
+  } finally {
+    root.close();
+  }
 }
 
 /** UUIDs of the ext4 filesystems on state and data, as blkid prints them. */

@@ -15,7 +15,7 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
   'device/boot-test': {
     version: 1,
     async run(context) {
-      const { machineName, machine, mode, suite, recipes, module } = context.args;
+      const { machineName, machine, mode, suite, recipes, module, radio } = context.args;
       const work = await context.keep();
       // How a disk is compressed is told by its name, which a blob of the store has not.
       const image = join(context.scratch, 'disk.img.zst');
@@ -29,6 +29,7 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
         image,
         ...(suite === 'update' || suite === 'damage' ? { release: context.input('release') } : {}),
         ...(module === undefined ? {} : { module: context.input('module') }),
+        ...(radio === undefined ? {} : { radio: context.input('radio') }),
         toolsTree: context.input('emulation'),
         busybox: join(context.input('busybox'), 'usr/bin/busybox'),
         work,

@@ -15,6 +15,7 @@ import { networkChecks } from './checks/network.ts';
 import { nameOverlays, overlayChecks } from './checks/overlays.ts';
 import { leaveMarks, noFailedUnit, persistenceChecks } from './checks/persistence.ts';
 import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
+import { radioChecks } from './checks/radio.ts';
 import { recipeChecks } from './checks/recipe-checks.ts';
 import { breakEngine, breakKernel, breakNetwork, breakRoot, inSlot, keptIn, refusals, rolledBack, updateFromStick, updateInto } from './checks/update.ts';
 
@@ -42,6 +43,8 @@ export const named = (stage: Stage): string[] => [stage.restarts === true ? rest
 export interface Abilities {
   /** A kernel module was compiled for it. */
   module?: boolean;
+  /** It gets virtual radios. */
+  radio?: boolean;
   /** Its emulation has a hardware watchdog. */
   watchdog?: boolean;
 }
@@ -49,10 +52,13 @@ export interface Abilities {
 /** Of the emulations only the PC's chipset (q35) comes with a watchdog that works. */
 export const hasWatchdog = ({ qemu }: Machine): boolean => qemu?.system === 'x86_64';
 
+/** Images with Wi-Fi, and with a kernel of Debian's: of it there is a module that makes radios of nothing. */
+export const hasRadio = ({ kernel }: Machine, recipes: readonly { name: string }[]): boolean => kernel.source === undefined && recipes.some(({ name }) => name === 'wifi');
+
 /** Names of all results of a suite, in order; known before anything runs. */
 export const checkNames = (suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', abilities: Abilities = {}): string[] => stages(suite, recipes, mode, abilities).flatMap(named);
 
-export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', { module = false, watchdog = false }: Abilities = {}): Stage[] {
+export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', { module = false, radio = false, watchdog = false }: Abilities = {}): Stage[] {
   switch (suite) {
     case 'boot':
       return bootStages(recipes, mode, module);
@@ -63,7 +69,7 @@ export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'de
     case 'config':
       return configStages();
     case 'network':
-      return networkStages();
+      return networkStages(radio);
     case 'field':
       return fieldStages(watchdog);
     case 'damage':
@@ -140,11 +146,11 @@ function configStages(): Stage[] {
   ];
 }
 
-function networkStages(): Stage[] {
+function networkStages(radio: boolean): Stage[] {
   const [before, after] = ['before the profiles', 'with profiles from the boot partition'] as const;
   return [
-    { name: before, checks: [...networkChecks, leaveProfiles], finish: restart(before) },
-    { name: after, checks: profileChecks },
+    { name: before, checks: [...networkChecks, leaveProfiles(radio)], finish: restart(before) },
+    { name: after, checks: [...profileChecks, ...(radio ? radioChecks : [])] },
   ];
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { scanSources } from '../../config/index.ts';
-import type { Suite } from '../../device/index.ts';
+import { hasRadio, type Suite } from '../../device/index.ts';
 import { kernelHeadersEnd } from '../../image/index.ts';
 import { OsbuildError, type AnyTask, type Machine, type OutputRef, type Recipe } from '../../model/index.ts';
 import type { Invocation } from '../command.ts';
@@ -11,8 +11,8 @@ import { busybox, emulation, moduleTools, planToolsTree } from './trees.ts';
 
 const titles: Record<Suite, string> = { boot: 'Boot test', start: 'Test of the start', update: 'Test of updates', config: 'Test of configuration', network: 'Test of the network', field: 'Test of the field', damage: 'Test of damage', faults: 'Test of faults' };
 
-/** A suite of tests of a composed image, as a task: it is cached by the image's key and, like every step, the sources of what carries it out. */
-export async function planBootTest(built: ComposedImage, suite: Suite, invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
+/** A suite of tests of a composed image (`planned`: the tasks that make it), as a task: it is cached by the image's key and, like every step, the sources of what carries it out. */
+export async function planBootTest(built: ComposedImage, suite: Suite, planned: readonly AnyTask[], invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
   const { machine, request } = built;
   if (!machine.machine.qemu) {
     throw new OsbuildError('OSB_USAGE', `${machine.name} has no QEMU lane`, { hint: '`osbuild machines` shows which machines have one' });
@@ -21,21 +21,23 @@ export async function planBootTest(built: ComposedImage, suite: Suite, invocatio
   const qemu = await planToolsTree(emulation, invocation, world, options);
   const shell = await planToolsTree(busybox(machine.machine.arch), invocation, world, options);
   const module = suite === 'boot' ? await planModule(built, invocation, world) : null;
+  const radio = suite === 'network' && hasRadio(machine.machine, request.recipes) ? planRadio(built, planned) : null;
   const task: AnyTask = {
     id: `device/${machine.name}/${suite}-test`,
     kind: 'device/boot-test',
     title: `${titles[suite]} of ${machine.name}`,
-    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, suite, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })), ...(module === null ? {} : { module: true as const }) },
+    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, suite, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })), ...(module === null ? {} : { module: true as const }), ...(radio === null ? {} : { radio: true as const }) },
     inputs: {
       image: { from: 'task', ...diskImage(built).ref },
       ...(suite === 'update' || suite === 'damage' ? { release: { from: 'task', ...osImage(built).ref } as const } : {}),
       ...(module === null ? {} : { module: { from: 'task', ...module.ref } as const }),
+      ...(radio === null ? {} : { radio: { from: 'task', task: radio.id, output: 'modules.tar' } as const }),
       emulation: { from: 'tree', task: qemu.tree },
       busybox: { from: 'tree', task: shell.tree },
     },
     result: 'files',
   };
-  return { tasks: [...qemu.tasks, ...shell.tasks, ...(module?.tasks ?? []), task], report: { task: task.id, output: 'report.json' } };
+  return { tasks: [...qemu.tasks, ...shell.tasks, ...(module?.tasks ?? []), ...(radio === null ? [] : [radio]), task], report: { task: task.id, output: 'report.json' } };
 }
 
 /** A module for the image's kernel, compiled against the headers that are published with it; null where there are none, or their programs do not run here. */
@@ -53,6 +55,14 @@ async function planModule({ machine, artifacts }: ComposedImage, invocation: Inv
     result: 'files',
   };
   return { tasks: [...tools.tasks, task], ref: { task: task.id, output: 'minke_probe.ko' } };
+}
+
+/** The module of virtual radios, which images leave out, of the very kernel of the image; null where another provider made that. */
+function planRadio({ machine }: ComposedImage, planned: readonly AnyTask[]): AnyTask | null {
+  const kernel = planned.find((task) => task.id === `debian/${machine.name}/kernel`);
+  if (kernel?.kind !== 'debian/kernel') return null;
+  const required = [{ module: 'mac80211_hwsim', askedBy: 'the test of the network' }];
+  return { ...kernel, id: `device/${machine.name}/radio`, title: `Virtual radios for the kernel of ${machine.name}`, args: { ...kernel.args, modules: { exclude: ['**'], include: [] }, required, deviceTrees: [] } };
 }
 
 /** The test of an image's flasher, as a task. */

@@ -1,11 +1,14 @@
 import { hostAddress } from '../host-services.ts';
 import { ensure, type BootCheck } from './check.ts';
 import { page, publishedPage } from './engine.ts';
+import { loadContainer } from './far.ts';
+import { radioProfiles } from './radio-profiles.ts';
+import { sharedChecks } from './shared.ts';
 
 const profile = (name: string, lines: string): string => `cat >/mnt/boot/system-connections/${name}.nmconnection <<'END'\n${lines}\nEND`;
 
 /** Puts profiles and a script of NetworkManager where their owner would, for the next start. */
-export const leaveProfiles: BootCheck = {
+export const leaveProfiles = (radio: boolean): BootCheck => ({
   name: 'network: profiles and a script are left on the boot partition',
   run: async (board) => {
     const port = (await board.need("nmcli -g DEVICE,TYPE,STATE device | sed -n 's/:ethernet:connected$//p' | head -n 1")).trim();
@@ -15,14 +18,15 @@ set -e
 mount -o remount,rw /mnt/boot
 mkdir -p /mnt/boot/system-connections /mnt/boot/dispatcher.d
 ${profile('fixed', `[connection]\nid=fixed\ntype=vlan\ninterface-name=boot-vlan\n[vlan]\nid=42\nparent=${port}\n[ipv4]\nmethod=manual\naddress1=192.0.2.10/24\nnever-default=true\n[ipv6]\nmethod=disabled`)}
-${profile('shared', '[connection]\nid=shared\ntype=dummy\ninterface-name=boot-shared\n[ipv4]\nmethod=shared\naddress1=198.51.100.1/24\n[ipv6]\nmethod=disabled')}
+${profile('shared', '[connection]\nid=shared\ntype=ethernet\ninterface-name=boot-lan\n[ipv4]\nmethod=shared\naddress1=198.51.100.1/24\n[ipv6]\nmethod=disabled')}
+${radio ? radioProfiles.map(({ name, lines }) => profile(name, lines)).join('\n') : ''}
 ${profile('broken', '[connection\nid=')}
 printf '#!/bin/sh\\r\\necho "$2 $1" >>/run/boot-test-dispatched\\r\\n' >/mnt/boot/dispatcher.d/50-boot-test
 sync
 mount -o remount,ro /mnt/boot`;
     await board.need(script);
   },
-};
+});
 
 export const profileChecks: readonly BootCheck[] = [
   {
@@ -34,15 +38,6 @@ export const profileChecks: readonly BootCheck[] = [
       }),
   },
   {
-    name: 'network: a shared connection gives out addresses and names',
-    run: (board) =>
-      board.eventually(60, async () => {
-        await board.need('ip -4 addr show dev boot-shared | grep -q 198.51.100.1/24');
-        const served = await board.need("ps -e -o args= | grep '[d]nsmasq.*198.51.100'");
-        ensure(served.includes('--dhcp-range'), served);
-      }),
-  },
-  {
     name: 'network: the script from the boot partition ran for it',
     run: (board) => board.eventually(60, () => board.need('grep -q "^up boot-vlan$" /run/boot-test-dispatched')),
   },
@@ -50,7 +45,7 @@ export const profileChecks: readonly BootCheck[] = [
   {
     name: 'network: containers ask the device’s own name server',
     run: async (board) => {
-      await board.need(`minke image inspect ${board.container.reference} >/dev/null 2>&1 || minke load`, { stdin: board.container.archive, timeoutMs: 300_000 * board.scale });
+      await loadContainer(board);
       await board.need(`echo 'server=/${board.serviceName}/${hostAddress}#${board.services.dnsPort}' >/run/minke-dns/boot-test.conf && systemctl restart dnsmasq.service`);
       return board.eventually(60, async () => {
         const text = await board.need(`minke run --rm ${board.container.reference} sh -c 'cat /etc/resolv.conf; wget -q -O - http://${board.serviceName}:${board.services.httpPort}/'`, { timeoutMs: 120_000 * board.scale });
@@ -58,6 +53,7 @@ export const profileChecks: readonly BootCheck[] = [
       });
     },
   },
+  ...sharedChecks,
   {
     name: 'network: whether the internet can be reached is known to applications',
     run: async (board) => {
