@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 import { signaturesLabel, releaseLabel, ustarEnd, ustarHeader, ustarPadding } from '../image/index.ts';
+import { eventually } from './board.ts';
 import { connectQmp } from './qmp.ts';
 import type { ToolsTree } from './tools-tree.ts';
 
@@ -28,10 +29,11 @@ export interface StickOptions {
   /** QEMU's control socket, on the host. */
   socket: string;
   tree: ToolsTree;
+  signal: AbortSignal;
 }
 
 /** Makes a stick as docs/updates.md asks for it, with the release under a newer version and signed by a key made for it. */
-export async function makeStick({ release, machineName, folder, socket, tree }: StickOptions): Promise<Stick> {
+export async function makeStick({ release, machineName, folder, socket, tree, signal }: StickOptions): Promise<Stick> {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
   const newer = join(folder, 'newer.os.tar');
   const version = await relabel(release, newer, (text) => sign('sha256', Buffer.from(text), privateKey).toString('base64'));
@@ -58,7 +60,11 @@ export async function makeStick({ release, machineName, folder, socket, tree }: 
         ['blockdev-add', { driver: 'raw', 'node-name': 'stick', 'read-only': true, file: { driver: 'file', filename: '/disk/stick.img', 'read-only': true } }],
         ['device_add', { driver: 'usb-storage', id: 'stick-device', drive: 'stick', removable: true }],
       ),
-    pullOut: () => talk(['device_del', { id: 'stick-device' }], ['blockdev-del', { 'node-name': 'stick' }]),
+    pullOut: async () => {
+      await talk(['device_del', { id: 'stick-device' }]);
+      // QEMU lets go of the disk some time after it has taken the device away.
+      await eventually(30_000, signal, () => talk(['blockdev-del', { 'node-name': 'stick' }]));
+    },
   };
 }
 

@@ -76,10 +76,12 @@ describeLab('preloaded applications', (lab) => {
         context.dispose();
       }
     }
+    // A root of one block has no tree: its hash is the root hash.
     writeFileSync(join(out, 'root'), Buffer.alloc(4096));
+    writeFileSync(join(out, 'tree'), '');
     execFileSync('cp', [join(work, 'boot.vfat'), join(out, 'boot')]);
     const disk = { table: 'gpt' as const, boot: '64MiB', root: '16MiB', state: '16MiB', ...(data === undefined ? {} : { data }) };
-    const context = fakeContext('image/disk', { name: 'board', disk, preloaded: true }, { root: join(out, 'root'), boot: join(out, 'boot'), data: join(out, 'data.tar'), dataFacts: join(out, 'data.json'), dataTools: pack }, out, epoch);
+    const context = fakeContext('image/disk', { name: 'board', disk, preloaded: true }, { root: join(out, 'root'), tree: join(out, 'tree'), boot: join(out, 'boot'), data: join(out, 'data.tar'), dataFacts: join(out, 'data.json'), dataTools: pack }, out, epoch);
     await buildDisk(context).finally(() => context.dispose());
     return JSON.parse(readFileSync(join(out, 'disk.json'), 'utf8')) as DiskReport;
   }

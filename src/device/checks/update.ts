@@ -84,7 +84,7 @@ export const updateFromStick = (stage: string, slot: Slot): BootCheck => ({
   name: `${stage}: a stick is refused by a board without its key; with it, its release is written into slot ${slot}, and the board restarts by itself`,
   run: async (board) => {
     if (board.release === null) throw new Error('the suite was given no release');
-    const stick = await makeStick({ release: board.release, machineName: board.machineName, folder: dirname(board.lane.disk.path), socket: board.lane.controlSocket, tree: board.tree });
+    const stick = await makeStick({ release: board.release, machineName: board.machineName, folder: dirname(board.lane.disk.path), socket: board.lane.controlSocket, tree: board.tree, signal: board.signal });
     await board.need('minke os config set os.updates.usb true', { timeoutMs: 120_000 * board.scale });
     const said = (): Promise<string> => board.need("journalctl --no-pager -o cat -u 'minke-os-stick@*'");
     await stick.plugIn();
