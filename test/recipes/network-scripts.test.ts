@@ -24,33 +24,35 @@ const run = (script: string, words: string[], environment: Record<string, string
 describe('rules of shared connections', () => {
   const script = 'networkmanager/files/usr/lib/NetworkManager/dispatcher.d/50-minke-shared';
   const event = { DEVICE_IP_IFACE: 'lan0', CONNECTION_UUID: 'u-1', IP4_ADDRESS_0: '198.51.100.1/24 0.0.0.0' };
-  const up = (words = ['lan0', 'up'], environment: Record<string, string> = event): void => run(script, words, environment);
-  const device = (method: string, table: 'there' | 'missing'): void => {
+  /** What nft was given after an event of a port whose connection has this method; `table`: whether there are rules before. */
+  const after = (method: string, table: 'there' | 'missing', words = ['lan0', 'up'], environment: Record<string, string> = event): string | null => {
     program('nmcli', `[ "$*" = "-g ipv4.method connection show u-1" ] && echo ${method}`);
-    program('systemd-cat', 'cat >"$OUT/said"');
-    program('nft', `case "$1" in list) ${table === 'there' ? 'exit 0' : 'exit 1'} ;; *) cat >"$OUT/rules" ;; esac`);
+    program('nft', `case "$1" in list) ${table === 'there' ? 'exit 0' : 'exit 1'} ;; delete) echo "$*" >"$OUT/given" ;; *) cat >"$OUT/given" ;; esac`);
+    run(script, words, environment);
+    return read('given');
   };
 
-  test('are put in place where NetworkManager has given up', () => {
-    device('shared', 'missing');
-    up();
-    const rules = read('rules');
-    expect(rules).toContain('table ip nm-shared-lan0 {');
+  test.each(['there', 'missing'] as const)('are made anew when it comes up and they are %s', (table) => {
+    const rules = after('shared', table);
+    expect(rules).toMatch(/^table ip nm-shared-lan0\ndelete table ip nm-shared-lan0\ntable ip nm-shared-lan0 \{/);
     expect(rules).toContain('ip saddr 198.51.100.1/24 ip daddr != 198.51.100.1/24 masquerade');
     expect(rules).toContain('oifname "lan0" reject');
-    expect(read('said')).toMatch(/^lan0: the rules .* are missing/);
   });
 
   test.each([
-    ['are there already', 'shared', 'there', ['lan0', 'up'], event],
-    ['are not wanted by another connection', 'auto', 'missing', ['lan0', 'up'], event],
-    ['are not wanted when it goes', 'shared', 'missing', ['lan0', 'down'], event],
-    ['are not made for a name that nft would read otherwise', 'shared', 'missing', ['a b', 'up'], { ...event, DEVICE_IP_IFACE: 'a b' }],
-    ['are not made without an address', 'shared', 'missing', ['lan0', 'up'], { ...event, IP4_ADDRESS_0: '' }],
-  ] as const)('%s', (_, method, table, words, environment) => {
-    device(method, table);
-    up([...words], environment);
-    expect(read('rules')).toBeNull();
+    ['another connection takes the port', 'auto', ['lan0', 'up'], event],
+    ['it goes', 'shared', ['lan0', 'down'], { DEVICE_IP_IFACE: 'lan0', CONNECTION_UUID: 'u-1' }],
+    ['it has no address', 'shared', ['lan0', 'up'], { ...event, IP4_ADDRESS_0: '' }],
+  ] as const)('are taken away when %s, if there are any', (_, method, words, environment) => {
+    expect(after(method, 'missing', [...words], environment)).toBeNull();
+    expect(after(method, 'there', [...words], environment)).toBe('delete table ip nm-shared-lan0\n');
+  });
+
+  test.each([
+    ['other events', ['lan0', 'dhcp4-change'], event],
+    ['a name that nft would read otherwise', ['a b', 'up'], { ...event, DEVICE_IP_IFACE: 'a b' }],
+  ] as const)('stay as they are at %s', (_, words, environment) => {
+    expect(after('shared', 'there', [...words], environment)).toBeNull();
   });
 });
 
