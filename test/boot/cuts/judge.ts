@@ -10,7 +10,10 @@ type Slot = 'A' | 'B';
 
 /** What a slot holds that is whole. Both slots have the same release here. */
 export interface WholeSlot {
+  /** File system and hash tree. */
   root: { sha256: string; sizeBytes: number };
+  /** What the loader tells the initrd of the tree. */
+  verity: string;
   kernel: string;
   initrd: string;
 }
@@ -29,6 +32,7 @@ interface Entry {
   version: number;
   linux: string;
   initrd: string;
+  options: string;
 }
 
 /** Looks at disks as the programs do that meet them at a start: the loader, the initrd's checks of file systems, the engine. None of our own code has a part in it. */
@@ -61,8 +65,9 @@ export function openJudge({ partitions, folder, imageTools, emulation }: { parti
     async wholeSlot(disk) {
       carve(disk, partitions.boot, 'boot.vfat');
       const boot = await readBoot();
-      const sizeBytes = erofsBytes(disk, partitions.rootA);
-      return { root: { sizeBytes, sha256: hashRange(disk, partitions.rootA.startBytes, sizeBytes) }, kernel: hashFile(join(boot, 'A/kernel')), initrd: hashFile(join(boot, 'A/initrd')) };
+      const verity = verityOf(chosen(boot));
+      const sizeBytes = treeEnd(verity, erofsBytes(disk, partitions.rootA));
+      return { verity, root: { sizeBytes, sha256: hashRange(disk, partitions.rootA.startBytes, sizeBytes) }, kernel: hashFile(join(boot, 'A/kernel')), initrd: hashFile(join(boot, 'A/initrd')) };
     },
     async judge(disk, whole, mark) {
       carve(disk, partitions.boot, 'boot.vfat');
@@ -72,7 +77,9 @@ export function openJudge({ partitions, folder, imageTools, emulation }: { parti
       const boot = await readBoot();
       const entry = chosen(boot);
       if (entry.file !== raw.file) throw new Error(`the loader starts ${raw.file}, and ${entry.file} after the file system's check`);
-      const isWhole = ({ slot, linux, initrd }: Entry): string | undefined => {
+      const isWhole = (one: Entry): string | undefined => {
+        const { slot, linux, initrd } = one;
+        if (verityOf(one) !== whole.verity) return `slot ${slot}: the loader tells of another hash tree`;
         for (const [path, wanted] of [[linux, whole.kernel], [initrd, whole.initrd]] as const) {
           const file = join(boot, path);
           if (!existsSync(file)) return `slot ${slot} has no ${path}`;
@@ -116,8 +123,23 @@ function entriesOf(boot: string): Entry[] {
       if (value === undefined) throw new Error(`${file} has no ${name}`);
       return value;
     };
-    return [{ file, slot: match[1]?.toUpperCase() as Slot, triesLeft: match[2] === undefined ? undefined : Number(match[2]), version: Number(field('version')), linux: field('linux'), initrd: field('initrd') }];
+    return [{ file, slot: match[1]?.toUpperCase() as Slot, triesLeft: match[2] === undefined ? undefined : Number(match[2]), version: Number(field('version')), linux: field('linux'), initrd: field('initrd'), options: field('options') }];
   });
+}
+
+function verityOf({ file, options }: Entry): string {
+  const value = /(?:^| )minke\.verity=(\S+)/.exec(options)?.[1];
+  if (value === undefined) throw new Error(`${file} tells of no hash tree`);
+  return value;
+}
+
+/** Where the tree ends that begins behind so many bytes of data: 128 hashes in each of its blocks, up to a single one. */
+function treeEnd(verity: string, dataBytes: number): number {
+  const [data = 0, start = 0] = verity.split(':').slice(2).map(Number);
+  if (data * 4096 !== dataBytes) throw new Error(`the hash tree is one of ${data} blocks, and the file system has ${dataBytes} bytes`);
+  let blocks = start;
+  for (let level = data; level > 1; ) blocks += level = Math.ceil(level / 128);
+  return blocks * 4096;
 }
 
 const best = (entries: readonly Entry[]): Entry | undefined => entries.toSorted((a, b) => b.version - a.version)[0];
