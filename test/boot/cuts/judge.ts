@@ -138,7 +138,10 @@ function treeEnd(verity: string, dataBytes: number): number {
   const [data = 0, start = 0] = verity.split(':').slice(2).map(Number);
   if (data * 4096 !== dataBytes) throw new Error(`the hash tree is one of ${data} blocks, and the file system has ${dataBytes} bytes`);
   let blocks = start;
-  for (let level = data; level > 1; ) blocks += level = Math.ceil(level / 128);
+  for (let level = data; level > 1; ) {
+    level = Math.ceil(level / 128);
+    blocks += level;
+  }
   return blocks * 4096;
 }
 
