@@ -1,17 +1,19 @@
 import type { Reporter, TestCase, TestModule, TestRunEndReason } from 'vitest/node';
 
 /**
- * One line a test file while it runs; failures with their errors; every skip with its reason; the failures once more,
- * since the end is what is kept of a long log; and last, alone on a line, the counts that CI reads.
+ * One line a test file while it runs; failures with their errors; every skip with its reason; what passed only when it was tried again (with
+ * OSBUILD_TEST_RETRIES); the failures once more, since the end is what is kept of a long log; and last, alone on a line, the counts that CI reads.
  */
 export default class PlainReporter implements Reporter {
   private readonly started = performance.now();
   private readonly failures: string[] = [];
+  private readonly unsteady: string[] = [];
 
   onTestCaseResult(test: TestCase): void {
     const result = test.result();
     const durationMs = test.diagnostic()?.duration ?? 0;
     if (result.state === 'failed') this.fail(`✖ ${nameOf(test)}`, result.errors);
+    else if (test.diagnostic()?.flaky === true) this.unsteady.push([nameOf(test), ...(result.errors ?? []).map((error) => indent(textOf(error)))].join('\n'));
     else if (durationMs > 20_000) this.say(`  ✔ ${nameOf(test)} (${(durationMs / 1000).toFixed(0)} s)`);
   }
 
@@ -37,6 +39,7 @@ export default class PlainReporter implements Reporter {
     }
     // A file that does not even load, or a suite whose hooks fail, has no tests to count, and must not pass for that.
     const broken = modules.filter((module) => errorsAround(module).length > 0).length + unhandled.length;
+    if (this.unsteady.length > 0) this.say(`\nPassed only when tried again:\n${this.unsteady.join('\n')}`);
     if (this.failures.length > 0) this.say(`\nFailed:\n${this.failures.join('\n')}`);
     if (reason === 'interrupted') this.say('interrupted');
     this.say(`\n${((performance.now() - this.started) / 1000).toFixed(0)} s`);
