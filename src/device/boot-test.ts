@@ -15,7 +15,7 @@ import { measureBoot, recordInto, type BootTestReport, type Recorder } from './r
 import { startHostServices } from './host-services.ts';
 import { prepareLane } from './lane.ts';
 import { makeSshKey } from './ssh.ts';
-import { checksOf, comesUp, hasWatchdog, named, restarts, stages, type Stage, type Suite } from './suites.ts';
+import { checksOf, comesUp, hasModem, hasWatchdog, named, restarts, stages, type Stage, type Suite } from './suites.ts';
 import { openToolsTree } from './tools-tree.ts';
 
 export interface BootTestOptions {
@@ -111,7 +111,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   const report: BootTestReport = { machine: machineName, mode: options.mode, image: options.image, outcome: 'passed', checks: [], boots: [], consoleLogs: [] };
   try {
     let reachable = true;
-    for (const [index, stage] of stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, radio: options.radio !== undefined, watchdog: hasWatchdog(machine) }).entries()) {
+    for (const [index, stage] of stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, radio: options.radio !== undefined, modem: hasModem(machine, options.recipes), watchdog: hasWatchdog(machine) }).entries()) {
       const recorder = recordInto(report, { emit, signal });
       if (!reachable) {
         for (const name of named(stage)) recorder.fail(name, 'not reached: an earlier boot failed');
@@ -125,7 +125,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
         { host: ports.web, guest: board.published.guest },
         { host: ports.engine, guest: 2375 },
       ];
-      const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', usbPort: options.suite === 'update', ...(index === 0 ? { capture: 'first.pcap' } : {}) });
+      const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', usbPort: options.suite === 'update' || options.suite === 'network', ...(index === 0 ? { capture: 'first.pcap' } : {}) });
       log(`${stage.name}: ${command.argv.join(' ')}`);
       const start = (): Promise<Emulator> => startEmulator({ tree, command, hotPlug: lane.hotPlug, consoleLog, signal });
       emulator = await start();

@@ -147,6 +147,8 @@ function networkWords(qemu: Qemu, options: QemuOptions): string[] {
   return ['-netdev', `user,id=net${forwards}`, ...own, ...devices[qemu.network ?? 'virtio'].flatMap((device) => ['-device', device]), ...control, ...capture];
 }
 
+/** Boards that get a USB controller with `usbPort`. */
+export const takesUsb = (qemu: Qemu): boolean => onPci(qemu);
 const onPci = (qemu: Qemu): boolean => ['virtio', 'e1000e'].includes(qemu.network ?? 'virtio');
 
 function needed(path: string | undefined, what: string): string {

@@ -1,6 +1,7 @@
 import type { DeviceSteps, Machine, RecipeSource } from '../model/index.ts';
 import { accessChecks } from './checks/access.ts';
 import { applicationsChecks, returningApplications } from './checks/applications.ts';
+import { cellularChecks } from './checks/cellular.ts';
 import type { BootCheck } from './checks/check.ts';
 import { configChecks, halfAFile, lastGood, noFile, wrongValues } from './checks/config.ts';
 import { leaveProfiles, profileChecks } from './checks/connections.ts';
@@ -18,6 +19,7 @@ import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
 import { radioChecks } from './checks/radio.ts';
 import { recipeChecks } from './checks/recipe-checks.ts';
 import { breakEngine, breakKernel, breakNetwork, breakRoot, inSlot, keptIn, refusals, rolledBack, updateFromStick, updateInto } from './checks/update.ts';
+import { takesUsb } from './qemu-command.ts';
 
 /** What a board is tried for; each has boots of its own. */
 export const suites = ['boot', 'start', 'update', 'config', 'network', 'field', 'damage', 'faults'] as const satisfies readonly Suite[];
@@ -45,6 +47,8 @@ export interface Abilities {
   module?: boolean;
   /** It gets virtual radios. */
   radio?: boolean;
+  /** It has ModemManager, and a USB port for a modem. */
+  modem?: boolean;
   /** Its emulation has a hardware watchdog. */
   watchdog?: boolean;
 }
@@ -55,10 +59,13 @@ export const hasWatchdog = ({ qemu }: Machine): boolean => qemu?.system === 'x86
 /** Images with Wi-Fi, and with a kernel of Debian's: of it there is a module that makes radios of nothing. */
 export const hasRadio = ({ kernel }: Machine, recipes: readonly { name: string }[]): boolean => kernel.source === undefined && recipes.some(({ name }) => name === 'wifi');
 
+/** Images with ModemManager and the drivers of serial adapters, on boards that get a USB controller of QEMU's. */
+export const hasModem = ({ kernel, qemu }: Machine, recipes: readonly { name: string }[]): boolean => kernel.source === undefined && qemu !== undefined && takesUsb(qemu) && recipes.some(({ name }) => name === 'modemmanager');
+
 /** Names of all results of a suite, in order; known before anything runs. */
 export const checkNames = (suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', abilities: Abilities = {}): string[] => stages(suite, recipes, mode, abilities).flatMap(named);
 
-export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', { module = false, radio = false, watchdog = false }: Abilities = {}): Stage[] {
+export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', { module = false, radio = false, modem = false, watchdog = false }: Abilities = {}): Stage[] {
   switch (suite) {
     case 'boot':
       return bootStages(recipes, mode, module);
@@ -69,7 +76,7 @@ export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'de
     case 'config':
       return configStages();
     case 'network':
-      return networkStages(radio);
+      return networkStages(radio, modem);
     case 'field':
       return fieldStages(watchdog);
     case 'damage':
@@ -146,11 +153,11 @@ function configStages(): Stage[] {
   ];
 }
 
-function networkStages(radio: boolean): Stage[] {
+function networkStages(radio: boolean, modem: boolean): Stage[] {
   const [before, after] = ['before the profiles', 'with profiles from the boot partition'] as const;
   return [
-    { name: before, checks: [...networkChecks, leaveProfiles(radio)], finish: restart(before) },
-    { name: after, checks: [...profileChecks, ...(radio ? radioChecks : [])] },
+    { name: before, checks: [...networkChecks, leaveProfiles(radio, modem)], finish: restart(before) },
+    { name: after, checks: [...profileChecks, ...(radio ? radioChecks : []), ...(modem ? cellularChecks : [])] },
   ];
 }
 

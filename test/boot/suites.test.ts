@@ -2,7 +2,7 @@
 //
 //   OSBUILD_TEST_SUITES=update,config,network,field,damage OSBUILD_SUITE_MACHINES=genericx86-64 npm test -- test/boot/suites.test.ts
 import { loadProject, resolveRecipes } from '../../src/config/index.ts';
-import { checkNames, hasRadio, hasWatchdog, suites } from '../../src/device/index.ts';
+import { checkNames, hasModem, hasRadio, hasWatchdog, suites } from '../../src/device/index.ts';
 import { describeOutcome, home, machinesOf, osbuildTest, wanted, whySkipped } from './osbuild-test.ts';
 
 const project = await loadProject(home, home);
@@ -15,7 +15,7 @@ for (const name of machinesOf('OSBUILD_SUITE_MACHINES', 'genericx86-64')) {
   for (const suite of suites.filter((one) => !['boot', 'start', 'faults'].includes(one))) {
     const runs = chosen?.includes(suite) === true;
     const why = runs ? whySkipped : ` (needs OSBUILD_TEST_SUITES=${suite}: half an hour and more)`;
-    const names = checkNames(suite, [], build.mode ?? 'development', machine === undefined ? {} : { radio: hasRadio(machine, recipes), watchdog: hasWatchdog(machine) });
+    const names = checkNames(suite, [], build.mode ?? 'development', machine === undefined ? {} : { radio: hasRadio(machine, recipes), modem: hasModem(machine, recipes), watchdog: hasWatchdog(machine) });
     describeOutcome(`suite ${suite} of ${name} in QEMU${why}`, names, () => osbuildTest('--machine', name, '--suite', suite), !wanted || !runs);
   }
 }

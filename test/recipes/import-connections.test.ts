@@ -29,6 +29,16 @@ test('profiles of the boot partition are handed over, readable by root alone, ot
   expect([to, join(to, '..')].map((path) => statSync(path).mode & 0o777)).toEqual([0o700, 0o755]);
 });
 
+test.each([
+  ['[connection]\nid=a\ntype=gsm\n[gsm]\napn=x\n', '[connection]\nautoconnect-retries=4\nid=a\ntype=gsm\n[gsm]\napn=x\n'],
+  ['[connection]\r\ntype = gsm\r\nautoconnect-retries=0\r\n', '[connection]\ntype = gsm\nautoconnect-retries=0\n'],
+  ['[connection]\ntype=wifi\n', '[connection]\ntype=wifi\n'],
+])('modems are called four times before a pause, unless the profile says how often: %j', (written, read) => {
+  writeFileSync(join(from, 'a.nmconnection'), written);
+  run();
+  expect(readFileSync(join(to, 'boot-a.nmconnection'), 'utf8')).toBe(read);
+});
+
 test('a profile that was taken away goes, and one of another origin stays', () => {
   writeFileSync(join(from, 'a.nmconnection'), 'a');
   run();

@@ -1,4 +1,5 @@
 import { hostAddress } from '../host-services.ts';
+import { cellularProfile } from './cellular.ts';
 import { ensure, type BootCheck } from './check.ts';
 import { page, publishedPage } from './engine.ts';
 import { loadContainer } from './far.ts';
@@ -8,7 +9,7 @@ import { sharedChecks } from './shared.ts';
 const profile = (name: string, lines: string): string => `cat >/mnt/boot/system-connections/${name}.nmconnection <<'END'\n${lines}\nEND`;
 
 /** Puts profiles and a script of NetworkManager where their owner would, for the next start. */
-export const leaveProfiles = (radio: boolean): BootCheck => ({
+export const leaveProfiles = (radio: boolean, modem: boolean): BootCheck => ({
   name: 'network: profiles and a script are left on the boot partition',
   run: async (board) => {
     const port = (await board.need("nmcli -g DEVICE,TYPE,STATE device | sed -n 's/:ethernet:connected$//p' | head -n 1")).trim();
@@ -19,7 +20,7 @@ mount -o remount,rw /mnt/boot
 mkdir -p /mnt/boot/system-connections /mnt/boot/dispatcher.d
 ${profile('fixed', `[connection]\nid=fixed\ntype=vlan\ninterface-name=boot-vlan\n[vlan]\nid=42\nparent=${port}\n[ipv4]\nmethod=manual\naddress1=192.0.2.10/24\nnever-default=true\n[ipv6]\nmethod=disabled`)}
 ${profile('shared', '[connection]\nid=shared\ntype=ethernet\ninterface-name=boot-lan\n[ipv4]\nmethod=shared\naddress1=198.51.100.1/24\n[ipv6]\nmethod=disabled')}
-${radio ? radioProfiles.map(({ name, lines }) => profile(name, lines)).join('\n') : ''}
+${[...(radio ? radioProfiles : []), ...(modem ? [cellularProfile] : [])].map(({ name, lines }) => profile(name, lines)).join('\n')}
 ${profile('broken', '[connection\nid=')}
 printf '#!/bin/sh\\r\\necho "$2 $1" >>/run/boot-test-dispatched\\r\\n' >/mnt/boot/dispatcher.d/50-boot-test
 sync

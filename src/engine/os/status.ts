@@ -5,7 +5,7 @@ import { migrationStatus, type MigrationStatus } from './migrations.ts';
 import { textOf } from './config/steps.ts';
 import { OVERLAYS } from './config/render.ts';
 import { overlayStatus, overlaysOnTrial, type OverlayStatus } from './overlays.ts';
-import { readRecord, type UpdateRecord } from './record.ts';
+import { lastUpdate, type UpdateRecord } from './record.ts';
 import { onTrial } from './settle.ts';
 import type { Slot } from './slots.ts';
 
@@ -36,5 +36,5 @@ export interface OsStatus {
 export function describeStatus(device: Device): OsStatus {
   const { kept, next } = device.loader.read();
   const wanted = (textOf(device.system.files, OVERLAYS) ?? '').split('\n').filter(Boolean);
-  return { overlays: overlayStatus(device, wanted), overlayTrial: overlaysOnTrial(device) !== undefined, machine: device.machine, version: device.version, slot: device.running, root: rootReading(device), damagedSlot: damagedSlot(device) ?? null, trial: onTrial(device), next: next ?? kept, update: readRecord(device) ?? null, migration: migrationStatus(device), locks: updateLocks(device) };
+  return { overlays: overlayStatus(device, wanted), overlayTrial: overlaysOnTrial(device) !== undefined, machine: device.machine, version: device.version, slot: device.running, root: rootReading(device), damagedSlot: damagedSlot(device) ?? null, trial: onTrial(device), next: next ?? kept, update: lastUpdate(device) ?? null, migration: migrationStatus(device), locks: updateLocks(device) };
 }

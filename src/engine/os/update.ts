@@ -1,4 +1,4 @@
-import { EngineError } from '../error.ts';
+import { EngineError, messageOf } from '../error.ts';
 import type { ByteSource } from '../ports/index.ts';
 import { damagedSlot, forgetDamage } from './damage.ts';
 import { slotDevice, type Device } from './device.ts';
@@ -15,6 +15,7 @@ import { dropStaged } from './shared-files.ts';
 import { otherSlot } from './slots.ts';
 import { verityEndBytes } from '../verity/index.ts';
 import { checkSignature } from './trust.ts';
+import { whileUpdating } from './update-lock.ts';
 import { writeSlot } from './write-slot.ts';
 
 export interface UpdateRequest {
@@ -33,17 +34,13 @@ export interface Updated {
   outcome: 'written' | 'runs' | 'waits';
 }
 
-const LOCK = 'update.lock';
-
 /**
  * Gets a release, writes the slot that does not run, and has the boot loader try it at the next start. Until its last step nothing changes for a device that
  * restarts, and it may be cut off anywhere: the next update begins anew, with what the engine has got already.
  */
 export async function update(device: Device, engine: OsEngine, request: UpdateRequest, say: Say): Promise<Updated> {
-  const { system: { files }, running, loader, places } = device;
-  const lock = files.open(`${places.run}/${LOCK}`, 'read-write', 0o600);
-  try {
-    if (!files.tryLock(lock)) throw new EngineError('conflict', 'OS_UPDATE_RUNS', 'another update is running');
+  const { system: { files }, running, loader } = device;
+  return whileUpdating(device, async () => {
     if (onTrial(device)) throw new EngineError('conflict', 'OS_ON_TRIAL', 'the release that runs is still being tried', { hint: 'it is kept or given up within minutes; `minke os commit` keeps it now' });
     const to = otherSlot(running);
     const imageId = await get(device, engine, request, say);
@@ -55,17 +52,20 @@ export async function update(device: Device, engine: OsEngine, request: UpdateRe
     // What the slot held is gone from now on: it must not be started, by an update that was prepared before or by a rollback.
     await loader.forget(to);
     await writeRecord(device, { ...record, phase: 'writing' });
-    // There is nothing to go back to any more.
-    await forgetMigration(device);
-    await engine.name(imageId, NEXT_IMAGE);
-    await writeSlot(device, engine, imageId, release, to, say);
-    await forgetDamage(device, to);
+    try {
+      // There is nothing to go back to any more.
+      await forgetMigration(device);
+      await engine.name(imageId, NEXT_IMAGE);
+      await writeSlot(device, engine, imageId, release, to, say);
+      await forgetDamage(device, to);
+    } catch (error) {
+      await writeRecord(device, { ...record, phase: 'interrupted', reason: messageOf(error) }).catch(() => undefined);
+      throw error;
+    }
     await writeRecord(device, { ...record, phase: 'armed' });
     await loader.tryNext(to, release);
     return { release, outcome: 'written' };
-  } finally {
-    files.close(lock);
-  }
+  });
 }
 
 /**

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 
 import { releaseConfig, signaturesLabel, type Release as BuiltRelease } from '../../../src/image/release.ts';
 import { describeStatus, rollBack, settle, update } from '../../../src/engine/os/index.ts';
+import { readRecord, writeRecord, type UpdateRecord } from '../../../src/engine/os/record.ts';
 import { RELEASE_LABEL } from '../../../src/engine/os/release.ts';
 import { checkSignature, SIGNATURES_LABEL } from '../../../src/engine/os/trust.ts';
 import { flashed, next, nextId, old, releases, start, toldTree, whole, type Loader, type Slot } from './support/fake-board.ts';
@@ -130,6 +131,21 @@ describe.each<Loader>(['systemd-boot', 'u-boot'])('an update with %s', (loader) 
     expect(start(disk, loader)).toBe('A');
   });
 
+  test('that fails while its slot is written says so, and why; one that was cut off as well, and the next one begins anew', async () => {
+    const full = new Error('no space left on device');
+    const engine = fakeEngine(disk, endless, releases);
+    await expect(update(fakeDevice(disk, endless), { ...engine, name: () => Promise.reject(full) }, request, quietly)).rejects.toBe(full);
+    expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ next: 'A', update: { phase: 'interrupted', reason: full.message } });
+    await writeRecord(fakeDevice(disk, endless), { ...(readRecord(fakeDevice(disk, endless)) as UpdateRecord), phase: 'writing' });
+    const device = fakeDevice(disk, endless);
+    const elsewhere = { ...device, system: { ...device.system, files: { ...device.system.files, tryLock: () => false } } };
+    expect(describeStatus(elsewhere)).toMatchObject({ update: { phase: 'writing' } });
+    await expect(update(elsewhere, engine, request, quietly)).rejects.toThrow('another update is running');
+    expect(describeStatus(device)).toMatchObject({ update: { phase: 'interrupted', reason: expect.stringContaining('slot B') } });
+    await updated();
+    expect(describeStatus(fakeDevice(disk, endless))).toMatchObject({ next: 'B', update: { phase: 'armed' } });
+  });
+
   test('without a hash tree, from before there was one, is taken as ever, and nothing tells of a tree; the other way as well', async () => {
     const before = release('1.1', 'board', { withTree: false });
     const engine = fakeEngine(disk, endless, { [nextId]: before });
@@ -224,6 +240,7 @@ describe.each<Loader>(['systemd-boot', 'u-boot'])('an update with %s', (loader) 
         cuts += 1;
       }
       const { slot } = await untilSettled(disk, loader, () => true);
+      expect(describeStatus(fakeDevice(disk, endless)).update?.phase).not.toBe('writing');
       if (slot !== from) continue; // the last rename had come through
       await updated();
       expect(await untilSettled(disk, loader, () => true)).toEqual({ slot: from === 'A' ? 'B' : 'A', starts: 1 });
