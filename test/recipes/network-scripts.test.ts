@@ -57,26 +57,32 @@ describe('rules of shared connections', () => {
 });
 
 describe('refused Wi-Fi networks', () => {
-  const asked = (devices: string, profiles: string): boolean => {
-    program('nmcli', `case "$*" in "-g TYPE,STATE device") printf '${devices}' ;; "-g TYPE connection") printf '${profiles}' ;; esac`);
+  /** Profiles by UUID; a number is the PIN of a modem's. */
+  const asked = (devices: string, profiles: Record<string, string>): boolean => {
+    const types = Object.entries(profiles).map(([uuid, what]) => `${uuid}:${what === 'wifi' ? '802-11-wireless' : 'gsm'}\\n`).join('');
+    const pins = Object.entries(profiles).map(([uuid, what]) => `"-s -g gsm.pin connection show ${uuid}") ${what === 'unknown' ? 'exit 10' : `echo ${what}`} ;; `).join('');
+    program('nmcli', `case "$*" in "-g TYPE,STATE device") printf '${devices}' ;; "-g UUID,TYPE connection") printf '${types}' ;; ${pins} esac`);
     program('busctl', 'touch "$OUT/asked"');
     run('wifi/files/usr/lib/minke/wifi-again', [], {});
     return read('asked') !== null;
   };
 
   test('are tried again while a radio has no connection', () => {
-    expect(asked('ethernet:connected\\nwifi:disconnected\\n', '802-11-wireless\\n')).toBe(true);
+    expect(asked('ethernet:connected\\nwifi:disconnected\\n', { a: 'wifi' })).toBe(true);
   });
 
   test('are left alone while every radio is connected', () => {
-    expect(asked('wifi:connected\\nwifi-p2p:disconnected\\n', '802-11-wireless\\n')).toBe(false);
+    expect(asked('wifi:connected\\nwifi-p2p:disconnected\\n', { a: 'wifi' })).toBe(false);
   });
 
   test.each([
-    ['gsm:disconnected\\n', false],
-    ['', false],
-    ['gsm:connected\\n', true],
-  ])('wait for a modem, whose PIN must not be tried again: %j', (modem, expected) => {
-    expect(asked(`wifi:disconnected\\n${modem}`, 'gsm\\n802-11-wireless\\n')).toBe(expected);
+    ['gsm:disconnected\\n', '1234', false],
+    ['', '1234', false],
+    ['', 'unknown', false],
+    ['gsm:connected\\n', '1234', true],
+    ['gsm:disconnected\\n', '', true],
+    ['', '', true],
+  ])('wait for a modem whose PIN must not be tried again: %j, PIN %j', (modem, pin, expected) => {
+    expect(asked(`wifi:disconnected\\n${modem}`, { a: 'wifi', b: pin })).toBe(expected);
   });
 });
