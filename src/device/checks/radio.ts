@@ -47,14 +47,13 @@ move ${air} ${radios.accessPoint}
 move ${air} ${radios.refusing}
 move ${guest} ${radios.guest}`, { stdin: radio, ...limit });
       await board.need(`set -e
-${accessPoint(radios.accessPoint, networks.accessPoint, passphrase)}
 ${accessPoint(radios.refusing, networks.refusing, 'quite another one')}
 ip -n ${air} address add ${airAddress}/25 dev ${radios.accessPoint}
 ip -n ${air} address add ${otherAddress}/25 dev ${radios.refusing}
 ${inside(air, `dnsmasq --conf-file=/dev/null --port=0 --pid-file=/run/boot-test/dhcp.pid --dhcp-leasefile=/run/boot-test/leases --bind-dynamic --interface=${radios.accessPoint} --interface=${radios.refusing} --dhcp-range=203.0.113.10,203.0.113.20,1h --dhcp-range=203.0.113.140,203.0.113.150,1h`)}`, limit);
-      const address = await connected(board, 'wireless', 180);
-      await board.need(`journalctl -b -u NetworkManager.service | grep -q "Activation: failed for connection 'refusing'"`);
-      return address;
+      await board.eventually(180, () => board.need(`journalctl -b -u NetworkManager.service | grep "Activation: failed for connection 'refusing'"`));
+      await board.need(accessPoint(radios.accessPoint, networks.accessPoint, passphrase), limit);
+      return connected(board, 'wireless', 180);
     },
   },
   {
