@@ -139,7 +139,7 @@ ip link set $port up`;
     name: 'cellular: a network that takes no calls is not called without a pause',
     run: async (board) => {
       const before = await calls(board);
-      await board.need(`touch ${folder}/refuse && pkill -f 'pppd .*${carrier}:${device}'`);
+      await board.need(`touch ${folder}/refuse && pkill -f '[p]ppd .*${carrier}:${device}'`);
       await disconnected(board);
       await board.eventually(60, async () => ensure((await calls(board)) > before, 'it was not called again'));
       await new Promise((resolve) => setTimeout(resolve, 20_000 * board.scale));
