@@ -34,7 +34,7 @@ export function diskError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
   return new OsbuildError('OSB_DISK_FULL', `no space left on the disk that holds ${path}`, {
-    hint: 'free space there, run `osbuild cache prune`, or set OSBUILD_CACHE_DIR to a folder on another disk; the next run continues from here',
+    hint: 'free space there, run `osbuild cache prune --keep 10GB` (what was used longest ago goes), or set OSBUILD_CACHE_DIR to a folder on another disk; the next run continues from here',
     cause: error,
   });
 }

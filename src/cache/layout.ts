@@ -46,6 +46,10 @@ export class CacheLayout {
     return join(this.root, 'work');
   }
 
+  aptRoots(): string {
+    return join(this.root, 'apt');
+  }
+
   log(project: string, task: string): string {
     return join(this.root, 'logs', project, `${fileName(task)}.log`);
   }

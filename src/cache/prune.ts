@@ -31,8 +31,10 @@ export async function cacheUsage(layout: CacheLayout): Promise<CacheUsage> {
 }
 
 export interface PruneOptions {
-  /** Results not used since then go, with what only they need. */
+  /** What was not used since then goes. */
   unusedSince: Date;
+  /** What was used longest ago goes until the rest is no larger; bytes. */
+  keepBytes?: number | undefined;
   dryRun: boolean;
 }
 
@@ -43,52 +45,111 @@ export interface Pruned {
   bytes: number;
 }
 
-/** Younger files may belong to a build that has not written its result yet. */
-const graceMs = 24 * 60 * 60 * 1000;
+/** Younger files may belong to a build that has not written its result yet: they stay, whatever was asked for. */
+const graceMs = 60 * 60 * 1000;
+
+/** What goes or stays together: a result with what it names, or a blob or tree that no result names (a download, what a cut build left). */
+interface Unit {
+  used: number;
+  result?: string;
+  blobs: string[];
+  tree?: string;
+}
 
 /**
- * Removes what no build used for a while. Results go before the blobs they name, so that a build that runs meanwhile
- * finds a missing result (and makes it again) rather than a result without its blobs.
+ * Removes what no build used for a while, and what was used longest ago where the cache is larger than it may be.
+ * Results go before the blobs they name, so that a build that runs meanwhile finds a missing result (and makes it
+ * again) rather than a result without its blobs.
  */
 export async function pruneCache(layout: CacheLayout, options: PruneOptions): Promise<Pruned> {
+  const blobs = new Map<string, FoundFile>();
+  for await (const file of files(join(layout.root, 'cas'))) blobs.set(file.name, file);
+  const trees = new Map<string, { bytes: number; changed: number }>();
+  for (const name of await list(join(layout.root, 'trees'))) {
+    const path = join(layout.root, 'trees', name);
+    let bytes = 0;
+    for await (const file of files(path)) bytes += file.sizeBytes;
+    trees.set(name, { bytes, changed: (await stat(path)).ctimeMs });
+  }
+
+  const kept = { blobs: new Set<string>(), trees: new Set<string>(), bytes: 0 };
+  const gone: Unit[] = [];
+  const young = Date.now() - graceMs;
+  for (const unit of await unitsOf(layout, blobs, trees)) {
+    const newBlobs = unit.blobs.filter((name) => !kept.blobs.has(name));
+    const bytes = newBlobs.reduce((sum, name) => sum + (blobs.get(name)?.sizeBytes ?? 0), 0) + (trees.get(unit.tree ?? '')?.bytes ?? 0);
+    const old = unit.used <= options.unusedSince.getTime();
+    const tooMuch = kept.bytes + bytes > (options.keepBytes ?? Infinity);
+    if ((old || tooMuch) && (unit.result !== undefined || unit.used <= young)) {
+      gone.push(unit);
+      continue;
+    }
+    for (const name of newBlobs) kept.blobs.add(name);
+    if (unit.tree !== undefined) kept.trees.add(unit.tree);
+    kept.bytes += bytes;
+  }
+
   const pruned: Pruned = { results: 0, blobs: 0, trees: 0, bytes: 0 };
   const remove = async (path: string): Promise<void> => {
     if (!options.dryRun) await rm(path, { recursive: true, force: true });
   };
-  const keptBlobs = new Set<string>();
-  const keptTrees = new Set<string>();
-
-  for await (const file of files(join(layout.root, 'ac'))) {
-    const result = await readResult(file.path);
-    if (result && file.modified > options.unusedSince) {
-      for (const output of Object.values(result.files)) keptBlobs.add(output.sha256);
-      if (result.tree) keptTrees.add(file.name.replace(/\.json$/, ''));
-    } else {
-      pruned.results++;
+  for (const { result } of gone) {
+    if (result === undefined) continue;
+    pruned.results++;
+    await remove(result);
+  }
+  for (const name of new Set(gone.flatMap((unit) => unit.blobs))) {
+    const blob = blobs.get(name);
+    if (!blob || kept.blobs.has(name) || blob.changed.getTime() > young) continue;
+    pruned.blobs++;
+    pruned.bytes += blob.sizeBytes;
+    await remove(blob.path);
+  }
+  for (const { tree: name } of gone) {
+    const tree = trees.get(name ?? '');
+    if (name === undefined || !tree || tree.changed > young) continue;
+    pruned.trees++;
+    pruned.bytes += tree.bytes;
+    await remove(layout.tree(name));
+  }
+  const unused = (modified: Date): boolean => modified <= options.unusedSince && modified.getTime() <= young;
+  for (const folder of ['partial', 'logs']) {
+    for await (const file of files(join(layout.root, folder))) {
+      if (!unused(file.modified)) continue;
+      pruned.bytes += file.sizeBytes;
       await remove(file.path);
     }
   }
-
-  const youngest = Math.min(Date.now() - graceMs, options.unusedSince.getTime());
-  for await (const file of files(join(layout.root, 'cas'))) {
-    if (keptBlobs.has(file.name) || file.changed.getTime() > youngest) continue;
-    pruned.blobs++;
-    pruned.bytes += file.sizeBytes;
-    await remove(file.path);
-  }
-  for (const name of await list(join(layout.root, 'trees'))) {
-    const path = join(layout.root, 'trees', name);
-    if (keptTrees.has(name) || (await stat(path)).ctime.getTime() > youngest) continue;
-    pruned.trees++;
+  for (const name of await list(layout.aptRoots())) {
+    const path = join(layout.aptRoots(), name);
+    if (!unused(await lastWritten(path))) continue;
     for await (const file of files(path)) pruned.bytes += file.sizeBytes;
     await remove(path);
   }
-  for await (const file of files(join(layout.root, 'partial'))) {
-    if (file.modified > options.unusedSince) continue;
-    pruned.bytes += file.sizeBytes;
-    await remove(file.path);
-  }
   return pruned;
+}
+
+/** Whoever opens an apt root writes its files anew. */
+async function lastWritten(aptRoot: string): Promise<Date> {
+  const times = await Promise.all((await list(aptRoot)).map(async (name) => (await stat(join(aptRoot, name)).catch(() => null))?.mtimeMs ?? 0));
+  return new Date(Math.max(0, ...times));
+}
+
+/** Everything in the cache, what was used last first. */
+async function unitsOf(layout: CacheLayout, blobs: ReadonlyMap<string, FoundFile>, trees: ReadonlyMap<string, { changed: number }>): Promise<Unit[]> {
+  const units: Unit[] = [];
+  const named = new Set<string>();
+  for await (const file of files(join(layout.root, 'ac'))) {
+    const result = await readResult(file.path);
+    const key = file.name.replace(/\.json$/, '');
+    const unit: Unit = { used: result ? file.modified.getTime() : 0, result: file.path, blobs: Object.values(result?.files ?? {}).map(({ sha256 }) => sha256), ...(trees.has(key) ? { tree: key } : {}) };
+    for (const name of unit.blobs) named.add(name);
+    if (unit.tree !== undefined) named.add(unit.tree);
+    units.push(unit);
+  }
+  for (const [name, { changed }] of blobs) if (!named.has(name)) units.push({ used: changed.getTime(), blobs: [name] });
+  for (const [name, { changed }] of trees) if (!named.has(name)) units.push({ used: changed, blobs: [], tree: name });
+  return units.toSorted((one, other) => other.used - one.used);
 }
 
 /** Removes scratch folders whose process is gone (it was killed, or the power was). */

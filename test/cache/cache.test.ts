@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { BlobStore, cacheUsage, CacheLayout, inWorkFolder, lockFile, ownIdentity, pruneCache, removeAbandonedWork, ResultStore, sha256File } from '../../src/cache/index.ts';
 
@@ -91,12 +91,66 @@ test('pruning takes what was not used, and keeps what a used result names', asyn
   const longAgo = new Date('2020-01-01');
   await utimes(layout.result('b'.repeat(64)), longAgo, longAgo);
   const options = { unusedSince: new Date(Date.now() - 3_600_000), dryRun: false };
-  // Young blobs may belong to a running build: only the result goes, its blob the next day.
+  // Young blobs may belong to a running build: only the result goes, its blob an hour later.
   expect(await pruneCache(layout, { ...options, dryRun: true })).toMatchObject({ results: 1, blobs: 0 });
   expect((await pruneCache(layout, options)).results).toBe(1);
   expect(await results.get('a'.repeat(64))).not.toBeNull();
   expect(await results.get('b'.repeat(64))).toBeNull();
   expect((await cacheUsage(layout)).blobs).toEqual({ count: 2, bytes: 8 });
+});
+
+describe('a cache that is too large', () => {
+  const hoursAgo = (hours: number): Date => new Date(Date.now() - hours * 3_600_000);
+  const aged = async (path: string, hours: number): Promise<void> => utimes(path, hoursAgo(hours), hoursAgo(hours));
+  /** A result of one blob, used so many hours ago; the clock of the blobs themselves cannot be set back. */
+  const result = async (key: string, content: string, hours: number): Promise<void> => {
+    const sha256 = await store(content);
+    const results = new ResultStore(layout, blobs);
+    await results.put(key.repeat(64), { files: { x: { sha256, sizeBytes: content.length } }, tree: false, durationMs: 1 });
+    await aged(layout.result(key.repeat(64)), hours);
+  };
+
+  test('loses what was used longest ago, until the rest is no larger', async () => {
+    const soon = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 2 * 3_600_000);
+    try {
+      await result('a', 'used just now', 0);
+      await result('b', 'used an hour ago', 1);
+      await result('c', 'used yesterday', 24);
+      const lone = await store('a download of today');
+      const pruned = await pruneCache(layout, { unusedSince: new Date(0), keepBytes: 'used just now'.length + 'a download of today'.length + 'used an hour ago'.length, dryRun: false });
+      expect(pruned).toEqual({ results: 1, blobs: 1, trees: 0, bytes: 'used yesterday'.length });
+      expect(await blobs.size(lone)).not.toBeNull();
+      const none = await pruneCache(layout, { unusedSince: new Date(0), keepBytes: 0, dryRun: false });
+      expect(none).toMatchObject({ results: 2, blobs: 3 });
+      expect((await cacheUsage(layout)).totalBytes).toBe(0);
+    } finally {
+      soon.mockRestore();
+    }
+  });
+
+  test('keeps a blob that a younger result names as well', async () => {
+    const soon = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 2 * 3_600_000);
+    try {
+      await result('a', 'shared', 0);
+      await result('b', 'shared', 24);
+      expect(await pruneCache(layout, { unusedSince: hoursAgo(12), dryRun: false })).toEqual({ results: 1, blobs: 0, trees: 0, bytes: 0 });
+    } finally {
+      soon.mockRestore();
+    }
+  });
+
+  test('loses logs, indexes and cut downloads that nobody wanted for a while', async () => {
+    const old = [layout.log('project', 'task'), join(layout.aptRoots(), 'old/apt.conf'), layout.partial('f'.repeat(64))];
+    const young = [layout.log('project', 'other'), join(layout.aptRoots(), 'young/apt.conf')];
+    for (const path of [...old, ...young]) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, 'text');
+    }
+    for (const path of old) await aged(path, 48);
+    expect(await pruneCache(layout, { unusedSince: hoursAgo(24), dryRun: true })).toMatchObject({ bytes: 12 });
+    await pruneCache(layout, { unusedSince: hoursAgo(24), dryRun: false });
+    expect(await Promise.all([...old, ...young].map(async (path) => access(path).then(() => true, () => false)))).toEqual([false, false, false, true, true]);
+  });
 });
 
 test('a damaged result file counts as none', async () => {

@@ -99,4 +99,5 @@ test('an empty cache can be asked for its size and pruned', async () => {
   expect(JSON.parse((await osbuild('cache', 'size', '--json')).stdout)).toMatchObject({ totalBytes: 0 });
   expect((await osbuild('cache', 'prune', '--unused-for', '0')).exitCode).toBe(0);
   expect((await osbuild('cache', 'prune', '--unused-for', 'soon')).exitCode).toBe(2);
+  expect(await osbuild('cache', 'prune', '--keep', 'little')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('20GB') as unknown });
 });

@@ -16,6 +16,7 @@ export const cache: Command = {
   details: 'push stores what this machine has built for some machines on the server that OSBUILD_REMOTE_CACHE or remoteCache.url names.',
   options: {
     'unused-for': { type: 'string', value: 'days', help: 'prune: keep what was used in so many days (default 14; 0: keep nothing)' },
+    keep: { type: 'string', value: 'size', help: 'prune: remove what was used longest ago until so much is left, e.g. 20GB' },
     ...machinesOption,
     ...lockOptions,
     'dry-run': { type: 'boolean', short: 'n', help: 'prune: only say what would go' },
@@ -38,12 +39,20 @@ export const cache: Command = {
     const days = Number(flags.text('unused-for') ?? 14);
     if (!Number.isFinite(days) || days < 0) throw new OsbuildError('OSB_USAGE', '--unused-for wants a number of days');
     const dryRun = flags.on('dry-run');
-    const pruned = await pruneCache(layout, { unusedSince: new Date(Date.now() - days * 86_400_000), dryRun });
+    const pruned = await pruneCache(layout, { unusedSince: new Date(Date.now() - days * 86_400_000), keepBytes: keepBytes(flags.text('keep')), dryRun });
     if (flags.on('json')) out(`${JSON.stringify({ dryRun, ...pruned })}\n`);
     else out(`${dryRun ? 'would remove' : 'removed'} ${pruned.results} results, ${pruned.blobs} blobs, ${pruned.trees} trees: ${bytesText(pruned.bytes)}\n`);
     return 0;
   },
 };
+
+/** "20GB", "512 MB": powers of ten, as `osbuild cache size` prints them. */
+function keepBytes(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([kMGT]?)B?$/.exec(text) ?? [];
+  if (number === undefined) throw new OsbuildError('OSB_USAGE', `--keep wants a size, not "${text}"`, { hint: 'for example 20GB or 500MB' });
+  return Number(number) * 1000 ** ['', 'k', 'M', 'G', 'T'].indexOf(unit ?? '');
+}
 
 async function push(invocation: Invocation): Promise<number> {
   const project = await openProject(invocation);
