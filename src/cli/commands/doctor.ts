@@ -99,7 +99,7 @@ async function disk({ layout }: Invocation): Promise<Finding> {
     name: 'disk space',
     outcome: free >= wantedDiskBytes ? 'ok' : 'missing',
     detail: `${bytesText(free)} free for ${layout.root}`,
-    hint: `a build with its tools needs some ${bytesText(wantedDiskBytes)}; OSBUILD_CACHE_DIR moves the cache`,
+    hint: `a build with its tools needs some ${bytesText(wantedDiskBytes)}; \`osbuild cache prune --keep 10GB\` frees what was used longest ago, OSBUILD_CACHE_DIR moves the cache`,
   };
 }
 
