@@ -77,7 +77,7 @@ export function addSections(program: Buffer, added: ReadonlyArray<{ name: string
   const tableEnd = pe.sectionTableAt + (pe.sections.length + added.length) * sectionHeaderBytes;
   if (tableEnd > pe.headerBytes) throw new RangeError(`the program has room for ${Math.floor((pe.headerBytes - pe.sectionTableAt) / sectionHeaderBytes)} sections, and ${pe.sections.length + added.length} are wanted`);
   const head = Buffer.from(file);
-  const parts = [head];
+  const parts: Buffer[] = [head];
   let rawOffset = roundUp(file.length, pe.fileAlignment);
   parts.push(Buffer.alloc(rawOffset - file.length));
   let address = Math.max(...pe.sections.map(({ virtualAddress, virtualSize }) => virtualAddress + virtualSize));

@@ -16,7 +16,7 @@ const attributes = 0x27;
 
 function guid(text: string): Buffer {
   const hex = Buffer.from(text.replaceAll('-', ''), 'hex');
-  return Buffer.concat([hex.subarray(0, 4).reverse(), hex.subarray(4, 6).reverse(), hex.subarray(6, 8).reverse(), hex.subarray(8)]);
+  return Buffer.concat([hex.subarray(0, 4).toReversed(), hex.subarray(4, 6).toReversed(), hex.subarray(6, 8).toReversed(), hex.subarray(8)]);
 }
 
 const number = (value: number): Buffer => {
