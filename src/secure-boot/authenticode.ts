@@ -49,7 +49,10 @@ export function signProgram(program: Buffer, signer: Signer): Buffer {
 export function isSignedBy(file: Buffer, certificate: Buffer): boolean {
   try {
     const { signaturesAt } = readPe(file);
-    const table = file.subarray(file.readUInt32LE(signaturesAt), file.readUInt32LE(signaturesAt) + file.readUInt32LE(signaturesAt + 4));
+    const [offset, bytes] = [file.readUInt32LE(signaturesAt), file.readUInt32LE(signaturesAt + 4)];
+    const table = file.subarray(offset, offset + bytes);
+    // One signature, and nothing behind it.
+    if (bytes < headerBytes || offset + bytes !== file.length || Math.ceil(table.readUInt32LE(0) / 8) * 8 !== bytes) return false;
     const read = readContent(table.subarray(headerBytes, table.readUInt32LE(0)));
     const [, digestInfo] = inside(readDer(read.content)[0], 0x30);
     const [, digest] = inside(digestInfo, 0x30);
