@@ -7,7 +7,7 @@ export type KeyVariable = 'PK' | 'KEK' | 'db';
 
 const globalVariable = '8be4df61-93ca-11d2-aa0d-00e098032b8c';
 const imageSecurityDatabase = 'd719b2cb-3d3a-4596-a3bc-dad00e67656f';
-const x509List = 'a5c059a1-94e4-4aab-87b5-ab155c2bf072';
+const x509List = 'a5c059a1-94e4-4aa7-87b5-ab155c2bf072';
 const pkcs7 = '4aafd29d-68df-49ee-8aa9-347d375665a7';
 const vendor: Record<KeyVariable, string> = { PK: globalVariable, KEK: globalVariable, db: imageSecurityDatabase };
 

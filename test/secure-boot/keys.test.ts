@@ -36,6 +36,8 @@ describe('what a firmware is given', () => {
   const variable = authenticatedVariable('KEK', value, platform, now);
 
   test('is a list of one certificate', () => {
+    // EFI_CERT_X509_GUID, as UEFI 2.10, 32.4.1 has it.
+    expect(value.subarray(0, 16).toString('hex')).toBe('a159c0a5e494a74a87b5ab155c2bf072');
     expect(value.readUInt32LE(16)).toBe(value.length);
     expect(value.readUInt32LE(24)).toBe(16 + exchange.certificate.length);
     expect(value.subarray(28 + 16).equals(exchange.certificate)).toBe(true);

@@ -53,7 +53,7 @@ async function secureBoot(invocation: Invocation): Promise<number> {
   const made = (['PK', 'KEK', 'db'] as const).map((variable) => ({ variable, signer: makeCertificate(`${build.os?.name ?? 'Minke OS'} ${variable}`, now) }));
   const by = (variable: KeyVariable): Signer => made.find((one) => one.variable === variable)?.signer ?? missing(variable);
   const signedBy: Record<KeyVariable, KeyVariable> = { PK: 'PK', KEK: 'PK', db: 'KEK' };
-  await writeNew('keys of Secure Boot', made.flatMap(({ variable, signer: { key: privateKey, certificate } }) => [
+  await writeNew('a set of keys of Secure Boot', made.flatMap(({ variable, signer: { key: privateKey, certificate } }) => [
     { path: join(place, `${variable}.pem`), content: pem(privateKey), mode: 0o600 },
     { path: join(place, `${variable}.crt`), content: certificatePem(certificate) },
     { path: join(place, 'enroll', `${variable}.auth`), content: authenticatedVariable(variable, signatureList(certificate), by(signedBy[variable]), now) },

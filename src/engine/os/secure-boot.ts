@@ -11,7 +11,7 @@ const ATTRIBUTE_BYTES = 4;
 const LIMIT_BYTES = 256 * 1024;
 
 /** EFI_SIGNATURE_LIST: type, size of the list, of a header and of each signature, which begins with its owner. */
-const X509_LIST = 'a159c0a5e494ab4a87b5ab155c2bf072';
+const X509_LIST = 'a159c0a5e494a74a87b5ab155c2bf072';
 const LIST_HEADER_BYTES = 28;
 const OWNER_BYTES = 16;
 
