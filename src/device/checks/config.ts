@@ -28,7 +28,7 @@ const settings: readonly Setting[] = [
   { key: 'os.udevRules.99-boot-test', value: 'ACTION=="change", KERNEL=="null", RUN+="/bin/touch /run/boot-test-udev"\n', script: 'test -e /run/boot-test-udev' },
   { key: 'proxy.http', value: 'http://192.0.2.3:3128', restarts: ['minke'], script: 'tr "\\0" "\\n" </proc/$(systemctl show -P MainPID minke.service)/environ | grep -qx HTTP_PROXY=http://192.0.2.3:3128' },
   { key: 'engine.labels', value: ['boot-test=1'], restarts: ['minke'], script: 'minke info | grep -q boot-test=1' },
-  { key: 'os.network.wifi.randomMacAddressScan', value: false, script: 'NetworkManager --print-config | grep -q wifi.scan-rand-mac-address=no' },
+  { key: 'os.network.wifi.randomMacAddressScan', value: false, script: 'NetworkManager --print-config | grep -A 3 device-minke-config | grep -q wifi.scan-rand-mac-address=no' },
 ];
 
 const applies = ({ key, value, restarts = [], script }: Setting): BootCheck => ({
@@ -36,7 +36,8 @@ const applies = ({ key, value, restarts = [], script }: Setting): BootCheck => (
   run: async (board) => {
     const before = await pids(board, restarts);
     ensure((await board.sh(script)).status !== 0, 'it is so already');
-    await board.need(`minke os config set ${key} '${JSON.stringify(value).replaceAll("'", "'\\''")}'`, { timeoutMs: 120_000 * board.scale });
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    await board.need(`minke os config set ${key} '${text.replaceAll("'", "'\\''")}'`, { timeoutMs: 120_000 * board.scale });
     await board.eventually(30, () => board.need(script));
     await board.need(`minke os config unset ${key}`, { timeoutMs: 120_000 * board.scale });
     if (key !== 'os.udevRules.99-boot-test') await board.eventually(30, async () => ensure((await board.sh(script)).status !== 0, 'it still counts'));
