@@ -111,7 +111,9 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   const report: BootTestReport = { machine: machineName, mode: options.mode, image: options.image, outcome: 'passed', checks: [], boots: [], consoleLogs: [] };
   try {
     let reachable = true;
-    for (const [index, stage] of stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, radio: options.radio !== undefined, modem: hasModem(machine, options.recipes), watchdog: hasWatchdog(machine) }).entries()) {
+    const planned = stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, radio: options.radio !== undefined, modem: hasModem(machine, options.recipes), watchdog: hasWatchdog(machine) });
+    const first = planned.findIndex(({ restarts: passes }) => passes !== true);
+    for (const [index, stage] of planned.entries()) {
       const recorder = recordInto(report, { emit, signal });
       if (!reachable) {
         for (const name of named(stage)) recorder.fail(name, 'not reached: an earlier boot failed');
@@ -125,7 +127,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
         { host: ports.web, guest: board.published.guest },
         { host: ports.engine, guest: 2375 },
       ];
-      const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', usbPort: options.suite === 'update' || options.suite === 'network', ...(index === 0 ? { capture: 'first.pcap' } : {}) });
+      const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', usbPort: options.suite === 'update' || options.suite === 'network', ...(index === first ? { capture: 'first.pcap' } : {}) });
       log(`${stage.name}: ${command.argv.join(' ')}`);
       const start = (): Promise<Emulator> => startEmulator({ tree, command, hotPlug: lane.hotPlug, consoleLog, signal });
       emulator = await start();
