@@ -15,7 +15,7 @@ import { measureBoot, recordInto, type BootTestReport, type Recorder } from './r
 import { startHostServices } from './host-services.ts';
 import { prepareLane } from './lane.ts';
 import { makeSshKey } from './ssh.ts';
-import { checksOf, comesUp, hasModem, hasWatchdog, named, restarts, stages, type Stage, type Suite } from './suites.ts';
+import { checksOf, comesUp, hasModem, hasWatchdog, isRefused, named, restarts, stages, type Stage, type Suite } from './suites.ts';
 import { openToolsTree } from './tools-tree.ts';
 
 export interface BootTestOptions {
@@ -27,7 +27,7 @@ export interface BootTestOptions {
   suite: Suite;
   /** The shipped image, .img.zst or .img: only read. */
   image: string;
-  /** Its OS image (.os.tar), for the suites `update` and `damage`. */
+  /** Its OS image (.os.tar), for the suites that take updates. */
   release?: string;
   /** The module of device/kernel-module for the image's kernel. */
   module?: string;
@@ -63,7 +63,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   await rm(diskFolder, { recursive: true, force: true });
   const disk = await copyDisk({ image: options.image, folder: diskFolder, machine, tree, log });
   await configureDisk(disk, { hostname, os: { sshKeys: [key.publicKey] } }, tree);
-  const lane = await prepareLane(machine, disk, tree);
+  const lane = await prepareLane(machine, disk, tree, { secureBoot: options.suite === 'secure-boot' });
   const reference = 'localhost/boot-test:1';
   const answer = `answer-${randomBytes(8).toString('hex')}`;
   const serviceName = 'web.boot-test.example';
@@ -111,7 +111,9 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   const report: BootTestReport = { machine: machineName, mode: options.mode, image: options.image, outcome: 'passed', checks: [], boots: [], consoleLogs: [] };
   try {
     let reachable = true;
-    for (const [index, stage] of stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, radio: options.radio !== undefined, modem: hasModem(machine, options.recipes), watchdog: hasWatchdog(machine) }).entries()) {
+    const planned = stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, radio: options.radio !== undefined, modem: hasModem(machine, options.recipes), watchdog: hasWatchdog(machine) });
+    const first = planned.findIndex(({ restarts: passes }) => passes !== true);
+    for (const [index, stage] of planned.entries()) {
       const recorder = recordInto(report, { emit, signal });
       if (!reachable) {
         for (const name of named(stage)) recorder.fail(name, 'not reached: an earlier boot failed');
@@ -125,7 +127,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
         { host: ports.web, guest: board.published.guest },
         { host: ports.engine, guest: 2375 },
       ];
-      const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', usbPort: options.suite === 'update' || options.suite === 'network', ...(index === 0 ? { capture: 'first.pcap' } : {}) });
+      const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', usbPort: options.suite === 'update' || options.suite === 'network', ...(index === first ? { capture: 'first.pcap' } : {}) });
       log(`${stage.name}: ${command.argv.join(' ')}`);
       const start = (): Promise<Emulator> => startEmulator({ tree, command, hotPlug: lane.hotPlug, consoleLog, signal });
       emulator = await start();
@@ -159,6 +161,10 @@ interface StageRun {
 async function runStage(stage: Stage, { board, link, recorder, report, restart, emit }: StageRun): Promise<boolean> {
   let started = Date.now();
   const tail = (): string => board.emulator().console.tail(25).join('\n');
+  const { refused } = stage;
+  if (refused !== undefined) {
+    return recorder.check(isRefused(stage.name), async () => (await board.emulator().console.expect(refused, { timeoutMs: 120_000 * board.scale, what: 'a word of the firmware', from: 0 }))[0], tail);
+  }
   if (stage.restarts === true) return recorder.check(restarts(stage.name), () => board.emulator().waitForEnd(600_000 * board.scale, 'the restart'), tail);
   const up = await recorder.check(comesUp(stage.name), async () => {
     await link.session(600_000 * board.scale).catch(async (error: unknown) => {

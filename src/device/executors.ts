@@ -7,6 +7,7 @@ import { bootTest } from './boot-test.ts';
 import { flasherTest } from './flasher-test.ts';
 import { kernelModule } from './kernel-module.ts';
 import type { BootTestReport } from './report.ts';
+import { takesRelease } from './suites.ts';
 
 /** Emulation without hardware support is this much slower than what time-outs are written for. */
 const emulationScale = 3;
@@ -27,7 +28,7 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
         recipes: recipes.map(({ name, recipe }): RecipeSource => ({ name, recipe, folder: '', files: [] })),
         suite,
         image,
-        ...(suite === 'update' || suite === 'damage' ? { release: context.input('release') } : {}),
+        ...(takesRelease(suite) ? { release: context.input('release') } : {}),
         ...(module === undefined ? {} : { module: context.input('module') }),
         ...(radio === undefined ? {} : { radio: context.input('radio') }),
         toolsTree: context.input('emulation'),

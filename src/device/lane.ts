@@ -13,6 +13,9 @@ const uefi: Record<string, { code: string; variables: string }> = {
   aarch64: { code: '/usr/share/AAVMF/AAVMF_CODE.no-secboot.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
 };
 
+/** Starts signed programs alone as soon as it has keys; its variables can be written from system management mode only. */
+const secureUefi: Record<string, string> = { x86_64: '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd' };
+
 const controlSocket = 'qmp.sock';
 
 /** A machine made ready to be emulated: its files stand beside its disk, and starting it twice is starting it again. */
@@ -27,11 +30,11 @@ export interface Lane {
   command(name: string, options: Omit<QemuOptions, 'capture' | 'control'> & { capture?: string; stick?: string; writeLog?: string }): TreeCommand;
 }
 
-/** Takes what the lane needs beside the disk: UEFI variables of its own, or the U-Boot that stands on the boot partition. */
-export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsTree): Promise<Lane> {
+/** Takes what the lane needs beside the disk: UEFI variables of its own, or the U-Boot that stands on the boot partition. `secureBoot`: a firmware that has it, without keys yet. */
+export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsTree, { secureBoot = false } = {}): Promise<Lane> {
   const folder = dirname(disk.path);
   await passKernelParameters(machine, disk, tree);
-  const files: QemuFiles = { disk: '/disk/disk.img', ...(await bootFiles(machine, disk, tree, folder)) };
+  const files: QemuFiles = { disk: '/disk/disk.img', ...(await bootFiles(machine, disk, tree, folder)), ...(secureBoot ? secureFirmware(machine) : {}) };
   const variables = async (name: string): Promise<string> => (await readBootFile(disk, name, tree))?.toString('latin1') ?? '';
   const commandLine = machine.qemu?.boot === 'kernel' ? kernelParameters(await variables('A/boot.env'), await variables('A/verity.env')) : [];
   const late = machine.qemu?.network === 'usb-late';
@@ -91,6 +94,12 @@ async function bootFiles(machine: Machine, disk: DiskCopy, tree: ToolsTree, fold
     case undefined:
       return {};
   }
+}
+
+function secureFirmware({ description, qemu }: Machine): Pick<QemuFiles, 'firmware' | 'secure'> {
+  const firmware = qemu?.boot === 'uefi' ? secureUefi[qemu.system] : undefined;
+  if (firmware === undefined) throw new OsbuildError('OSB_USAGE', `${description}: there is no firmware with Secure Boot for its emulation`, { hint: 'the suite is for PCs with UEFI, genericx86-64 for example' });
+  return { firmware, secure: true };
 }
 
 /** The device tree that the board's firmware would hand over. */

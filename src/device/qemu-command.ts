@@ -12,6 +12,8 @@ export interface QemuFiles {
   firmware?: string;
   /** UEFI variables, written to. */
   firmwareVariables?: string;
+  /** The firmware guards its variables by system management mode, as for Secure Boot. */
+  secure?: true;
   /** The machine's own U-Boot, or a kernel, given with -kernel. */
   kernel?: string;
   deviceTree?: string;
@@ -51,7 +53,7 @@ export function qemuCommand(machine: Machine, files: QemuFiles, options: QemuOpt
     '-no-user-config',
     '-nodefaults',
     '-machine',
-    qemu.machine,
+    `${qemu.machine}${files.secure === true ? ',smm=on' : ''}`,
     '-accel',
     options.accelerator === 'kvm' ? 'kvm' : `tcg,thread=${qemu.threads ?? 'multi'}`,
     ...(qemu.cpu === undefined ? [] : ['-cpu', options.accelerator === 'kvm' ? 'host' : qemu.cpu]),
@@ -89,6 +91,7 @@ function bootWords(qemu: Qemu, files: QemuFiles, options: QemuOptions): string[]
         `if=pflash,unit=0,format=raw,readonly=on,file=${needed(files.firmware, 'UEFI firmware')}`,
         '-drive',
         `if=pflash,unit=1,format=raw,file=${needed(files.firmwareVariables, 'UEFI variables')}`,
+        ...(files.secure === true ? ['-global', 'driver=cfi.pflash01,property=secure,value=on', '-global', 'ICH9-LPC.disable_s3=1'] : []),
       ];
     case 'u-boot':
       if (files.firmware !== undefined) return ['-bios', files.firmware];

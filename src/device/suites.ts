@@ -18,28 +18,35 @@ import { leaveMarks, noFailedUnit, persistenceChecks } from './checks/persistenc
 import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
 import { radioChecks } from './checks/radio.ts';
 import { recipeChecks } from './checks/recipe-checks.ts';
+import { changeEntry, changeKernel, enforced, entryIgnored, firmwareRefusals, refusal } from './checks/secure-boot.ts';
 import { breakEngine, breakKernel, breakNetwork, breakRoot, inSlot, keptIn, refusals, rolledBack, updateFromStick, updateInto } from './checks/update.ts';
 import { takesUsb } from './qemu-command.ts';
 
 /** What a board is tried for; each has boots of its own. */
-export const suites = ['boot', 'start', 'update', 'config', 'network', 'field', 'damage', 'faults'] as const satisfies readonly Suite[];
+export const suites = ['boot', 'start', 'update', 'config', 'network', 'field', 'damage', 'faults', 'secure-boot'] as const satisfies readonly Suite[];
 export type Suite = DeviceSteps['device/boot-test']['suite'];
+
+/** Suites that update the board to the release of its own image. */
+export const takesRelease = (suite: Suite): boolean => suite === 'update' || suite === 'damage' || suite === 'secure-boot';
 
 /** One boot of a suite: how it is called, its checks, and what is done with the board afterwards. */
 export interface Stage {
   name: string;
   /** Nobody gets in: all that is waited for is that the board restarts by itself. */
   restarts?: true;
+  /** Nobody gets in, and the firmware says why on the console. */
+  refused?: RegExp;
   checks: readonly BootCheck[];
   finish?: BootCheck;
 }
 
 export const checksOf = (stage: Stage): BootCheck[] => [...stage.checks, ...(stage.finish ? [stage.finish] : [])];
 export const comesUp = (stage: string): string => `${stage}: the board comes up and lets the configured key in`;
+export const isRefused = (stage: string): string => `${stage}: the firmware does not start it`;
 export const restarts = (stage: string): string => `${stage}: the board starts anew by itself`;
 
 /** Names of all results of a stage, in order. */
-export const named = (stage: Stage): string[] => [stage.restarts === true ? restarts(stage.name) : comesUp(stage.name), ...checksOf(stage).map(({ name }) => name)];
+export const named = (stage: Stage): string[] => [stage.refused !== undefined ? isRefused(stage.name) : stage.restarts === true ? restarts(stage.name) : comesUp(stage.name), ...checksOf(stage).map(({ name }) => name)];
 
 /** What some boards can show and others cannot. */
 export interface Abilities {
@@ -83,6 +90,8 @@ export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'de
       return damageStages();
     case 'faults':
       return faultStages();
+    case 'secure-boot':
+      return secureBootStages(recipes, mode);
   }
 }
 
@@ -193,5 +202,17 @@ function faultStages(): Stage[] {
     cut(once, 0.5),
     cut(twice, 0.9),
     { name: thrice, checks: [...persistenceChecks(thrice), returningContainer(thrice), storeIsWhole(thrice), finishPull(thrice), runSecondRelease, returningContainer('the second release')] },
+  ];
+}
+
+/** A firmware without keys gets the image's own, and from then on starts nothing else. */
+function secureBootStages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
+  const [first, second, third] = ['with its keys', 'with a changed entry', 'after an update'] as const;
+  return [
+    { name: 'a firmware without keys', restarts: true, checks: [] },
+    { name: first, checks: [enforced(first), inSlot(first, 'A'), ...firstBootChecks(recipes, mode), ...firmwareRefusals, changeEntry('A')], finish: restart(first) },
+    { name: second, checks: [enforced(second), entryIgnored('A'), ...persistenceChecks(second), updateInto(second, 'B')], finish: restart(second) },
+    { name: third, checks: [enforced(third), keptIn(third, 'B'), ...persistenceChecks(third), changeKernel('B')], finish: restartAfter(third) },
+    { name: 'a kernel with one other bit', refused: refusal, checks: [] },
   ];
 }

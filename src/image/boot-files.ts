@@ -1,5 +1,5 @@
 import { formatVerity, verityParameter, type Verity } from '../engine/verity/index.ts';
-import { bootLoaderOrigin, filesPackage, kernelOrigin, OsbuildError, type DeviceConfig, type Machine } from '../model/index.ts';
+import { bootLoaderOrigin, filesPackage, kernelOrigin, OsbuildError, type DeviceConfig, type Machine, type UnifiedBoot } from '../model/index.ts';
 import { entryName, loaderConf, loaderEntry } from './systemd-boot.ts';
 import { packUbootScript, ubootScript, type BootCommand } from './uboot-script.ts';
 
@@ -8,7 +8,8 @@ export interface BootFile {
   path: string;
   content:
     | Buffer
-    | { from: 'kernel' | 'initrd'; compression?: 'gzip' }
+    | { from: 'kernel' | 'initrd' | 'loader'; compression?: 'gzip' }
+    | { from: 'enroll'; name: string }
     | { from: 'deviceTrees' | 'bootLoader'; member: string }
     /** Wrapped as a kernel for another U-Boot, which loads and enters it at this address. */
     | { from: 'bootLoader'; wrapped: string; address: number }
@@ -34,6 +35,8 @@ export interface BootOptions {
   epoch: number;
   /** Slot A's hash tree; a flasher has no slot. */
   verity?: Verity;
+  /** Kernel and boot loader are signed, and the kernel has initrd and command line inside. */
+  unified?: UnifiedBoot;
 }
 
 /**
@@ -45,7 +48,7 @@ export function bootFiles(options: BootOptions, sources: BootSources): BootFile[
   const { machine, config } = options;
   const files: BootFile[] = [
     { path: 'A/kernel', content: { from: 'kernel', ...kernelCompression(machine) } },
-    { path: 'A/initrd', content: { from: 'initrd' } },
+    ...(options.unified === undefined ? [{ path: 'A/initrd', content: { from: 'initrd' as const } }] : []),
     { path: 'config.json', content: Buffer.from(`${JSON.stringify(config, null, 2)}\n`) },
     ...deviceTrees(sources, 'A/dtb/'),
     ...(machine.boot.method === 'systemd-boot' ? systemdBoot(options, machine.boot, sources) : uboot(options, machine.boot, sources)),
@@ -73,14 +76,22 @@ function deviceTrees(sources: BootSources, folder: string): BootFile[] {
 type SystemdBoot = Extract<Machine['boot'], { method: 'systemd-boot' }>;
 type Uboot = Extract<Machine['boot'], { method: 'u-boot' }>;
 
+/** systemd-boot's file in its package, and that of the stub of the same build. */
+const efiProgram = (kind: 'systemd-boot' | 'linux', { efiName }: SystemdBoot, end: string): string => `usr/lib/systemd/boot/efi/${kind}${efiName.replace(/^BOOT/, '').replace(/\.EFI$/, '').toLowerCase()}${end}`;
+export const loaderProgram = (boot: SystemdBoot): string => efiProgram('systemd-boot', boot, '.efi');
+export const stubProgram = (boot: SystemdBoot): string => efiProgram('linux', boot, '.efi.stub');
+
+/** Where systemd-boot looks for keys that it may give to a firmware without any; by itself it does so in virtual machines alone. */
+const enrolFolder = 'loader/keys/auto/';
+
 function systemdBoot(options: BootOptions, boot: SystemdBoot, sources: BootSources): BootFile[] {
-  const { title, version, commandLine } = options;
-  const program = `usr/lib/systemd/boot/efi/systemd-${boot.efiName.replace(/^BOOT/, 'boot').replace(/\.EFI$/, '.efi').toLowerCase()}`;
-  const member = packaged(sources.bootLoader, boot.package.package, program);
+  const { title, version, commandLine, unified } = options;
+  const member = packaged(sources.bootLoader, boot.package.package, loaderProgram(boot));
   return [
-    { path: `EFI/BOOT/${boot.efiName}`, content: { from: 'bootLoader', member } },
+    { path: `EFI/BOOT/${boot.efiName}`, content: unified === undefined ? { from: 'bootLoader', member } : { from: 'loader' } },
     { path: 'loader/loader.conf', content: Buffer.from(loaderConf) },
-    { path: `loader/entries/${entryName('A')}`, content: Buffer.from(loaderEntry({ slot: 'A', title, version, generation: 1, commandLine, ...(options.verity === undefined ? {} : { verity: options.verity }) })) },
+    { path: `loader/entries/${entryName('A')}`, content: Buffer.from(loaderEntry({ slot: 'A', title, version, generation: 1, commandLine, ...(options.verity === undefined ? {} : { verity: options.verity }), unified: unified !== undefined })) },
+    ...(unified?.enroll ?? []).map((name): BootFile => ({ path: `${enrolFolder}${name}`, content: { from: 'enroll', name } })),
   ];
 }
 

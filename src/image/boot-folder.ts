@@ -6,7 +6,7 @@ import { ubootEnvironment } from './uboot-environment.ts';
 import { packUbootKernel } from './uboot-script.ts';
 import { openTarRoot, type TarRoot } from './tar-root.ts';
 
-type Context = Pick<StepContext<'image/boot' | 'image/flasher'>, 'input' | 'tool' | 'epoch'>;
+type Context = Pick<StepContext<'image/boot' | 'image/flasher'>, 'input' | 'inputs' | 'tool' | 'epoch'>;
 
 /**
  * Lays out the files of a boot partition in a folder, from the step's inputs `kernel`, `initrd`, `deviceTrees` and `bootLoader`.
@@ -31,8 +31,15 @@ export async function layOutBootFolder(context: Context, options: BootOptions, f
   }
 }
 
+function enrolled(context: Context, name: string): string {
+  const file = context.inputs('enroll').get(name);
+  if (file === undefined) throw new Error(`input enroll lacks ${name}`);
+  return file;
+}
+
 async function place(file: BootFile, path: string, context: Context, tars: { deviceTrees: TarRoot; bootLoader: TarRoot }): Promise<void> {
   if (Buffer.isBuffer(file.content)) await writeFile(path, file.content);
+  else if (file.content.from === 'enroll') await copyFile(enrolled(context, file.content.name), path);
   else if ('member' in file.content) await writeFile(path, tars[file.content.from].read(file.content.member));
   else if ('wrapped' in file.content) await writeFile(path, packUbootKernel(tars.bootLoader.read(file.content.wrapped), file.content.address, context.epoch));
   else if ('environmentOf' in file.content) {

@@ -4,7 +4,7 @@ import { parseByteSize } from './byte-size.ts';
 import { flasherBlockBytes } from './flasher-payload.ts';
 import { flasherLabel, flasherLayout } from './flasher-layout.ts';
 import { diskDefaults } from './partition-table.ts';
-import { bootParts, commandLine, fromTask, initrdTask, type PlannedImage } from './plan.ts';
+import { bootParts, commandLine, fromTask, initrdTask, signing, type PlannedImage } from './plan.ts';
 
 /** What the flasher's scripts call; those that make and check file systems stay out. */
 const programs = ['/usr/bin/busybox'];
@@ -38,6 +38,9 @@ export function planFlasher(request: ImageRequest, provided: ProvidedRoot, trees
   const imageName = `minke-${name}-${os.version}-flasher`;
   const artifact = (ending: string): Input => fromTask(image.artifacts.find(({ fileName }) => fileName.endsWith(ending))?.ref ?? missing(ending));
   const disk = image.tasks.find(({ kind }) => kind === 'image/disk')?.id ?? missing('disk');
+  // Never quiet: what it says is all that tells how far it is.
+  const words = commandLine(machine, 'development');
+  const signed = signing(request, provided, { id: `image/${name}/flasher-sign`, title: `signed kernel of ${name}'s flasher`, initrd: initrd.id, commandLine: words });
   const task: Task<'image/flasher'> = {
     id: `image/${name}/flasher`,
     kind: 'image/flasher',
@@ -47,19 +50,18 @@ export function planFlasher(request: ImageRequest, provided: ProvidedRoot, trees
       machine: bootParts(machine),
       disks: flasher.disks,
       config,
-      // Never quiet: what it says is all that tells how far it is.
-      commandLine: commandLine(machine, 'development'),
+      commandLine: words,
       title: `${os.name} flasher`,
       version: os.version,
       imageName,
       ...areas,
+      ...signed.args,
     },
     inputs: {
       tools: { from: 'tree', task: trees.tools },
-      kernel: fromTask(provided.kernel),
       deviceTrees: fromTask(provided.deviceTrees),
       bootLoader: fromTask(provided.bootLoader),
-      initrd: { from: 'task', task: initrd.id, output: 'initrd.img' },
+      ...signed.inputs,
       image: artifact('.img.zst'),
       bmap: artifact('.bmap'),
       layout: { from: 'task', task: disk, output: 'disk.json' },
@@ -68,7 +70,7 @@ export function planFlasher(request: ImageRequest, provided: ProvidedRoot, trees
   };
   const files = { 'flasher.img.zst': '.img.zst', 'flasher.bmap': '.bmap', 'flasher.json': '.json', SHA256SUMS: '.SHA256SUMS' };
   return {
-    tasks: [initrd, task],
+    tasks: [initrd, ...signed.tasks, task],
     artifacts: Object.entries(files).map(([output, ending]) => ({ ref: { task: task.id, output }, fileName: `${imageName}${ending}` })),
   };
 }

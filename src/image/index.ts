@@ -22,6 +22,7 @@ export type { FlasherReport } from './flasher.ts';
 export { planFlasher } from './flasher-plan.ts';
 export { kernelHeadersEnd, planImage, type PlannedImage, type Preload } from './plan.ts';
 export { sizeReport, type SizeReport } from './size.ts';
+export { packaged } from './boot-files.ts';
 export { openTarRoot } from './tar-root.ts';
 export { imageTools, preloadTools } from './tools.ts';
 export { releaseLabel, signaturesLabel } from './release.ts';

@@ -1,5 +1,6 @@
-import type { AnyTask, ImageRequest, Input, Machine, OutputRef, PreloadedImage, ProvidedRoot, Task } from '../model/index.ts';
+import type { AnyTask, ImageRequest, Input, Machine, OutputRef, PreloadedImage, ProvidedRoot, Task, UnifiedBoot } from '../model/index.ts';
 import { diskAreas } from './boot-areas.ts';
+import { loaderProgram, stubProgram } from './boot-files.ts';
 import { factoryIdentity } from './identity.ts';
 import { partition, planPartitions, type PartitionName } from './partition-table.ts';
 
@@ -68,17 +69,17 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     result: 'files',
   };
   const verityParameters: Input = { from: 'task', task: verity.id, output: 'verity.json' };
+  const signed = signing(request, provided, { id: id('sign'), title: `signed kernel of ${name}`, initrd: initrd.id, commandLine: commandLine(machine, mode), verity: verityParameters });
   const boot: Task<'image/boot'> = {
     id: id('boot'),
     kind: 'image/boot',
     title: `boot files of ${name}`,
-    args: { name, machine: bootParts(machine), config, commandLine: commandLine(machine, mode), title: os.name, version: os.version },
+    args: { name, machine: bootParts(machine), config, commandLine: commandLine(machine, mode), title: os.name, version: os.version, ...signed.args },
     inputs: {
       tools,
-      kernel: fromTask(provided.kernel),
       deviceTrees: fromTask(provided.deviceTrees),
       bootLoader: fromTask(provided.bootLoader),
-      initrd: { from: 'task', task: initrd.id, output: 'initrd.img' },
+      ...signed.inputs,
       verity: verityParameters,
     },
     result: 'files',
@@ -87,7 +88,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     id: id('update'),
     kind: 'image/update',
     title: `OS image of ${name} for updates`,
-    args: { machine: name, arch: machine.arch, os, mode, commandLine: commandLine(machine, mode), loader: machine.boot.method, compression: rootCompression, signers: request.signers, reference: `minke-os/${name}:${os.version.replace(/[^\w.-]/g, '-')}` },
+    args: { machine: name, arch: machine.arch, os, mode, commandLine: commandLine(machine, mode), loader: machine.boot.method, compression: rootCompression, signers: request.signers, reference: `minke-os/${name}:${os.version.replace(/[^\w.-]/g, '-')}`, ...(request.secureBoot === undefined ? {} : { unified: { certificate: request.secureBoot.fingerprint } }) },
     inputs: { tools, root: fromTask(provided.rootfs), slot: { from: 'task', task: slot.id, output: 'root.erofs' }, boot: { from: 'task', task: boot.id, output: 'slot.tar' }, verity: verityParameters },
     result: 'files',
   };
@@ -148,7 +149,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
   };
   const papers = ['manifest.json', 'sbom.cdx.json', 'image.json'].map((output) => ({ ref: { task: describe.id, output }, fileName: output }));
   return {
-    tasks: [initrd, slot, verity, fingerprint, boot, update, bootPartition, disk, describe],
+    tasks: [initrd, slot, verity, fingerprint, ...signed.tasks, boot, update, bootPartition, disk, describe],
     artifacts: [
       { ref: { task: disk.id, output: 'disk.img.zst' }, fileName: `${imageName}.img.zst` },
       { ref: { task: disk.id, output: 'disk.bmap' }, fileName: `${imageName}.bmap` },
@@ -158,6 +159,33 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
       { ref: { task: fingerprint.id, output: 'fingerprint.sha256' }, fileName: 'fingerprint.sha256' },
       { ref: { task: describe.id, output: 'SHA256SUMS' }, fileName: 'SHA256SUMS' },
     ],
+  };
+}
+
+/** Kernel and initrd of a boot partition, and what its step is told of them: signed as one program where the request says so. */
+export function signing(
+  { secureBoot, machine: { machine }, os }: ImageRequest,
+  provided: ProvidedRoot,
+  kind: { id: string; title: string; initrd: string; commandLine: string[]; verity?: Input },
+): { tasks: AnyTask[]; args: { unified?: UnifiedBoot }; inputs: Record<string, Input> } {
+  const { boot } = machine;
+  const kernel = fromTask(provided.kernel);
+  const initrd: Input = { from: 'task', task: kind.initrd, output: 'initrd.img' };
+  if (secureBoot === undefined || boot.method !== 'systemd-boot') return { tasks: [], args: {}, inputs: { kernel, initrd } };
+  const sign: Task<'secure-boot/sign'> = {
+    id: kind.id,
+    kind: 'secure-boot/sign',
+    title: kind.title,
+    args: { certificate: secureBoot.certificate, os, package: boot.package.package, loader: loaderProgram(boot), stub: stubProgram(boot), commandLine: kind.commandLine, slots: kind.verity !== undefined },
+    inputs: { kernel, initrd, initrdReport: { from: 'task', task: kind.initrd, output: 'initrd.json' }, bootLoader: fromTask(provided.bootLoader), ...(kind.verity === undefined ? {} : { verity: kind.verity }) },
+    result: 'files',
+  };
+  const made = (output: string): Input => ({ from: 'task', task: sign.id, output });
+  const { enroll } = secureBoot;
+  return {
+    tasks: [sign],
+    args: { unified: { enroll: (enroll?.files ?? []).map(({ path }) => path) } },
+    inputs: { kernel: made('kernel.efi'), loader: made('loader.efi'), ...(enroll === undefined ? {} : { enroll: { from: 'sources', root: enroll.root, files: enroll.files } }) },
   };
 }
 

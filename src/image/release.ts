@@ -9,7 +9,8 @@ export const signaturesLabel = 'io.minke.os.signatures';
 
 /** What a device has to know of an update before it writes anything. The device's reader: src/engine/os/release.ts. */
 export interface Release {
-  format: 1;
+  /** 2: the slot's kernel is a unified one (`unified`), which older devices would start without its initrd. */
+  format: 1 | 2;
   machine: string;
   os: { name: string; id: string; version: string };
   mode: string;
@@ -18,6 +19,8 @@ export interface Release {
   loader: 'systemd-boot' | 'u-boot';
   /** The root file system: `argv` makes it on the device, of the first layer's archive on standard input, into the file whose path is added. `verity`: the hash tree that the device makes behind it, as the builder has made it. */
   slot: { argv: string[]; sha256: string; sizeBytes: number; verity: Verity };
+  /** Kernel, initrd and command lines are one signed program; SHA-256 of the certificate (DER) that the firmware has to know for it. */
+  unified?: { certificate: string };
   /** SHA-256 of the layers' archives: the root, and the files of the slot's folder on the boot partition (below boot/). */
   layers: { root: string; boot: string };
 }

@@ -1,3 +1,4 @@
+import { profileOption } from '../engine/unified-kernel/index.ts';
 import { formatVerity, verityParameter, type Verity } from '../engine/verity/index.ts';
 
 /** Texts of systemd-boot's loader.conf and type 1 entries (the UAPI group's Boot Loader Specification). */
@@ -10,17 +11,22 @@ export const loaderConf = 'default minke-*\ntimeout 0\neditor no\nconsole-mode k
 
 export const entryName = (slot: 'A' | 'B'): string => `minke-${slot.toLowerCase()}.conf`;
 
-export function loaderEntry(options: { slot: 'A' | 'B'; title: string; version: string; generation: number; commandLine: readonly string[]; verity?: Verity }): string {
-  const { slot, title, version, generation, commandLine, verity } = options;
+/**
+ * With a unified kernel the command line is in it, and the entry chooses one. The tree's parameters stand in a remark then: by them the initrd of one slot reads the other to its end,
+ * before it has the loader take that one (recipes/initrd, lib/fallback.sh).
+ */
+export function loaderEntry(options: { slot: 'A' | 'B'; title: string; version: string; generation: number; commandLine: readonly string[]; verity?: Verity; unified?: boolean }): string {
+  const { slot, title, version, generation, commandLine, verity, unified = false } = options;
+  const tree = verity === undefined ? [] : [`${verityParameter}=${formatVerity(verity)}`];
   const lines = {
     title: `${title} ${version} (${slot})`,
     'sort-key': 'minke',
     version: String(generation),
     linux: `/${slot}/kernel`,
-    initrd: `/${slot}/initrd`,
-    options: [...commandLine, `minke.slot=${slot}`, ...(verity === undefined ? [] : [`${verityParameter}=${formatVerity(verity)}`])].join(' '),
+    ...(unified ? { options: profileOption({ slot, trial: false }) } : { initrd: `/${slot}/initrd`, options: [...commandLine, `minke.slot=${slot}`, ...tree].join(' ') }),
   };
   return Object.entries(lines)
     .map(([key, value]) => `${key.padEnd(8)} ${value}\n`)
+    .concat(unified ? tree.map((word) => `# ${word}\n`) : [])
     .join('');
 }

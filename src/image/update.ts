@@ -21,16 +21,17 @@ const oci = 'application/vnd.oci.image';
 /** Makes the OS image: an archive (OCI image layout) that `minke os update` takes as a file, and that any registry takes as an image. */
 export async function buildUpdate(context: Context): Promise<void> {
   const { args, epoch } = context;
-  const { machine, os, mode, commandLine, loader, arch, reference, compression } = args;
+  const { machine, os, mode, commandLine, loader, arch, reference, compression, unified } = args;
   const root = context.input('slot');
   const release: Release = {
-    format: 1,
+    format: unified === undefined ? 1 : 2,
     machine,
     os,
     mode,
     commandLine,
     loader,
     slot: { argv: slotArguments(compression, epoch), sha256: context.digest('slot'), sizeBytes: (await stat(root)).size, verity: await readVerity(context.input('verity')) },
+    ...(unified === undefined ? {} : { unified }),
     layers: { root: context.digest('root'), boot: context.digest('boot') },
   };
   const keys = await Promise.all(args.signers.map(({ file }) => readFile(file, 'utf8')));

@@ -29,9 +29,19 @@ export interface ImageRequest {
   config: DeviceConfig;
   /** Who signs the release for updates. */
   signers: ReleaseSigner[];
+  /** What the firmware starts is signed; omitted where it is not. */
+  secureBoot?: SecureBoot;
   /** SOURCE_DATE_EPOCH, seconds. */
   epoch: number;
   debian: Required<Pick<NonNullable<Build['debian']>, 'suite' | 'components' | 'exclude'>>;
+}
+
+/** Signed boot chain of an image. `certificate`: PEM; its key is known to the step that signs alone. `enroll`: folder with PK.auth, KEK.auth and db.auth. */
+export interface SecureBoot {
+  certificate: string;
+  /** SHA-256 of the certificate (DER). */
+  fingerprint: string;
+  enroll?: { root: string; files: SourceFile[] };
 }
 
 /** What a provider hands to the image steps: references to files that its tasks will make. */

@@ -11,7 +11,7 @@ export interface DeviceSteps {
     machine: Machine;
     mode: 'development' | 'production';
     /** boot: three boots and a power cut; update: into the other slot and back, with the input `release` (os.tar); field: full and failing partitions, a reset, a hang; damage: slots that change on the disk, with the input `release`; faults: an application's update while the power goes. */
-    suite: 'boot' | 'start' | 'update' | 'config' | 'network' | 'field' | 'damage' | 'faults';
+    suite: 'boot' | 'start' | 'update' | 'config' | 'network' | 'field' | 'damage' | 'faults' | 'secure-boot';
     /** For their checks and writable paths. */
     recipes: { name: string; recipe: Recipe }[];
     /** Whether the input `module` is there. */

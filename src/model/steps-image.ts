@@ -9,6 +9,11 @@ export interface DiskAreas {
   osip?: { startBytes: number; sizeBytes: number; loadAddress: number; entryAddress: number };
 }
 
+/** The boot partition of a machine with Secure Boot. `enroll`: names of the files with keys for a firmware that has none. */
+export interface UnifiedBoot {
+  enroll: string[];
+}
+
 /** `file`: absolute path of a private key, which never leaves it. `publicKey`: SHA-256 of its public half (SPKI). */
 export interface ReleaseSigner {
   file: string;
@@ -27,7 +32,7 @@ export interface ImageSteps {
   'image/slot': { compression: string };
   /** The tree by which dm-verity checks a slot. Inputs: `root` (root.erofs). Outputs: root.verity, the tree's blocks; verity.json, its parameters. */
   'image/verity': Record<string, never>;
-  /** Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd`, `verity` (verity.json), `tools`. Outputs: boot.tar, the files of the boot partition; slot.tar, those that an update carries: its slot's below boot/, shared ones below shared/. */
+  /** Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd`, `verity` (verity.json), `tools`; with `unified` no `initrd`, which is in the kernel, but `loader`, the signed one, and `enroll` (sources) where it names files. Outputs: boot.tar, the files of the boot partition; slot.tar, those that an update carries: its slot's below boot/, shared ones below shared/. */
   'image/boot': {
     name: string;
     machine: Pick<Machine, 'kernel' | 'boot' | 'disk' | 'files'>;
@@ -35,6 +40,7 @@ export interface ImageSteps {
     commandLine: string[];
     title: string;
     version: string;
+    unified?: UnifiedBoot;
   };
   /** Inputs: `boot` (boot.tar), `slotFiles` (slot.tar), `root` (tar), `config` (of the OS image), `tools`. Outputs: boot.vfat. */
   'image/boot-partition': { name: string; disk: Machine['disk'] };
@@ -44,7 +50,7 @@ export interface ImageSteps {
    */
   'image/disk': { name: string; disk: Machine['disk']; areas?: DiskAreas; preloaded?: true };
   /**
-   * The medium that writes an image to a board's own disk. Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd` (the flasher's),
+   * The medium that writes an image to a board's own disk. Inputs: `kernel`, `deviceTrees`, `bootLoader`, `initrd` (the flasher's; with `unified` as of image/boot),
    * `image` (img.zst), `bmap`, `layout` (disk.json), `tools`. Outputs: flasher.img.zst, flasher.bmap, flasher.json, SHA256SUMS.
    * `imageName`: of the files as they are handed out.
    */
@@ -59,6 +65,7 @@ export interface ImageSteps {
     version: string;
     imageName: string;
     areas?: DiskAreas;
+    unified?: UnifiedBoot;
   };
   /**
    * The OS image that devices are updated with. Inputs: `root` (tar), `boot` (slot.tar), `slot` (root.erofs), `verity` (verity.json), `tools`. Outputs: os.tar (OCI image
@@ -75,6 +82,8 @@ export interface ImageSteps {
     reference: string;
     /** Private keys (PEM files) that sign the release, and SHA-256 of their public halves, which alone are part of the key. */
     signers: ReleaseSigner[];
+    /** SHA-256 of the certificate that the slot's unified kernel is signed by. */
+    unified?: { certificate: string };
   };
   /** Inputs: `rootfs` (tar), `digests` if the provider has any (JSON). Outputs: fingerprint.sha256. */
   'image/fingerprint': Record<string, never>;

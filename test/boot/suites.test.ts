@@ -12,7 +12,7 @@ const chosen = process.env['OSBUILD_TEST_SUITES']?.split(',');
 for (const name of machinesOf('OSBUILD_SUITE_MACHINES', 'genericx86-64')) {
   const machine = machines.get(name)?.machine;
   const recipes = await resolveRecipes(project, [...(build.recipes ?? []), ...(machine?.recipes ?? [])]);
-  for (const suite of suites.filter((one) => !['boot', 'start', 'faults'].includes(one))) {
+  for (const suite of suites.filter((one) => !['boot', 'start', 'faults', 'secure-boot'].includes(one))) {
     const runs = chosen?.includes(suite) === true;
     const why = runs ? whySkipped : ` (needs OSBUILD_TEST_SUITES=${suite}: half an hour and more)`;
     const names = checkNames(suite, [], build.mode ?? 'development', machine === undefined ? {} : { radio: hasRadio(machine, recipes), modem: hasModem(machine, recipes), watchdog: hasWatchdog(machine) });

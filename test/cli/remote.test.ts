@@ -54,6 +54,11 @@ describe('what is sent of a project', () => {
     expect(await sent('.')).toEqual({ folder: '.', root: top, paths: ['build.config.yaml', 'keys/own.gpg', 'machines/locks/m.lock.json', 'recipes/a/recipe.yaml'] });
   });
 
+  test.each(['updates: { signWith: [keys/a.pem] }', 'secureBoot: { key: keys/db.pem, certificate: keys/db.crt }'])('nothing where private keys sign: %s', async (line) => {
+    await put({ 'build.config.yaml': `base: osbuild\n${line}\n`, 'keys/a.pem': 'secret' });
+    await expect(sent('.')).rejects.toThrow(expect.objectContaining({ code: 'OSB_CONFIG_INVALID', message: expect.stringContaining('private keys') as unknown }));
+  });
+
   test('bases and local layers, laid out as they are here', async () => {
     await put({
       'common/build.config.yaml': 'base: osbuild\n',

@@ -47,6 +47,17 @@ describe('the boot partition', () => {
     expect(JSON.parse(text(files, 'config.json'))).toEqual({ hostname: 'here' });
   });
 
+  test('of a PC with Secure Boot: a signed loader and kernel, no initrd beside it, an entry that chooses a signed command line, and keys for a firmware without any', () => {
+    const verity = { rootHash: 'a'.repeat(64), salt: 'b'.repeat(64), dataBlocks: 5, hashStart: 5 };
+    const files = bootFiles({ ...common, machine: pc, verity, unified: { enroll: ['KEK.auth', 'PK.auth', 'db.auth'] } }, pcSources);
+    const keys = ['KEK.auth', 'PK.auth', 'db.auth'].map((name) => `loader/keys/auto/${name}`);
+    expect(files.map(({ path }) => path)).toEqual(['A/kernel', 'EFI/BOOT/BOOTX64.EFI', 'config.json', 'loader/entries/minke-a.conf', ...keys, 'loader/loader.conf']);
+    expect(files.find(({ path }) => path === 'EFI/BOOT/BOOTX64.EFI')?.content).toEqual({ from: 'loader' });
+    expect(text(files, 'loader/entries/minke-a.conf')).toBe(
+      `title    Minke OS 1.2.3 (A)\nsort-key minke\nversion  1\nlinux    /A/kernel\noptions  @0\n# minke.verity=${'a'.repeat(64)}:${'b'.repeat(64)}:5:5\n`,
+    );
+  });
+
   test('of a Raspberry Pi: firmware, U-Boot, its script, device trees for the slot and for the firmware', () => {
     const files = bootFiles({ ...common, machine: pi }, piSources);
     expect(files.map(({ path }) => path)).toEqual([

@@ -64,13 +64,17 @@ mount_root vda2 A`.replaceAll('/run/minke', `${folder}/run`);
   return stdout.trim().split('\n').map((line) => line.replaceAll(folder, ''));
 }
 
+/** `unified`: systemd-boot, and kernels that have their initrd inside. */
+type Loader = 'systemd-boot' | 'u-boot' | 'unified';
+const entry = (loader: Loader, slot: 'A' | 'B', generation: number): string => loaderEntry({ slot, title: 'Minke OS', version: '1', generation, commandLine: ['quiet'], verity: verity(slot), unified: loader === 'unified' });
+
 /** As the builder and the engine leave the boot partition: slot A kept, slot B as well where it is there. */
-function bootPartition(loader: 'systemd-boot' | 'u-boot', { b = true } = {}): void {
+function bootPartition(loader: Loader, { b = true } = {}): void {
   for (const slot of b ? (['A', 'B'] as const) : (['A'] as const)) {
     put(`boot/${slot}/kernel`, 'kernel');
-    put(`boot/${slot}/initrd`, 'initrd');
+    if (loader !== 'unified') put(`boot/${slot}/initrd`, 'initrd');
     if (loader === 'u-boot') put(`boot/${slot}/verity.env`, `os_verity=minke.verity=${formatVerity(verity(slot))}\n`);
-    else put(`boot/loader/entries/minke-${slot.toLowerCase()}.conf`, loaderEntry({ slot, title: 'Minke OS', version: '1', generation: slot === 'A' ? 7 : 6, commandLine: ['quiet'], verity: verity(slot) }));
+    else put(`boot/loader/entries/minke-${slot.toLowerCase()}.conf`, entry(loader, slot, slot === 'A' ? 7 : 6));
   }
   if (loader === 'u-boot') put('boot/minke/slot.env', 'slot=A\n');
   else put('boot/loader/loader.conf', loaderConf);
@@ -82,6 +86,11 @@ describe('the root', () => {
     expect(mountRoot()).toEqual(['mount -t erofs -o ro /dev/vda2 /sysroot']);
     expect(text('run/root')).toBe('vda2\n');
     expect(text('mapped')).toBeUndefined();
+  });
+
+  test('is not mounted without a tree where the command line is a signed one', () => {
+    put('proc/cmdline', 'quiet minke.strict minke.slot=A\n');
+    expect(mountRoot()).toEqual(['die: nothing says how the root of slot A is checked, and no other one is started here']);
   });
 
   test('is read through its tree where there is one', () => {
@@ -99,9 +108,9 @@ describe('the root', () => {
   });
 });
 
-describe.each(['systemd-boot', 'u-boot'] as const)('a kept slot that is damaged, with %s', (loader) => {
+describe.each<Loader>(['systemd-boot', 'u-boot', 'unified'])('a kept slot that is damaged, with %s', (loader) => {
   const chosen = (): string => (loader === 'u-boot' ? (text('boot/minke/slot.env') ?? '') : (text('boot/loader/entries/minke-b.conf') ?? ''));
-  const toB = loader === 'u-boot' ? 'slot=B\n' : loaderEntry({ slot: 'B', title: 'Minke OS', version: '1', generation: 8, commandLine: ['quiet'], verity: verity('B') });
+  const toB = loader === 'u-boot' ? 'slot=B\n' : entry(loader, 'B', 8);
   const damaged: Broken = { mount: ['/dev/mapper/minke-root'] };
   beforeEach(() => commandLine());
 
@@ -149,10 +158,29 @@ describe.each(['systemd-boot', 'u-boot'] as const)('a kept slot that is damaged,
       rmSync(join(folder, 'boot/loader/entries/minke-b.conf'));
     }
     startsUnchecked(damaged);
-    if (loader === 'systemd-boot') return;
+    if (loader !== 'u-boot') return;
     rmSync(join(folder, 'boot/minke/try.env'));
     rmSync(join(folder, 'boot/B/verity.env'));
     startsUnchecked(damaged);
+  });
+
+  test('is left with a signed command line as well; where there is no other one nothing is started, rather than something unchecked', () => {
+    commandLine('minke.strict');
+    bootPartition(loader);
+    expect(mountRoot(damaged).at(-1)).toBe('reboot');
+    rmSync(join(folder, 'boot'), { recursive: true });
+    bootPartition(loader, { b: false });
+    const lines = mountRoot(damaged);
+    expect(lines.at(-1)).toBe('die: slot A is damaged, and there is no other slot that is whole');
+    expect(lines.filter((line) => line.startsWith('mount -t'))).toEqual([]);
+  });
+
+  test('is not left for a slot without a kernel, or without an initrd where that stands beside it', () => {
+    for (const file of loader === 'unified' ? ['kernel'] : ['kernel', 'initrd']) {
+      bootPartition(loader);
+      rmSync(join(folder, 'boot/B', file));
+      startsUnchecked(damaged);
+    }
   });
 
   test('is not left for a release without a tree: nobody knows whether it is whole', () => {

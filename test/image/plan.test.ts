@@ -107,3 +107,27 @@ describe.each([...machines])('the plan of %s', (name, machine) => {
     expect(commandLine[0]).toMatch(/^console=/);
   });
 });
+
+describe('Secure Boot', () => {
+  const secureBoot = { certificate: 'PEM', fingerprint: 'f'.repeat(64), enroll: { root: '/keys', files: [{ path: 'db.auth', digest: 'd', type: 'file' as const }] } };
+  const planned = (name: string) => {
+    const machine = machines.get(name);
+    if (machine === undefined) throw new Error(name);
+    return planImage({ ...request(name, machine), secureBoot }, provided, given).tasks;
+  };
+
+  test('signs kernel, initrd and loader as one step, which alone the boot partition and the release have them from', () => {
+    const tasks = planned('genericx86-64');
+    const task = (kind: string) => tasks.find((one) => one.kind === kind);
+    expect(task('secure-boot/sign')).toMatchObject({ args: { slots: true, loader: 'usr/lib/systemd/boot/efi/systemd-bootx64.efi', stub: 'usr/lib/systemd/boot/efi/linuxx64.efi.stub' } });
+    expect(task('image/boot')).toMatchObject({ args: { unified: { enroll: ['db.auth'] } }, inputs: { kernel: { task: 'image/genericx86-64/sign', output: 'kernel.efi' }, loader: { task: 'image/genericx86-64/sign', output: 'loader.efi' }, enroll: { from: 'sources', root: '/keys' } } });
+    expect(task('image/boot')?.inputs).not.toHaveProperty('initrd');
+    expect(task('image/update')).toMatchObject({ args: { unified: { certificate: secureBoot.fingerprint } } });
+  });
+
+  test('is nothing to a board that U-Boot starts', () => {
+    const tasks = planned('qemuarm64');
+    expect(tasks.map(({ kind }) => kind)).not.toContain('secure-boot/sign');
+    expect(tasks.find(({ kind }) => kind === 'image/boot')?.inputs).toHaveProperty('initrd');
+  });
+});

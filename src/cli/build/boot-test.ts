@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { scanSources } from '../../config/index.ts';
-import { hasRadio, type Suite } from '../../device/index.ts';
+import { hasRadio, takesRelease, type Suite } from '../../device/index.ts';
 import { kernelHeadersEnd } from '../../image/index.ts';
 import { OsbuildError, type AnyTask, type Machine, type OutputRef, type Recipe } from '../../model/index.ts';
 import type { Invocation } from '../command.ts';
@@ -9,13 +9,16 @@ import { diskImage, flasherImage, osImage, type ComposedImage } from './compose.
 import type { DebianWorld } from './debian.ts';
 import { busybox, emulation, moduleTools, planToolsTree } from './trees.ts';
 
-const titles: Record<Suite, string> = { boot: 'Boot test', start: 'Test of the start', update: 'Test of updates', config: 'Test of configuration', network: 'Test of the network', field: 'Test of the field', damage: 'Test of damage', faults: 'Test of faults' };
+const titles: Record<Suite, string> = { boot: 'Boot test', start: 'Test of the start', update: 'Test of updates', config: 'Test of configuration', network: 'Test of the network', field: 'Test of the field', damage: 'Test of damage', faults: 'Test of faults', 'secure-boot': 'Test of Secure Boot' };
 
 /** A suite of tests of a composed image (`planned`: the tasks that make it), as a task: it is cached by the image's key and, like every step, the sources of what carries it out. */
 export async function planBootTest(built: ComposedImage, suite: Suite, planned: readonly AnyTask[], invocation: Invocation, world: DebianWorld): Promise<{ tasks: AnyTask[]; report: OutputRef }> {
   const { machine, request } = built;
   if (!machine.machine.qemu) {
     throw new OsbuildError('OSB_USAGE', `${machine.name} has no QEMU lane`, { hint: '`osbuild machines` shows which machines have one' });
+  }
+  if (suite === 'secure-boot' && request.secureBoot?.enroll === undefined) {
+    throw new OsbuildError('OSB_USAGE', `the image of ${machine.name} brings no keys of Secure Boot along`, { hint: 'secureBoot with enroll in build.config.yaml, for a machine with UEFI; `osbuild key secure-boot` makes the keys' });
   }
   const options = { locked: invocation.flags.on('locked') };
   const qemu = await planToolsTree(emulation, invocation, world, options);
@@ -29,7 +32,7 @@ export async function planBootTest(built: ComposedImage, suite: Suite, planned: 
     args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, suite, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })), ...(module === null ? {} : { module: true as const }), ...(radio === null ? {} : { radio: true as const }) },
     inputs: {
       image: { from: 'task', ...diskImage(built).ref },
-      ...(suite === 'update' || suite === 'damage' ? { release: { from: 'task', ...osImage(built).ref } as const } : {}),
+      ...(takesRelease(suite) ? { release: { from: 'task', ...osImage(built).ref } as const } : {}),
       ...(module === null ? {} : { module: { from: 'task', ...module.ref } as const }),
       ...(radio === null ? {} : { radio: { from: 'task', task: radio.id, output: 'modules.tar' } as const }),
       emulation: { from: 'tree', task: qemu.tree },

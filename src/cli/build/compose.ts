@@ -13,6 +13,7 @@ import type { Invocation } from '../command.ts';
 import { defaultComponents, defaultSuite, lockFor, machineLockFile, type DebianWorld } from './debian.ts';
 import { preloadFor } from './preload.ts';
 import type { Plan } from './session.ts';
+import { readSecureBoot } from './secure-boot.ts';
 import { readSigner } from './signer.ts';
 import { planSources } from './sources.ts';
 import { enginePrograms, imageTools, packager, planToolsTree, toolchain } from './trees.ts';
@@ -39,6 +40,7 @@ const defaultOs = { name: 'Minke OS', id: 'minke', version: '0.1.0' };
 export async function imageRequest(invocation: Invocation, project: Project, machine: MachineSource): Promise<ImageRequest> {
   const { build } = project;
   const mode = chosenMode(invocation, project);
+  const secureBoot = await readSecureBoot(project, machine.machine);
   return {
     machine,
     recipes: withoutModules(await resolveRecipes(project, [...(build.recipes ?? []), ...(machine.machine.recipes ?? [])]), machine.machine.kernel.missingModules ?? []),
@@ -46,6 +48,7 @@ export async function imageRequest(invocation: Invocation, project: Project, mac
     os: { ...defaultOs, ...build.os },
     config: { ...build.config, developmentMode: mode === 'development' },
     signers: await Promise.all((build.updates?.signWith ?? []).map((path) => readSigner(resolve(project.folder, path)))),
+    ...(secureBoot === undefined ? {} : { secureBoot }),
     epoch: build.epoch ?? 0,
     debian: { suite: build.debian?.suite ?? defaultSuite, components: build.debian?.components ?? defaultComponents, exclude: build.debian?.exclude ?? [] },
   };

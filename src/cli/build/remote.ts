@@ -89,6 +89,9 @@ async function programTree(home: string): Promise<SentTree> {
 /** What the project consists of with its bases, laid out as here; null: it is the program's own. */
 export async function projectTree(project: Project, home: string, provider: string): Promise<(SentTree & { root: string; folder: string }) | null> {
   if (project.folder === home) return null;
+  if (project.build.secureBoot !== undefined || (project.build.updates?.signWith ?? []).length > 0) {
+    throw new OsbuildError('OSB_CONFIG_INVALID', 'build.config.yaml signs with private keys, which are not sent to another host', { hint: 'run osbuild where the keys are; a shared cache (remoteCache) saves most of the work there' });
+  }
   const folders = await foldersOf(project.folder, home);
   const parts = folders.flatMap((folder) => ['build.config.yaml', 'machines', 'recipes'].map((name) => join(folder, name)));
   const { debian, yocto } = project.build;

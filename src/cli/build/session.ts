@@ -14,6 +14,7 @@ import { debianWorld, type DebianWorld } from './debian.ts';
 import { makeExecutors } from './executors.ts';
 import { openForReading } from './open-repository.ts';
 import { environmentProxies } from './proxies.ts';
+import { secureBootKey } from './secure-boot.ts';
 import { stepVersions } from './step-versions.ts';
 import { yoctoPorts } from './yocto.ts';
 
@@ -61,7 +62,7 @@ export class Session {
     this.executors = makeExecutors(this.world.apt, yoctoPorts(invocation), {
       mirrors: (project.build.files?.mirrors ?? []).map((mirror) => (isAddress(mirror) ? mirror : resolve(project.folder, mirror))),
       proxies: (host) => environmentProxies(invocation.hostEnvironment, host),
-    }, { blobs: this.blobs, layout: invocation.layout, open: (name, insecure, signal) => openForReading(invocation, name, insecure, signal) });
+    }, { blobs: this.blobs, layout: invocation.layout, open: (name, insecure, signal) => openForReading(invocation, name, insecure, signal) }, { key: secureBootKey(project) });
   }
 
   async key(plan: Plan): Promise<KeyedPlan> {

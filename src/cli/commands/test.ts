@@ -19,7 +19,7 @@ export const test: Command = {
   options: {
     ...machinesOption,
     ...lockOptions,
-    suite: { type: 'string', value: 'suite', help: 'boot (three boots and a power cut; the default), start (two boots, without what is the same on all boards of an architecture), update (into the other slot, and back from releases that fail), config (every key, and a file that is cut off, wrong or gone), network (profiles and scripts from the boot partition, Wi-Fi, a hotspot and a shared port with clients, names, connectivity, a port that goes down), field (partitions that are full or fail, a reset by marker files, a system that hangs), damage (a slot of which a bit or the superblock changes on the disk) or faults (an application is updated by delta over 256 kbit/s while the power goes three times)' },
+    suite: { type: 'string', value: 'suite', help: 'boot (three boots and a power cut; the default), start (two boots, without what is the same on all boards of an architecture), update (into the other slot, and back from releases that fail), config (every key, and a file that is cut off, wrong or gone), network (profiles and scripts from the boot partition, Wi-Fi, a hotspot and a shared port with clients, names, connectivity, a port that goes down), field (partitions that are full or fail, a reset by marker files, a system that hangs), damage (a slot of which a bit or the superblock changes on the disk), faults (an application is updated by delta over 256 kbit/s while the power goes three times) or secure-boot (a firmware gets the keys of the image, and starts nothing else then)' },
     flasher: { type: 'boolean', help: 'try the flasher instead: it writes a disk in QEMU, and the board is started from that disk' },
   },
   arguments: { min: 0, max: 0 },

@@ -34,7 +34,7 @@ export const inSlot = (stage: string, slot: Slot): BootCheck => ({
 });
 
 /** Has a small image with a release's description say what it likes; the board must refuse it before it writes anything. */
-function refuses(what: string, change: (release: Record<string, unknown>) => Record<string, unknown>, complaint: RegExp): BootCheck {
+export function refuses(what: string, change: (release: Record<string, unknown>) => Record<string, unknown>, complaint: RegExp): BootCheck {
   return {
     name: `update: ${what} is refused`,
     run: async (board) => {
@@ -56,7 +56,7 @@ function refuses(what: string, change: (release: Record<string, unknown>) => Rec
 export const refusals: readonly BootCheck[] = [
   refuses('a release for another machine', (release) => ({ ...release, machine: 'toaster' }), /is for toaster/),
   refuses('an older release', (release) => ({ ...release, os: { name: 'Minke OS', id: 'minke', version: '0.0.0~1' } }), /older/),
-  refuses('a description of a later format', (release) => ({ ...release, format: 2 }), /format 2/),
+  refuses('a description of a later format', (release) => ({ ...release, format: 3 }), /format 3/),
 ];
 
 /** Gets the release from the host, by way of a container: the image itself has no program for it. */

@@ -15,7 +15,7 @@ export interface LoaderState {
 export interface BootLoader {
   read(): LoaderState;
   /** The next start tries this slot. */
-  tryNext(slot: Slot, release: Pick<Release, 'os' | 'commandLine' | 'slot'>): Promise<void>;
+  tryNext(slot: Slot, release: Pick<Release, 'os' | 'commandLine' | 'slot' | 'unified'>): Promise<void>;
   /** The slot is started from now on, and is on trial no more. */
   keep(slot: Slot): Promise<void>;
   /** The slot is not started any more, neither tried nor else. */

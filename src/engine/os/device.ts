@@ -31,6 +31,8 @@ export interface Places {
   migrations: string;
   /** Where applications lock files, so that the system is not restarted for an update. */
   locks: string;
+  /** Variables of the UEFI firmware; not there on other boards. */
+  firmware: string;
 }
 
 export const devicePlaces: Places = {
@@ -46,6 +48,7 @@ export const devicePlaces: Places = {
   base: '/run/minke/base',
   migrations: '/usr/lib/minke/migrations.d',
   locks: '/run/minke/locks',
+  firmware: '/sys/firmware/efi/efivars',
 };
 
 /** A device that runs this OS. */

@@ -12,6 +12,8 @@ export interface Release {
   loader: 'systemd-boot' | 'u-boot';
   /** The program that makes the root of the first layer's archive, up to the file that it writes. `verity`: the hash tree behind it; releases from before there was one have none. */
   slot: { argv: string[]; sha256: string; sizeBytes: number; verity?: Verity };
+  /** Kernel, initrd and command lines are one signed program; SHA-256 of the certificate (DER) that a firmware with Secure Boot has to know for it. */
+  unified?: { certificate: string };
   /** SHA-256 of the archives of the layers. */
   layers: { root: string; boot: string };
 }
@@ -27,10 +29,12 @@ export function readRelease(labels: Readonly<Record<string, string>>): Release {
     throw invalid('the release description is not JSON');
   }
   const release = record(value, 'the release');
-  if (release['format'] !== 1) throw invalid(`the release description has format ${JSON.stringify(release['format'])}, which this system does not know`, 'update to a release in between first');
+  if (release['format'] !== 1 && release['format'] !== 2) throw invalid(`the release description has format ${JSON.stringify(release['format'])}, which this system does not know`, 'update to a release in between first');
   const [os, slot, layers] = [record(release['os'], 'os'), record(release['slot'], 'slot'), record(release['layers'], 'layers')];
   const loader = release['loader'];
   if (loader !== 'systemd-boot' && loader !== 'u-boot') throw invalid('the release names no boot loader');
+  // What tells the formats apart: devices that know the first alone would start such a kernel in the way of the others.
+  const unified = release['format'] === 2 ? record(release['unified'], 'unified') : undefined;
   const sizeBytes = slot['sizeBytes'];
   if (typeof sizeBytes !== 'number' || !Number.isSafeInteger(sizeBytes) || sizeBytes <= 0) throw invalid('the release has no size of its root');
   return {
@@ -40,6 +44,7 @@ export function readRelease(labels: Readonly<Record<string, string>>): Release {
     commandLine: texts(release['commandLine'], 'commandLine'),
     loader,
     slot: { argv: texts(slot['argv'], 'slot.argv'), sha256: digest(slot['sha256'], 'slot.sha256'), sizeBytes, ...(slot['verity'] === undefined ? {} : { verity: verity(slot['verity'], sizeBytes) }) },
+    ...(unified === undefined ? {} : { unified: { certificate: digest(unified['certificate'], 'unified.certificate') } }),
     layers: { root: digest(layers['root'], 'layers.root'), boot: digest(layers['boot'], 'layers.boot') },
   };
 }

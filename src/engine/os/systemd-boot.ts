@@ -3,7 +3,8 @@ import type { Files } from '../ports/index.ts';
 import type { BootLoader, LoaderState } from './boot-loader.ts';
 import type { BootPartition } from './boot-partition.ts';
 import type { Slot } from './slots.ts';
-import { formatVerity, verityParameter, type Verity } from '../verity/index.ts';
+import { keptOption, profileOption } from '../unified-kernel/index.ts';
+import { formatVerity, verityParameter } from '../verity/index.ts';
 
 interface Entry {
   file: string;
@@ -29,12 +30,12 @@ export function systemdBoot(files: Files, boot: BootPartition): BootLoader {
   const newest = (): number => Math.max(0, ...entries().map(({ generation }) => generation));
   return {
     read: () => stateOf(entries()),
-    tryNext: (slot, { os, commandLine, slot: { verity } }) =>
+    tryNext: (slot, release) =>
       boot.writing(async () => {
         const generation = newest() + 1;
         remove(entries().filter((entry) => entry.slot === slot));
         if (files.readText(`${boot.path}/loader/loader.conf`) !== LOADER_CONF) await boot.put('loader/loader.conf', LOADER_CONF);
-        await boot.put(`${FOLDER}/minke-${slot.toLowerCase()}+1.conf`, entryText(slot, `${os.name} ${os.version} (${slot})`, generation, [...commandLine, TRIAL_PARAMETER], verity));
+        await boot.put(`${FOLDER}/minke-${slot.toLowerCase()}+1.conf`, trialEntry(slot, generation, release));
       }),
     keep: (slot) =>
       boot.writing(async () => {
@@ -43,7 +44,7 @@ export function systemdBoot(files: Files, boot: BootPartition): BootLoader {
         const generation = entry.generation === newest() ? entry.generation : newest() + 1;
         const text = files.readText(`${folder}/${entry.file}`).replace(/^(version\s+)\d+$/m, `$1${generation}`);
         const file = `minke-${slot.toLowerCase()}.conf`;
-        await boot.put(`${FOLDER}/${file}`, text.replace(new RegExp(` ${TRIAL_PARAMETER}(?= |$)`, 'm'), ''));
+        await boot.put(`${FOLDER}/${file}`, withoutTrial(text));
         remove(entries().filter((one) => one.slot === slot && one.file !== file));
       }),
     forget: (slot) => boot.writing(async () => remove(entries().filter((entry) => entry.slot === slot))),
@@ -66,7 +67,22 @@ function stateOf(entries: readonly Entry[]): LoaderState {
   return { kept: kept.slot, ...(next === undefined ? {} : { next }), ...(tried === undefined ? {} : { tried }) };
 }
 
-function entryText(slot: Slot, title: string, generation: number, commandLine: readonly string[], verity: Verity | undefined): string {
-  const lines = { title, 'sort-key': 'minke', version: String(generation), linux: `/${slot}/kernel`, initrd: `/${slot}/initrd`, options: [...commandLine, `minke.slot=${slot}`, ...(verity === undefined ? [] : [`${verityParameter}=${formatVerity(verity)}`])].join(' ') };
-  return Object.entries(lines).map(([key, value]) => `${key.padEnd(8)} ${value}\n`).join('');
+/** As src/image/systemd-boot.ts writes the first slot's, on trial. */
+function trialEntry(slot: Slot, generation: number, { os, commandLine, slot: { verity }, unified }: Parameters<BootLoader['tryNext']>[1]): string {
+  const tree = verity === undefined ? [] : [`${verityParameter}=${formatVerity(verity)}`];
+  const lines = {
+    title: `${os.name} ${os.version} (${slot})`,
+    'sort-key': 'minke',
+    version: String(generation),
+    linux: `/${slot}/kernel`,
+    ...(unified === undefined ? { initrd: `/${slot}/initrd`, options: [...commandLine, TRIAL_PARAMETER, `minke.slot=${slot}`, ...tree].join(' ') } : { options: profileOption({ slot, trial: true }) }),
+  };
+  return Object.entries(lines)
+    .map(([key, value]) => `${key.padEnd(8)} ${value}\n`)
+    .concat(unified === undefined ? [] : tree.map((word) => `# ${word}\n`))
+    .join('');
 }
+
+/** The entry of a slot that is kept: on trial no more. */
+const withoutTrial = (text: string): string =>
+  text.replace(/^(options\s+)(.*)$/m, (_, key: string, options: string) => `${key}${keptOption(options.replace(new RegExp(` ${TRIAL_PARAMETER}(?= |$)`), ''))}`);

@@ -11,6 +11,7 @@ import { readRecord, writeRecord } from './record.ts';
 import { compareVersions, readRelease, type Release } from './release.ts';
 import type { Say } from './say.ts';
 import { onTrial } from './settle.ts';
+import { checkFirmware } from './secure-boot.ts';
 import { dropStaged } from './shared-files.ts';
 import { otherSlot } from './slots.ts';
 import { verityEndBytes } from '../verity/index.ts';
@@ -128,6 +129,7 @@ function check(device: Device, release: Release, allowDowngrade: boolean): void 
   if (!allowDowngrade && compareVersions(release.os.version, device.version) < 0) {
     throw new EngineError('invalid', 'OS_DOWNGRADE', `release ${release.os.version} is older than ${device.version}, which runs`, { hint: '--allow-downgrade takes it all the same' });
   }
+  checkFirmware(device, release);
   const fd = files.open(slotDevice(device, otherSlot(running)), 'read');
   try {
     const roomBytes = files.lengthOf(fd);

@@ -249,6 +249,23 @@ export interface BuildConfig {
     signWith?: string[];
   };
   /**
+   * Signs what the firmware of UEFI machines starts: the boot loader, and a unified kernel that has initrd, command lines and the root's hash inside. Other machines are built as without. `osbuild key secure-boot` makes the keys.
+   */
+  secureBoot?: {
+    /**
+     * Private key (PEM file, from the project's folder), RSA. It goes nowhere: neither into images nor into the cache.
+     */
+    key: string;
+    /**
+     * Its certificate (PEM file), which the firmware has to have in db.
+     */
+    certificate: string;
+    /**
+     * Folder with PK.auth, KEK.auth and db.auth, which stand on the boot partition then for a firmware without keys (setup mode). systemd-boot gives them to it by itself in virtual machines; loader.conf says otherwise.
+     */
+    enroll?: string;
+  };
+  /**
    * SOURCE_DATE_EPOCH of everything built, in seconds.
    */
   epoch?: number;

@@ -22,8 +22,16 @@ describe('the description of a release', () => {
     expect(readRelease(config.Labels)).toEqual(rest);
   });
 
+  test('tells of a unified kernel, which older devices refuse by the format', () => {
+    const unified = { certificate: 'f'.repeat(64) };
+    const { config } = JSON.parse(releaseConfig({ ...built, format: 2, unified }, 'aarch64', 1_793_491_200)) as { config: { Labels: Record<string, string> } };
+    expect(readRelease(config.Labels)).toMatchObject({ machine: 'board', unified });
+  });
+
   test.each<[string, (value: BuiltRelease) => unknown, RegExp]>([
-    ['of another format', (value) => ({ ...value, format: 2 }), /format 2/],
+    ['of another format', (value) => ({ ...value, format: 3 }), /format 3/],
+    ['of the second format without what it is for', (value) => ({ ...value, format: 2 }), /unified/],
+    ['with a certificate that is no digest', (value) => ({ ...value, format: 2, unified: { certificate: 'ours' } }), /unified.certificate/],
     ['that is a list', () => [], /not an object/],
     ['without a machine', ({ machine: _machine, ...rest }) => rest, /machine/],
     ['with two lines in a parameter', (value) => ({ ...value, commandLine: ['quiet\noptions init=/bin/sh'] }), /commandLine/],

@@ -20,3 +20,9 @@ die() {
 kernel_parameter() {
   sed 's/ /\n/g' "${proc:-/proc}/cmdline" | sed -n "s/^$1=//p" | tail -n 1
 }
+
+# $1 word → whether it stands on the kernel command line by itself
+kernel_word() {
+  case " $(cat "${proc:-/proc}/cmdline") " in *" $1 "*) return 0 ;; esac
+  return 1
+}

@@ -1,6 +1,7 @@
 # A slot that is damaged. One on trial is left by starting again: the loader has counted. One that was kept would be
 # started for ever, so the other slot is taken where it is whole, by the loader's own word: kernel and root belong
 # together. Where there is none to go to, this one is mounted as it is, as if there were no tree: some of it can be read.
+# With minke.strict, which a signed command line has (src/secure-boot), no root is mounted unchecked: then nothing starts.
 
 # $1 partition, $2 slot. Mounts the root, and leaves word of how in /run/minke.
 mount_root() {
@@ -10,20 +11,16 @@ mount_root() {
       echo mapper/minke-root >/run/minke/root
       return
     fi
-    on_trial && die "slot $2, which is on trial, cannot be read as it was written"
+    kernel_word minke.trial && die "slot $2, which is on trial, cannot be read as it was written"
     warn "slot $2 is damaged: something of it is not as it was written"
     echo "$1" >/run/minke/root-damaged
     leave_slot "$2" "$boot"
+    kernel_word minke.strict && die "slot $2 is damaged, and there is no other slot that is whole"
     warn "there is no other slot that is whole: starting slot $2 without checking it"
   fi
+  kernel_word minke.strict && die "nothing says how the root of slot $2 is checked, and no other one is started here"
   mount -t "$root_type" -o ro "${dev:-/dev}/$1" "$root" || die "cannot mount the root of slot $2 ($1)"
   echo "$1" >/run/minke/root
-}
-
-# A word of its own on the kernel's command line.
-on_trial() {
-  case " $(cat "${proc:-/proc}/cmdline") " in *' minke.trial '*) return 0 ;; esac
-  return 1
 }
 
 # $1 slot, $2 boot partition. Has the loader take the other slot, and starts again; comes back where that cannot be.
@@ -58,14 +55,15 @@ other_is_whole() {
 # $1 folder of the boot partition, $2 slot → parameters of its tree. Fails for a slot that must not be started: one that
 # was being written, was tried in vain, or is of a release without a tree (src/engine/os/systemd-boot.ts, u-boot.ts).
 verity_of_slot() {
-  [ -e "$1/$2/kernel" ] && [ -e "$1/$2/initrd" ] || return 1
   if [ -e "$1/loader/loader.conf" ]; then
     entry=$1/loader/entries/minke-$(echo "$2" | tr AB ab).conf
   else
     grep -q "^try=$2\$" "$1/minke/try.env" 2>/dev/null && return 1
     entry=$1/$2/verity.env
   fi
-  [ -r "$entry" ] || return 1
+  [ -r "$entry" ] && [ -e "$1/$2/kernel" ] || return 1
+  # A unified kernel has its initrd inside, and its entry chooses one of its command lines.
+  [ -e "$1/$2/initrd" ] || grep -q '^options  *@' "$entry" || return 1
   found=$(tr ' ' '\n' <"$entry" | sed -n 's/^\(os_verity=\)\{0,1\}minke\.verity=//p' | tail -n 1)
   [ -n "$found" ] && echo "$found"
 }

@@ -119,7 +119,7 @@ export function memoryFiles(disk: Disk, power: { changesLeft: number; torn: bool
   return files as Files;
 }
 
-export const places: Places = { run: '/run/minke', boot: '/boot', state: '/state/os', work: '/data/os', osRelease: '/etc/os-release', devices: '/dev', keys: '/keys', checks: '/checks', base: '/run/minke/base', shared: '/data/shared', migrations: '/migrations', locks: '/locks' };
+export const places: Places = { run: '/run/minke', boot: '/boot', state: '/state/os', work: '/data/os', osRelease: '/etc/os-release', devices: '/dev', keys: '/keys', checks: '/checks', base: '/run/minke/base', shared: '/data/shared', migrations: '/migrations', locks: '/locks', firmware: '/firmware' };
 
 /** Of a path, always the same. */
 export const inodeOf = (path: string): bigint => BigInt(`0x${createHash('sha256').update(path).digest('hex').slice(0, 8)}`);
