@@ -47,8 +47,8 @@ export function planFlasher(request: ImageRequest, provided: ProvidedRoot, trees
       machine: bootParts(machine),
       disks: flasher.disks,
       config,
-      // Never quiet: what it says is all that tells how far it is.
-      commandLine: commandLine(machine, 'development'),
+      // Never quiet, nor with a recipe's parameters: what it says is all that tells how far it is.
+      commandLine: commandLine(machine, 'development', []),
       title: `${os.name} flasher`,
       version: os.version,
       imageName,

@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const recipes = new URL('../../recipes', import.meta.url).pathname;
+const early = join(recipes, 'splash/initrd/lib/early-splash.sh');
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'osbuild-splash-'));
+  for (const name of ['initrd', 'sbin']) mkdirSync(join(folder, name));
+  writeFileSync(join(folder, 'initrd/splash.png'), 'picture');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs lines after the initrd's messages and this part, with a program that does what `program` says; `/usr/sbin` is a folder of the test. */
+function run(program: string, lines: string, room = join(folder, 'run')): { status: number | null; stdout: string } {
+  writeFileSync(join(folder, 'sbin/minke-splash'), `#!/bin/sh\n${program}\n`);
+  chmodSync(join(folder, 'sbin/minke-splash'), 0o755);
+  const part = readFileSync(early, 'utf8').replaceAll('/usr/sbin/', `${folder}/sbin/`);
+  writeFileSync(join(folder, 'early.sh'), part);
+  const script = `. ${recipes}/initrd/initrd/lib/console.sh\nlists=${folder}/modules\nsplash=${room}\nPATH=${folder}/sbin:$PATH\nsay() { echo "say: $*"; }\nwarn() { echo "warn: $*"; }\n. ${folder}/early.sh\nwait\n${lines}`;
+  return spawnSync('sh', ['-c', script], { encoding: 'utf8' });
+}
+
+test('is valid for sh, and shellcheck finds nothing', () => {
+  expect(spawnSync('sh', ['-n', early], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+  if (spawnSync('shellcheck', ['--version']).error === undefined) expect(spawnSync('shellcheck', ['-s', 'sh', '-e', 'SC2154,SC2034', early], { encoding: 'utf8' }).stdout).toBe('');
+});
+
+test('the program and the picture are left for the system, and the picture is shown from there', () => {
+  const { status, stdout } = run(`echo "$*" >>${folder}/called`, 'echo on');
+  expect([status, stdout]).toEqual([0, 'on\n']);
+  expect(readFileSync(join(folder, 'called'), 'utf8')).toBe(`show ${folder}/run/splash.png\n`);
+  expect(readFileSync(join(folder, 'run/splash.png'), 'utf8')).toBe('picture');
+});
+
+test('a picture that cannot be shown is told of, and the start goes on', () => {
+  expect(run('echo "minke-splash: /dev/fb0 has no true colours" >&2; exit 1', 'echo on')).toMatchObject({ status: 0, stdout: 'warn: minke-splash: /dev/fb0 has no true colours\non\n' });
+});
+
+test('so is a folder that cannot be made', () => {
+  writeFileSync(join(folder, 'file'), '');
+  const { status, stdout } = run('exit 0', 'echo on', join(folder, 'file/below'));
+  expect([status, stdout]).toEqual([0, 'warn: no picture: there is no room for it\non\n']);
+});
+
+test('the last words of a start that failed are preceded by text mode', () => {
+  run(`echo "$*" >>${folder}/called`, 'show_text');
+  expect(readFileSync(join(folder, 'called'), 'utf8').trim().split('\n').at(-1)).toBe('text');
+  expect(readFileSync(join(recipes, 'initrd/initrd/lib/console.sh'), 'utf8')).toMatch(/^die\(\) \{\n {2}show_text\n/m);
+});
+
+test('an initrd without this recipe has nothing to do for it', () => {
+  expect(spawnSync('sh', ['-c', `. ${recipes}/initrd/initrd/lib/console.sh; show_text && echo on`], { encoding: 'utf8' }).stdout).toBe('on\n');
+  expect(existsSync(early)).toBe(true);
+});
