@@ -31,14 +31,24 @@ struct place {
   uint32_t height;
 };
 
+/** More than any screen has; lengths in bytes stay far below what 32 bits count. */
+enum { MOST_SCREEN_SIDE = 16384, MOST_SCREEN_BYTES = 1 << 30, MOST_CHANNEL_BITS = 16 };
+
+/** One of no bits may be said to stand anywhere. */
+static bool is_inside(const struct fb_bitfield *field, uint32_t bits) {
+  if (field->length == 0) return true;
+  return field->length <= MOST_CHANNEL_BITS && field->length <= bits && field->offset <= bits - field->length;
+}
+
 static uint32_t channel(uint8_t value, const struct fb_bitfield *field) {
+  if (field->length == 0) return 0;
   uint32_t scaled = field->length <= 8 ? (uint32_t)value >> (8 - field->length) : (uint32_t)value << (field->length - 8);
   return scaled << field->offset;
 }
 
 static uint32_t pack(const struct fb_var_screeninfo *shape, struct colour colour) {
   const struct fb_bitfield *opaque = &shape->transp;
-  return channel(colour.red, &shape->red) | channel(colour.green, &shape->green) | channel(colour.blue, &shape->blue) | (opaque->length == 0 ? 0 : channel(255, opaque));
+  return channel(colour.red, &shape->red) | channel(colour.green, &shape->green) | channel(colour.blue, &shape->blue) | channel(255, opaque);
 }
 
 /** All architectures that there are images for store the lowest byte first. */
@@ -129,7 +139,9 @@ static const char *look_at(struct screen *screen) {
   errno = 0;
   if (screen->memory.type != FB_TYPE_PACKED_PIXELS || !colours || (bits != 16 && bits != 24 && bits != 32)) return "has no true colours";
   if (shape->xres == 0 || shape->yres == 0) return "has no pixels";
+  if (shape->xres > MOST_SCREEN_SIDE || shape->yres > MOST_SCREEN_SIDE || (uint64_t)screen->memory.line_length * shape->yres > MOST_SCREEN_BYTES) return "is too large";
   if (screen->memory.line_length < shape->xres * (bits / 8)) return "has lines that overlap";
+  if (!is_inside(&shape->red, bits) || !is_inside(&shape->green, bits) || !is_inside(&shape->blue, bits) || !is_inside(&shape->transp, bits)) return "has colours outside of its pixels";
   return NULL;
 }
 

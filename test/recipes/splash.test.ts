@@ -31,7 +31,7 @@ test('is valid for sh, and shellcheck finds nothing', () => {
 });
 
 test('the program and the picture are left for the system, and the picture is shown from there', () => {
-  const { status, stdout } = run(`echo "$*" >>${folder}/called`, 'echo on');
+  const { status, stdout } = run(`echo "$*" >>${folder}/called`, 'echo on; exec true');
   expect([status, stdout]).toEqual([0, 'on\n']);
   expect(readFileSync(join(folder, 'called'), 'utf8')).toBe(`show ${folder}/run/splash.png\n`);
   expect(readFileSync(join(folder, 'run/splash.png'), 'utf8')).toBe('picture');
@@ -48,9 +48,14 @@ test('so is a folder that cannot be made', () => {
 });
 
 test('the last words of a start that failed are preceded by text mode', () => {
-  run(`echo "$*" >>${folder}/called`, 'show_text');
+  run(`echo "$*" >>${folder}/called`, 'show_text; exec true');
   expect(readFileSync(join(folder, 'called'), 'utf8').trim().split('\n').at(-1)).toBe('text');
   expect(readFileSync(join(recipes, 'initrd/initrd/lib/console.sh'), 'utf8')).toMatch(/^die\(\) \{\n {2}show_text\n/m);
+});
+
+test('so is an init that ends for another reason, which makes the kernel panic', () => {
+  expect(run(`echo "$*" >>${folder}/called`, 'exit 3').status).toBe(3);
+  expect(readFileSync(join(folder, 'called'), 'utf8').trim().split('\n')).toEqual([`show ${folder}/run/splash.png`, 'text']);
 });
 
 test('an initrd without this recipe has nothing to do for it', () => {

@@ -171,6 +171,7 @@ describe('screens', () => {
     ['16 bits', { bits: 16, channels: '11:5 5:6 0:5 0:0' }, [((200 >> 3) << 11) | ((100 >> 2) << 5) | (8 >> 3)]],
     ['24 bits, red first', { bits: 24, channels: '0:8 8:8 16:8 0:0' }, [200, 100, 8]],
     ['32 bits with one channel for what is opaque', { bits: 32, channels: '16:8 8:8 0:8 24:8' }, [8, 100, 200, 255]],
+    ['32 bits, and a place behind them for what is not there', { bits: 32, channels: '16:8 8:8 0:8 32:0' }, [8, 100, 200, 0]],
     ['10 bits a colour', { bits: 32, channels: '20:10 10:10 0:10 0:0' }, [...Buffer.from(Uint32Array.from([(200 << 22) | (100 << 12) | (8 << 2)]).buffer)]],
   ])('%s', (_, shape, expected) => {
     const { memory } = draw(quarters, { width: 8, height: 4, ...shape });
@@ -189,6 +190,12 @@ describe('screens', () => {
     ['a palette', { visual: pseudoColour }, /^screen has no true colours/],
     ['no pixels', { width: 0 }, /^screen has no pixels/],
     ['lines that overlap', { lineBytes: 28 }, /^screen has lines that overlap/],
+    ['20000 pixels a side', { width: 20000, height: 1, bits: 16, channels: '11:5 5:6 0:5 0:0' }, /^screen is too large/],
+    ['4 billion pixels a side', { height: 0xffffffff }, /^screen is too large/],
+    ['lines of gigabytes', { lineBytes: 0xffffffff }, /^screen is too large/],
+    ['a colour of 40 bits', { channels: '16:8 8:40 0:8 0:0' }, /^screen has colours outside of its pixels/],
+    ['a colour behind the pixel', { channels: '28:8 8:8 0:8 0:0' }, /^screen has colours outside of its pixels/],
+    ['a place at the end of all numbers', { channels: '4294967295:8 8:8 0:8 0:0' }, /^screen has colours outside of its pixels/],
   ])('with %s are refused', (_, shape, words) => {
     expect(draw(quarters, { width: 8, height: 4, ...shape })).toMatchObject({ status: 1, said: expect.stringMatching(words) as string });
   });

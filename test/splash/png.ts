@@ -28,7 +28,7 @@ export function encodePng({ width, height, colour, depth, filter = () => 0, extr
       const value = sample(Math.floor(i / count), y, i % count);
       if (depth === 16) row.writeUInt16BE(value, i * 2);
       else if (depth === 8) row[i] = value;
-      else row[Math.floor((i * depth) / 8)]! |= value << (8 - depth - ((i * depth) % 8));
+      else row.writeUInt8(row.readUInt8((i * depth) >> 3) | (value << (8 - depth - ((i * depth) % 8))), (i * depth) >> 3);
     }
     return row;
   });

@@ -11,4 +11,7 @@ show_picture() {
 # Called before the last words of a start that failed.
 show_text() { minke-splash text 2>/dev/null; }
 
+# An init that ends makes the kernel panic, and in graphics mode nobody would read of it. Handing over ends nothing.
+trap show_text EXIT
+
 show_picture || warn "no picture: there is no room for it"
