@@ -16,12 +16,13 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs lines after the initrd's messages and this part, with a program that does what `program` says; `/usr/sbin` is a folder of the test. */
-function run(program: string, lines: string, room = join(folder, 'run')): { status: number | null; stdout: string } {
+function run(program: string, lines: string, { room = join(folder, 'run'), commandLine = 'quiet' } = {}): { status: number | null; stdout: string } {
+  writeFileSync(join(folder, 'cmdline'), `${commandLine}\n`);
   writeFileSync(join(folder, 'sbin/minke-splash'), `#!/bin/sh\n${program}\n`);
   chmodSync(join(folder, 'sbin/minke-splash'), 0o755);
   const part = readFileSync(early, 'utf8').replaceAll('/usr/sbin/', `${folder}/sbin/`);
   writeFileSync(join(folder, 'early.sh'), part);
-  const script = `. ${recipes}/initrd/initrd/lib/console.sh\nlists=${folder}/modules\nsplash=${room}\nPATH=${folder}/sbin:$PATH\nsay() { echo "say: $*"; }\nwarn() { echo "warn: $*"; }\n. ${folder}/early.sh\nwait\n${lines}`;
+  const script = `. ${recipes}/initrd/initrd/lib/console.sh\nproc=${folder}\nlists=${folder}/modules\nsplash=${room}\nPATH=${folder}/sbin:$PATH\nsay() { echo "say: $*"; }\nwarn() { echo "warn: $*"; }\n. ${folder}/early.sh\nwait\n${lines}`;
   return spawnSync('sh', ['-c', script], { encoding: 'utf8' });
 }
 
@@ -37,13 +38,19 @@ test('the program and the picture are left for the system, and the picture is sh
   expect(readFileSync(join(folder, 'run/splash.png'), 'utf8')).toBe('picture');
 });
 
+test('minke.splash=off leaves the screen to text, and nothing for the system to go on with', () => {
+  const { status, stdout } = run(`echo "$*" >>${folder}/called`, 'echo on; exec true', { commandLine: 'quiet minke.splash=off minke.slot=A' });
+  expect([status, stdout]).toEqual([0, 'on\n']);
+  expect([existsSync(join(folder, 'called')), existsSync(join(folder, 'run'))]).toEqual([false, false]);
+});
+
 test('a picture that cannot be shown is told of, and the start goes on', () => {
   expect(run('echo "minke-splash: /dev/fb0 has no true colours" >&2; exit 1', 'echo on')).toMatchObject({ status: 0, stdout: 'warn: minke-splash: /dev/fb0 has no true colours\non\n' });
 });
 
 test('so is a folder that cannot be made', () => {
   writeFileSync(join(folder, 'file'), '');
-  const { status, stdout } = run('exit 0', 'echo on', join(folder, 'file/below'));
+  const { status, stdout } = run('exit 0', 'echo on', { room: join(folder, 'file/below') });
   expect([status, stdout]).toEqual([0, 'warn: no picture: there is no room for it\non\n']);
 });
 

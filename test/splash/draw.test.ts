@@ -23,8 +23,9 @@ beforeAll(() => {
   folder = mkdtempSync(join(toolchainRoot, 'build-splash-'));
   for (const name of ['src/splash', 'src/host', 'test/splash']) cpSync(join(home, name), join(folder, name), { recursive: true });
   const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O1', '-g', '-Wall', '-Wextra', '-Werror', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', `-I${inside('src/splash')}`];
-  const sources = ['src/splash/png.c', 'src/splash/screen.c', 'test/splash/draw.c'].map(inside);
-  inToolchain('gcc', ...flags, '-Dioctl=fake_ioctl', ...sources, '-lz', '-o', inside('draw'));
+  const compile = (name: string, sources: string[], ...more: string[]): void => inToolchain('gcc', ...flags, ...more, ...sources.map(inside), '-lz', '-o', inside(name));
+  compile('draw', ['src/splash/png.c', 'src/splash/screen.c', 'test/splash/draw.c'], '-Dioctl=fake_ioctl');
+  compile('events', ['src/splash/uevents.c', 'test/splash/events.c']);
 }, 60_000);
 afterAll(() => {
   if (folder !== '') rmSync(folder, { recursive: true });
@@ -45,16 +46,21 @@ interface FakeScreen {
 
 const [trueColour, pseudoColour] = [2, 3] as const;
 
+/** A program of the toolchain's architecture, under the sanitizers. */
+function run(name: string, words: string[], env: Record<string, string>, input = ''): { status: number | null; stdout: string } {
+  const root = toolchainRoot ?? '';
+  const { status, stdout, stderr } = spawnSync(`${root}/lib64/ld-linux-x86-64.so.2`, ['--library-path', `${root}/usr/lib/x86_64-linux-gnu`, join(folder, name), ...words], { encoding: 'utf8', input, env: { ASAN_OPTIONS: 'exitcode=99', UBSAN_OPTIONS: 'exitcode=98', ...env } });
+  expect(stderr).toBe('');
+  return { status, stdout };
+}
+
 /** What stands in the frame buffer after the picture was drawn on it, by the program under the sanitizers. */
 function draw(picture: Buffer | null, { width, height, bits = 32, lineBytes = (width * bits) / 8, left = 0, top = 0, visual = trueColour, channels = '16:8 8:8 0:8 0:0' }: FakeScreen): { said: string; status: number | null; memory: Buffer } {
-  const root = toolchainRoot ?? '';
   const [file, device] = [join(folder, 'picture.png'), join(folder, 'memory')];
   rmSync(file, { force: true });
   if (picture !== null) writeFileSync(file, picture);
   writeFileSync(device, '');
-  const env = { FAKE_SCREEN: `${width} ${height} ${bits} ${lineBytes} ${left} ${top} ${visual} ${channels}`, ASAN_OPTIONS: 'exitcode=99', UBSAN_OPTIONS: 'exitcode=98' };
-  const { status, stdout, stderr } = spawnSync(`${root}/lib64/ld-linux-x86-64.so.2`, ['--library-path', `${root}/usr/lib/x86_64-linux-gnu`, join(folder, 'draw'), file, device], { encoding: 'utf8', env });
-  expect(stderr).toBe('');
+  const { status, stdout } = run('draw', [file, device], { FAKE_SCREEN: `${width} ${height} ${bits} ${lineBytes} ${left} ${top} ${visual} ${channels}` });
   return { said: stdout.trim(), status, memory: readFileSync(device) };
 }
 
@@ -198,6 +204,23 @@ describe('screens', () => {
     ['a place at the end of all numbers', { channels: '4294967295:8 8:8 0:8 0:0' }, /^screen has colours outside of its pixels/],
   ])('with %s are refused', (_, shape, words) => {
     expect(draw(quarters, { width: 8, height: 4, ...shape })).toMatchObject({ status: 1, said: expect.stringMatching(words) as string });
+  });
+});
+
+describe('events of the kernel', () => {
+  const event = (...lines: string[]): string => lines.map((line) => `${line}\0`).join('');
+  const screen = ['ACTION=add', 'DEVPATH=/devices/pci0/graphics/fb0', 'SUBSYSTEM=graphics', 'SEQNUM=1'];
+  test.each<[string, string, number]>([
+    ['a new frame buffer', event('add@/devices/pci0/graphics/fb0', ...screen), 1],
+    ['one that is gone', event('remove@/devices/pci0/graphics/fb0', ...screen), 0],
+    ['a new disk', event('add@/devices/pci0/block/sda', 'ACTION=add', 'SUBSYSTEM=block'), 0],
+    ['words of another subsystem that begin alike', event('add@/devices/x', 'SUBSYSTEM=graphics2'), 0],
+    ['a message without its end', 'add@/devices/x\0SUBSYSTEM=graphics', 1],
+    ['a single letter', 'a', 0],
+    ['more than a message of the kernel has', event(`add@/${'x'.repeat(20_000)}`, 'SUBSYSTEM=graphics'), 0],
+    ['8192 bytes without an end', 'x'.repeat(8192), 0],
+  ])('%s', (_, message, expected) => {
+    expect(run('events', [], {}, message)).toEqual({ status: 0, stdout: `${expected}\n` });
   });
 });
 

@@ -14,4 +14,5 @@ show_text() { minke-splash text 2>/dev/null; }
 # An init that ends makes the kernel panic, and in graphics mode nobody would read of it. Handing over ends nothing.
 trap show_text EXIT
 
-show_picture || warn "no picture: there is no room for it"
+# For who wants to read what a kernel says that panics: it does not switch to text.
+[ "$(kernel_parameter minke.splash)" = off ] || show_picture || warn "no picture: there is no room for it"
