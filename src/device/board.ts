@@ -6,6 +6,7 @@ import type { Emulator } from './emulator.ts';
 import type { HostServices } from './host-services.ts';
 import type { Lane } from './lane.ts';
 import type { Registry } from './registry.ts';
+import type { Screen } from './screen.ts';
 import { waitForSsh, type SshKey, type SshResult, type SshSession, type SshTarget } from './ssh.ts';
 import type { ToolsTree } from './tools-tree.ts';
 
@@ -52,6 +53,10 @@ export interface Board {
   /** How much slower than real hardware time-outs may assume this emulation to be. */
   scale: number;
   facts: BoardFacts | null;
+  /** For images that show something on it. */
+  screen: Screen | null;
+  /** When SSH let the test in, after this boot's emulator was started. */
+  sshSeconds: number;
   signal: AbortSignal;
   /** The running emulator. */
   emulator(): Emulator;

@@ -14,8 +14,9 @@ import { startRegistry, type Registry } from './registry.ts';
 import { measureBoot, recordInto, type BootTestReport, type Recorder } from './report.ts';
 import { startHostServices } from './host-services.ts';
 import { prepareLane } from './lane.ts';
+import { watchScreen } from './screen.ts';
 import { makeSshKey } from './ssh.ts';
-import { checksOf, comesUp, hasModem, hasWatchdog, isRefused, named, restarts, stages, type Stage, type Suite } from './suites.ts';
+import { checksOf, comesUp, hasModem, hasScreen, hasWatchdog, isRefused, named, restarts, stages, type Stage, type Suite } from './suites.ts';
 import { openToolsTree } from './tools-tree.ts';
 
 export interface BootTestOptions {
@@ -69,6 +70,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   const serviceName = 'web.boot-test.example';
   const registry: Registry | null = options.suite === 'faults' ? await startRegistry(tree, join(diskFolder, 'registry')) : null;
   const services = await startHostServices(serviceName, answer, options.release ?? null);
+  const screen = options.suite === 'start' && hasScreen(machine, options.recipes) ? watchScreen() : null;
   const ports = { ssh: await freePort(), web: await freePort(), engine: await freePort() };
 
   let emulator: Emulator | null = null;
@@ -101,6 +103,8 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
     capture: join(diskFolder, 'first.pcap'),
     scale,
     facts: null,
+    screen,
+    sshSeconds: 0,
     signal,
     emulator: running,
     sh: link.run,
@@ -111,7 +115,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   const report: BootTestReport = { machine: machineName, mode: options.mode, image: options.image, outcome: 'passed', checks: [], boots: [], consoleLogs: [] };
   try {
     let reachable = true;
-    const planned = stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, radio: options.radio !== undefined, modem: hasModem(machine, options.recipes), watchdog: hasWatchdog(machine) });
+    const planned = stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, radio: options.radio !== undefined, modem: hasModem(machine, options.recipes), watchdog: hasWatchdog(machine), screen: screen !== null });
     const first = planned.findIndex(({ restarts: passes }) => passes !== true);
     for (const [index, stage] of planned.entries()) {
       const recorder = recordInto(report, { emit, signal });
@@ -127,16 +131,22 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
         { host: ports.web, guest: board.published.guest },
         { host: ports.engine, guest: 2375 },
       ];
-      const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', usbPort: options.suite === 'update' || options.suite === 'network', ...(index === first ? { capture: 'first.pcap' } : {}) });
+      const command = lane.command(`qemu-${index + 1}`, { forward, console: 'plain', endOnReset: true, accelerator: 'tcg', usbPort: options.suite === 'update' || options.suite === 'network', ...(screen === null ? {} : { screen: true }), ...(index === first ? { capture: 'first.pcap' } : {}) });
       log(`${stage.name}: ${command.argv.join(' ')}`);
-      const start = (): Promise<Emulator> => startEmulator({ tree, command, hotPlug: lane.hotPlug, consoleLog, signal });
+      const start = async (): Promise<Emulator> => {
+        const started = await startEmulator({ tree, command, hotPlug: lane.hotPlug, consoleLog, signal });
+        screen?.start(lane.controlSocket);
+        return started;
+      };
       emulator = await start();
-      reachable = await runStage(stage, { board, link, recorder, report, restart: async () => void (emulator = await start()), emit });
+      reachable = await runStage(stage, { board, link, recorder, report, restart: async () => { await screen?.stop(); emulator = await start(); }, emit });
+      await screen?.stop();
       link.drop();
       if (running().isRunning()) await running().cutPower();
     }
   } finally {
     link.drop();
+    await screen?.stop();
     await emulator?.cutPower();
     await services.close();
     await registry?.close();
@@ -178,6 +188,7 @@ async function runStage(stage: Stage, { board, link, recorder, report, restart, 
     });
     report.boots.push(await measureBoot(stage.name, started, board));
     const times = report.boots.at(-1);
+    board.sshSeconds = times?.sshSeconds ?? 0;
     return `SSH after ${times?.sshSeconds} s (${times?.sshCpuSeconds} CPU s), engine after ${times?.engineSeconds ?? '-'} s (${times?.engineCpuSeconds ?? '-'} CPU s)`;
   }, tail);
   if (!up) {

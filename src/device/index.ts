@@ -3,7 +3,7 @@
 // Must not: know how an image is built, read the environment, or change an image that was shipped.
 export { bootTest, type BootTestOptions } from './boot-test.ts';
 export { flasherCheckNames, flasherTest } from './flasher-test.ts';
-export { checkNames, hasModem, hasRadio, hasWatchdog, suites, takesRelease, type Suite } from './suites.ts';
+export { checkNames, hasModem, hasRadio, hasScreen, hasWatchdog, suites, takesRelease, type Suite } from './suites.ts';
 export type { BootTestReport, CheckResult } from './report.ts';
 export { deviceExecutors } from './executors.ts';
 export { modulePackages } from './kernel-module.ts';

@@ -24,7 +24,7 @@ export interface Lane {
   disk: DiskCopy;
   /** What has to be plugged in while the board starts; null for most. */
   hotPlug: HotPlug | null;
-  /** QEMU's control socket on the host, while a board runs that takes what is plugged in (`usbPort`). */
+  /** QEMU's control socket on the host, while a board runs that takes what is plugged in (`usbPort`) or has a screen. */
   controlSocket: string;
   /** The command for the tools tree's sandbox, where the disk's folder is /disk. `stick`, `capture` and `writeLog` are names of files beside the disk. */
   command(name: string, options: Omit<QemuOptions, 'capture' | 'control'> & { capture?: string; stick?: string; writeLog?: string }): TreeCommand;
@@ -45,7 +45,7 @@ export async function prepareLane(machine: Machine, disk: DiskCopy, tree: ToolsT
     hotPlug: late ? { socket: join(folder, controlSocket), device: { driver: 'usb-net', netdev: 'net', id: 'adapter' } } : null,
     command: (name, { capture, stick, writeLog, ...options }) => ({
       name,
-      argv: qemuCommand(machine, { ...files, ...(stick === undefined ? {} : { stick: `/disk/${stick}` }), ...(writeLog === undefined ? {} : { writeLog: `/disk/${writeLog}` }) }, { ...options, ...(commandLine.length === 0 ? {} : { commandLine }), ...(late || options.usbPort === true ? { control: `/disk/${controlSocket}` } : {}), ...(capture === undefined ? {} : { capture: `/disk/${capture}` }) }),
+      argv: qemuCommand(machine, { ...files, ...(stick === undefined ? {} : { stick: `/disk/${stick}` }), ...(writeLog === undefined ? {} : { writeLog: `/disk/${writeLog}` }) }, { ...options, ...(commandLine.length === 0 ? {} : { commandLine }), ...(late || options.usbPort === true || options.screen === true ? { control: `/disk/${controlSocket}` } : {}), ...(capture === undefined ? {} : { capture: `/disk/${capture}` }) }),
       mounts: { '/disk': { path: folder, rw: true }, ...(options.accelerator === 'kvm' ? { '/dev/kvm': { path: '/dev/kvm', rw: true } } : {}) },
     }),
   };

@@ -29,6 +29,8 @@ export interface QemuOptions {
   control?: string;
   /** A USB controller for what is plugged in later, on boards that have none of their own. */
   usbPort?: boolean;
+  /** A screen, which nobody sees but who asks over the control socket. */
+  screen?: boolean;
   /** Where every network packet is written (pcap). */
   capture?: string;
   /** A reset ends QEMU instead of starting the board again. */
@@ -70,6 +72,7 @@ export function qemuCommand(machine: Machine, files: QemuFiles, options: QemuOpt
     ...(options.usbPort === true && onPci(qemu) && files.stick === undefined ? ['-device', 'qemu-xhci'] : []),
     ...networkWords(qemu, options),
     ...(onPci(qemu) ? ['-device', 'virtio-rng-pci'] : []),
+    ...(options.screen === true ? screenWords(qemu) : []),
     ...(qemu.extraArguments ?? []),
   ];
 }
@@ -152,6 +155,16 @@ function networkWords(qemu: Qemu, options: QemuOptions): string[] {
 
 /** Boards that get a USB controller with `usbPort`. */
 export const takesUsb = (qemu: Qemu): boolean => onPci(qemu);
+
+/** Each look at a screen holds the whole emulation up, for as long as it is large. */
+const smallScreen = 'xres=800,yres=600';
+
+/** Boards that QEMU knows have their own. The PC's needs no program of its own: UEFI has a driver. */
+function screenWords(qemu: Qemu): string[] {
+  if (!onPci(qemu)) return [];
+  return ['-device', qemu.system === 'x86_64' || qemu.system === 'i386' ? `VGA,romfile=,${smallScreen}` : `virtio-gpu-pci,${smallScreen}`];
+}
+
 const onPci = (qemu: Qemu): boolean => ['virtio', 'e1000e'].includes(qemu.network ?? 'virtio');
 
 function needed(path: string | undefined, what: string): string {

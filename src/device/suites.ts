@@ -17,6 +17,7 @@ import { nameOverlays, overlayChecks } from './checks/overlays.ts';
 import { leaveMarks, noFailedUnit, persistenceChecks } from './checks/persistence.ts';
 import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
 import { radioChecks } from './checks/radio.ts';
+import { splashAtShutdown, splashChecks, splashDrawing } from './checks/splash.ts';
 import { recipeChecks } from './checks/recipe-checks.ts';
 import { changeEntry, changeKernel, enforced, entryIgnored, firmwareRefusals, refusal } from './checks/secure-boot.ts';
 import { breakEngine, breakKernel, breakNetwork, breakRoot, inSlot, keptIn, refusals, rolledBack, updateFromStick, updateInto } from './checks/update.ts';
@@ -58,6 +59,8 @@ export interface Abilities {
   modem?: boolean;
   /** Its emulation has a hardware watchdog. */
   watchdog?: boolean;
+  /** Its emulation has a screen, and its image a picture for it. */
+  screen?: boolean;
 }
 
 /** Of the emulations only the PC's chipset (q35) comes with a watchdog that works. */
@@ -69,15 +72,18 @@ export const hasRadio = ({ kernel }: Machine, recipes: readonly { name: string }
 /** Images with ModemManager and the drivers of serial adapters, on boards that get a USB controller of QEMU's. */
 export const hasModem = ({ kernel, qemu }: Machine, recipes: readonly { name: string }[]): boolean => kernel.source === undefined && qemu !== undefined && takesUsb(qemu) && recipes.some(({ name }) => name === 'modemmanager');
 
+/** Images with a picture, on the PC: its firmware gives the kernel a screen, and DRM's driver takes that over. */
+export const hasScreen = ({ qemu }: Machine, recipes: readonly { name: string }[]): boolean => qemu?.system === 'x86_64' && recipes.some(({ name }) => name === 'splash');
+
 /** Names of all results of a suite, in order; known before anything runs. */
 export const checkNames = (suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', abilities: Abilities = {}): string[] => stages(suite, recipes, mode, abilities).flatMap(named);
 
-export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', { module = false, radio = false, modem = false, watchdog = false }: Abilities = {}): Stage[] {
+export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', { module = false, radio = false, modem = false, watchdog = false, screen = false }: Abilities = {}): Stage[] {
   switch (suite) {
     case 'boot':
       return bootStages(recipes, mode, module);
     case 'start':
-      return startStages(recipes, mode);
+      return startStages(recipes, mode, screen);
     case 'update':
       return updateStages();
     case 'config':
@@ -108,11 +114,11 @@ const restart = (stage: string): BootCheck => ({
 const firstBootChecks = (recipes: readonly RecipeSource[], mode: 'development' | 'production'): BootCheck[] => [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks];
 
 /** What a board and its boot loader have of their own, without what is the same on all boards of an architecture: for emulations that need many minutes. */
-function startStages(recipes: readonly RecipeSource[], mode: 'development' | 'production'): Stage[] {
+function startStages(recipes: readonly RecipeSource[], mode: 'development' | 'production', screen: boolean): Stage[] {
   const [first, second] = ['first boot', 'second boot'] as const;
   return [
-    { name: first, checks: [...firstBootChecks(recipes, mode), nameOverlays], finish: restart(first) },
-    { name: second, checks: [...persistenceChecks(second), ...overlayChecks(second), returningContainer(second), ...powerOffChecks] },
+    { name: first, checks: [...(screen ? splashChecks : []), ...firstBootChecks(recipes, mode), nameOverlays, ...(screen ? [splashDrawing] : [])], finish: restart(first) },
+    { name: second, checks: [...(screen ? [splashAtShutdown] : []), ...persistenceChecks(second), ...overlayChecks(second), returningContainer(second), ...powerOffChecks] },
   ];
 }
 

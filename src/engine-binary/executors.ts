@@ -1,7 +1,7 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { OsbuildError, type EngineSteps, type Executors } from '../model/index.ts';
+import { OsbuildError, type EngineSteps, type Executors, type StepContext } from '../model/index.ts';
 import { bundleEngine } from './bundle.ts';
 import { planEngineBuild } from './plan.ts';
 
@@ -32,19 +32,20 @@ export const engineExecutors: Pick<Executors, keyof EngineSteps> = {
       await context.tool({ argv: [...step.argv, 'BUILD=/tmp/build'], tree: 'toolchain', mounts: { '/in/host': { path: host } } });
     },
   },
-  'engine/verity-map': {
-    version: 1,
-    async run(context) {
-      const host = await copySources(context.inputs('host'), join(context.scratch, 'host'));
-      const source = await copySources(context.inputs('source'), join(context.scratch, 'verity-map'));
-      await context.tool({
-        argv: ['make', '--silent', '-C', '/in/verity-map', `ARCH=${context.args.arch}`, 'HOST=/in/host', 'OUT=/out'],
-        tree: 'toolchain',
-        mounts: { '/in/host': { path: host }, '/in/verity-map': { path: source } },
-      });
-    },
-  },
+  'engine/verity-map': { version: 1, run: (context) => makeInitrdProgram(context, 'verity-map') },
+  'engine/splash': { version: 1, run: (context) => makeInitrdProgram(context, 'splash') },
 };
+
+/** Runs the Makefile of a folder below src/, with copies of just the files that the key covers. */
+async function makeInitrdProgram(context: StepContext<'engine/verity-map' | 'engine/splash'>, folder: string): Promise<void> {
+  const host = await copySources(context.inputs('host'), join(context.scratch, 'host'));
+  const source = await copySources(context.inputs('source'), join(context.scratch, folder));
+  await context.tool({
+    argv: ['make', '--silent', '-C', `/in/${folder}`, `ARCH=${context.args.arch}`, 'HOST=/in/host', 'OUT=/out'],
+    tree: 'toolchain',
+    mounts: { '/in/host': { path: host }, [`/in/${folder}`]: { path: source } },
+  });
+}
 
 async function copySources(sources: ReadonlyMap<string, string>, folder: string): Promise<string> {
   for (const [path, source] of sources) {

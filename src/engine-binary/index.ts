@@ -1,4 +1,4 @@
-// Purpose: how the engine's TypeScript and the C host become one static binary per architecture, and the initrd's own program another.
+// Purpose: how the engine's TypeScript and the C host become one static binary per architecture, and the initrd's own programs others.
 // Owns: the toolchain's packages, the bundling, the build plan. Its effects are two functions that the caller brings.
 // Must not: run commands or touch files itself, or know how a tools tree is entered.
 import { type EngineArchitecture } from './architectures.ts';
@@ -9,7 +9,7 @@ export { engineArchitecture, engineArchitectures, engineTargets, type EngineArch
 export { bundleEngine, type EngineBundle } from './bundle.ts';
 export { hostFolder, planEngineBuild, type EngineBuildOptions, type EngineBuildStep } from './plan.ts';
 export { engineExecutors } from './executors.ts';
-export { planEngineBinary, planVerityMap, type EngineSources } from './tasks.ts';
+export { planEngineBinary, planInitrdProgram, type EngineSources, type InitrdProgram } from './tasks.ts';
 export { completeToolchainPackages, toolchainPackages, type ToolchainPackages } from './toolchain.ts';
 
 export const engineEntry = 'src/engine/main.ts';

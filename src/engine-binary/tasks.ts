@@ -10,6 +10,8 @@ export interface EngineSources {
   host: SourceFile[];
   /** src/verity-map, relative to it. */
   verityMap: SourceFile[];
+  /** src/splash, relative to it. */
+  splash: SourceFile[];
 }
 
 /** Tasks that make the engine's binary for one architecture in its toolchain tree. Pure. */
@@ -42,19 +44,28 @@ export function planEngineBinary(arch: Arch, sources: EngineSources, toolchain: 
   };
 }
 
-/** The task that makes the program which maps a slot through dm-verity, for an architecture's initrds. Pure. */
-export function planVerityMap(arch: Arch, sources: EngineSources, toolchain: string): { tasks: AnyTask[]; program: OutputRef } {
+/** Programs of ours for initrds beside the engine: the kind of their task, and the folder of their sources below src/. */
+const initrdPrograms = {
+  'minke-verity': { kind: 'engine/verity-map', folder: 'verity-map', sources: 'verityMap' },
+  'minke-splash': { kind: 'engine/splash', folder: 'splash', sources: 'splash' },
+} as const;
+
+export type InitrdProgram = keyof typeof initrdPrograms;
+
+/** The task that makes one of our programs for an architecture's initrds. Pure. */
+export function planInitrdProgram(name: InitrdProgram, arch: Arch, sources: EngineSources, toolchain: string): { tasks: AnyTask[]; program: OutputRef } {
+  const { kind, folder, sources: files } = initrdPrograms[name];
   const task: AnyTask = {
-    id: `engine/verity-map/${arch}`,
-    kind: 'engine/verity-map',
-    title: `minke-verity for ${arch}`,
+    id: `${kind}/${arch}`,
+    kind,
+    title: `${name} for ${arch}`,
     args: { arch },
     inputs: {
-      source: { from: 'sources', root: `${sources.home}/src/verity-map`, files: sources.verityMap },
+      source: { from: 'sources', root: `${sources.home}/src/${folder}`, files: sources[files] },
       host: { from: 'sources', root: `${sources.home}/src/host`, files: sources.host.filter(({ path }) => path === 'architecture.mk') },
       toolchain: { from: 'tree', task: toolchain },
     },
     result: 'files',
   };
-  return { tasks: [task], program: { task: task.id, output: 'minke-verity' } };
+  return { tasks: [task], program: { task: task.id, output: name } };
 }

@@ -38,8 +38,8 @@ export function planFlasher(request: ImageRequest, provided: ProvidedRoot, trees
   const imageName = `minke-${name}-${os.version}-flasher`;
   const artifact = (ending: string): Input => fromTask(image.artifacts.find(({ fileName }) => fileName.endsWith(ending))?.ref ?? missing(ending));
   const disk = image.tasks.find(({ kind }) => kind === 'image/disk')?.id ?? missing('disk');
-  // Never quiet: what it says is all that tells how far it is.
-  const words = commandLine(machine, 'development');
+  // Never quiet, nor with a recipe's parameters: what it says is all that tells how far it is.
+  const words = commandLine(machine, 'development', []);
   const signed = signing(request, provided, { id: `image/${name}/flasher-sign`, title: `signed kernel of ${name}'s flasher`, initrd: initrd.id, commandLine: words });
   const task: Task<'image/flasher'> = {
     id: `image/${name}/flasher`,

@@ -5,6 +5,7 @@ import type { StepContext } from '../model/index.ts';
 import { packCpio, type CpioEntry } from './cpio.ts';
 import { chooseInitrdModules, type InitrdModules } from './initrd-modules.ts';
 import { programEntries } from './initrd-programs.ts';
+import { checkPicture } from './picture.ts';
 import { openTarRoot, type TarRoot } from './tar-root.ts';
 
 /** What initrd.json tells: the kernel whose modules are inside, and what was put in, in bytes. */
@@ -39,7 +40,9 @@ export async function buildInitrd(context: StepContext<'image/initrd'>): Promise
     for (const name of args.built) add({ path: `usr/sbin/${name}`, type: 'file', mode: 0o755, content: await readFile(context.input(`built:${name}`)) });
     for (const entry of await moduleEntries(context, kernel, modules)) add(entry);
     for (const [path, file] of args.scripts.flatMap((name) => [...context.inputs(name)])) {
-      add({ path: scriptPath(path), type: 'file', mode: 0o755, content: await readFile(file) });
+      const content = await readFile(file);
+      if (path.endsWith('.png')) checkPicture(path, content);
+      add({ path: scriptPath(path), type: 'file', mode: 0o755, content });
     }
     add({ path: 'etc/e2fsck.conf', type: 'file', mode: 0o644, content: Buffer.from(e2fsckConfiguration) });
     add({ path: 'etc/minke/initrd.conf', type: 'file', mode: 0o644, content: Buffer.from(shellVariables(args.settings)) });

@@ -34,9 +34,9 @@ export interface Preload {
 /**
  * Plans everything from the root to the artifacts. Pure.
  * @throws OSB_CONFIG_INVALID when boot areas overlap
- * @param trees task of the tools tree with `imageTools`; `verityMap`: the initrd's program of src/verity-map
+ * @param trees task of the tools tree with `imageTools`; `initrdPrograms`: programs of ours for the initrd by their name, minke-verity among them
  */
-export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: { tools: string; verityMap: OutputRef }, preload?: Preload): PlannedImage {
+export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: { tools: string; initrdPrograms: Record<string, OutputRef> }, preload?: Preload): PlannedImage {
   const { name, machine } = request.machine;
   const { os, mode, config } = request;
   const imageName = `minke-${name}-${os.version}`;
@@ -48,7 +48,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     scripts: (path) => path.startsWith(initrdFolder),
     programs: unique(request.recipes.flatMap(({ recipe }) => recipe.initrd?.programs ?? [])),
     modules: verityModules,
-    built: { 'minke-verity': trees.verityMap },
+    built: trees.initrdPrograms,
     compression: machine.kernel.initrdCompression ?? 'zstd',
     settings: initrdSettings(name, machine),
   });
@@ -69,12 +69,13 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     result: 'files',
   };
   const verityParameters: Input = { from: 'task', task: verity.id, output: 'verity.json' };
-  const signed = signing(request, provided, { id: id('sign'), title: `signed kernel of ${name}`, initrd: initrd.id, commandLine: commandLine(machine, mode), verity: verityParameters });
+  const words = commandLine(machine, mode, request.recipes);
+  const signed = signing(request, provided, { id: id('sign'), title: `signed kernel of ${name}`, initrd: initrd.id, commandLine: words, verity: verityParameters });
   const boot: Task<'image/boot'> = {
     id: id('boot'),
     kind: 'image/boot',
     title: `boot files of ${name}`,
-    args: { name, machine: bootParts(machine), config, commandLine: commandLine(machine, mode), title: os.name, version: os.version, ...signed.args },
+    args: { name, machine: bootParts(machine), config, commandLine: words, title: os.name, version: os.version, ...signed.args },
     inputs: {
       tools,
       deviceTrees: fromTask(provided.deviceTrees),
@@ -88,7 +89,7 @@ export function planImage(request: ImageRequest, provided: ProvidedRoot, trees: 
     id: id('update'),
     kind: 'image/update',
     title: `OS image of ${name} for updates`,
-    args: { machine: name, arch: machine.arch, os, mode, commandLine: commandLine(machine, mode), loader: machine.boot.method, compression: rootCompression, signers: request.signers, reference: `minke-os/${name}:${os.version.replace(/[^\w.-]/g, '-')}`, ...(request.secureBoot === undefined ? {} : { unified: { certificate: request.secureBoot.fingerprint } }) },
+    args: { machine: name, arch: machine.arch, os, mode, commandLine: words, loader: machine.boot.method, compression: rootCompression, signers: request.signers, reference: `minke-os/${name}:${os.version.replace(/[^\w.-]/g, '-')}`, ...(request.secureBoot === undefined ? {} : { unified: { certificate: request.secureBoot.fingerprint } }) },
     inputs: { tools, root: fromTask(provided.rootfs), slot: { from: 'task', task: slot.id, output: 'root.erofs' }, boot: { from: 'task', task: boot.id, output: 'slot.tar' }, verity: verityParameters },
     result: 'files',
   };
@@ -256,9 +257,9 @@ export function initrdSettings(name: string, machine: Machine): Record<string, s
   };
 }
 
-/** Kernel parameters of an image: the board's own first, then ours. */
-export function commandLine(machine: Machine, mode: ImageRequest['mode']): string[] {
-  return [
+/** Kernel parameters of an image: the board's own first, then ours, then those of its recipes: of two that contradict each other the kernel takes the last. */
+export function commandLine(machine: Machine, mode: ImageRequest['mode'], recipes: ImageRequest['recipes']): string[] {
+  return unique([
     ...(machine.kernel.commandLine ?? []),
     // A primary table that a power cut damaged does not hide the copy at the disk's end.
     ...(machine.disk.table === 'gpt' ? ['gpt'] : []),
@@ -267,7 +268,8 @@ export function commandLine(machine: Machine, mode: ImageRequest['mode']): strin
     'systemd.gpt_auto=0',
     // Notices and worse: the lines of a whole boot take seconds on a serial console. In production none of it.
     mode === 'production' ? 'quiet' : 'loglevel=6',
-  ];
+    ...recipes.flatMap(({ recipe }) => recipe.kernelParameters ?? []),
+  ]);
 }
 
 /** What the boot partition depends on: a change of a machine's QEMU lane must not make it again. */

@@ -8,4 +8,6 @@ export interface EngineSteps {
   'engine/compile': { arch: Arch };
   /** Inputs: `source` (src/verity-map), `host` (src/host/architecture.mk), `toolchain` (tree). Outputs: minke-verity, a static program for initrds. */
   'engine/verity-map': { arch: Arch };
+  /** Inputs: `source` (src/splash), `host` (src/host/architecture.mk), `toolchain` (tree). Outputs: minke-splash, a static program for initrds. */
+  'engine/splash': { arch: Arch };
 }

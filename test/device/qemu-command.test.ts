@@ -52,6 +52,16 @@ describe('the QEMU command of a machine', () => {
     ]);
   });
 
+  test('a screen: the PC gets one without a program of its own, other boards with PCI a virtual one, and those that QEMU knows have theirs', () => {
+    const added = (machine: Machine): string[] => {
+      const without = qemuCommand(machine, { disk: 'd', kernel: 'k', firmware: 'f', firmwareVariables: 'v' }, options);
+      return qemuCommand(machine, { disk: 'd', kernel: 'k', firmware: 'f', firmwareVariables: 'v' }, { ...options, screen: true }).filter((word) => !without.includes(word));
+    };
+    expect(added(pc)).toEqual(['VGA,romfile=,xres=800,yres=600']);
+    expect(added({ ...pi, qemu: { system: 'aarch64', machine: 'virt', memoryMiB: 1024, boot: 'u-boot', console: 0 } })).toEqual(['virtio-gpu-pci,xres=800,yres=600']);
+    expect(added(pi)).toEqual([]);
+  });
+
   test('a board whose kernel QEMU starts itself, with the network adapter that it has on itself', () => {
     const lane: Machine = { ...pi, qemu: { system: 'arm', machine: 'sabrelite', memoryMiB: 1024, boot: 'kernel', console: 1, disk: 'sd-card', network: 'board', extraCommandLine: ['quiet'] } };
     const words = qemuCommand(lane, { disk: 'd', kernel: 'k', initrd: 'i', deviceTree: 't' }, { ...options, commandLine: ['console=ttymxc1', 'minke.slot=A'] });

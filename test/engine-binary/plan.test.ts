@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
 
 import { archs } from '../../src/model/index.ts';
-import { completeToolchainPackages, engineTargets, planEngineBinary, planEngineBuild, planVerityMap, toolchainPackages, type EngineSources } from '../../src/engine-binary/index.ts';
+import { completeToolchainPackages, engineTargets, planEngineBinary, planEngineBuild, planInitrdProgram, toolchainPackages, type EngineSources } from '../../src/engine-binary/index.ts';
 
 const sources: EngineSources = {
   home: '/home/someone/osbuild',
   engine: [{ path: 'src/engine/main.ts', digest: 'a'.repeat(64), type: 'file' }],
   host: [{ path: 'main.c', digest: 'b'.repeat(64), type: 'file' }, { path: 'architecture.mk', digest: 'd'.repeat(64), type: 'file' }],
   verityMap: [{ path: 'minke-verity.c', digest: 'c'.repeat(64), type: 'file' }],
+  splash: [{ path: 'minke-splash.c', digest: 'e'.repeat(64), type: 'file' }],
 };
 
 describe('packages of a toolchain', () => {
@@ -53,10 +54,13 @@ describe('plan of an engine', () => {
     expect(new Set(bundles.map((task) => JSON.stringify(task))).size).toBe(1);
   });
 
-  test.each(archs)("the initrd's program for %s is made anew for its own sources and the compiler's words alone", (arch) => {
-    const { tasks, program } = planVerityMap(arch, sources, 'tree-task');
-    expect(tasks.map(({ id, args }) => [id, args])).toEqual([[program.task, { arch }]]);
-    expect(tasks[0]?.inputs).toMatchObject({ source: { files: sources.verityMap }, host: { files: [{ path: 'architecture.mk' }] }, toolchain: { from: 'tree', task: 'tree-task' } });
+  describe.each([['minke-verity', sources.verityMap], ['minke-splash', sources.splash]] as const)('%s of initrds', (name, files) => {
+    test.each(archs)('for %s is made anew for its own sources and the compiler’s words alone', (arch) => {
+      const { tasks, program } = planInitrdProgram(name, arch, sources, 'tree-task');
+      expect(tasks.map(({ id, args }) => [id, args])).toEqual([[program.task, { arch }]]);
+      expect(program.output).toBe(name);
+      expect(tasks[0]?.inputs).toMatchObject({ source: { files }, host: { files: [{ path: 'architecture.mk' }] }, toolchain: { from: 'tree', task: 'tree-task' } });
+    });
   });
 
   test('compiles away from the results, so that only they are kept', () => {

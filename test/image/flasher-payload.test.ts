@@ -100,7 +100,7 @@ describe('the plan of a flasher', () => {
     epoch: 1,
     debian: { suite: 'trixie', components: ['main'], exclude: [] },
   });
-  const given = { tools: 'tools', verityMap: { task: 'program', output: 'minke-verity' } };
+  const given = { tools: 'tools', initrdPrograms: { 'minke-verity': { task: 'program', output: 'minke-verity' } } };
   const plan = (name: string, machine: Machine) => planFlasher(request(name, machine), provided, given, planImage(request(name, machine), provided, given));
   const withFlasher = [...machines].filter(([, { flasher }]) => flasher !== undefined);
 

@@ -22,7 +22,7 @@ const provided: ProvidedRoot = {
   initrdPackages: { task: 'initrd-files', output: 'files.tar' },
   manifest: { task: 'root', output: 'manifest.json' },
 };
-const given = { tools: 'tools', verityMap: { task: 'program', output: 'minke-verity' } };
+const given = { tools: 'tools', initrdPrograms: { 'minke-verity': { task: 'program', output: 'minke-verity' } } };
 const request = (name: string, machine: Machine): ImageRequest => ({
   machine: { name, machine, file: `machines/${name}.yaml` },
   recipes: [
@@ -96,7 +96,7 @@ describe.each([...machines])('the plan of %s', (name, machine) => {
   test('has the initrd map the root: the program and the modules are in it', () => {
     const initrd = plan.tasks.find(({ kind }) => kind === 'image/initrd');
     expect(initrd?.args).toMatchObject({ built: ['minke-verity'], modules: expect.arrayContaining(['dm-mod', 'dm-verity', 'crypto-sha256']) });
-    expect(initrd?.inputs['built:minke-verity']).toEqual({ from: 'task', ...given.verityMap });
+    expect(initrd?.inputs['built:minke-verity']).toEqual({ from: 'task', ...given.initrdPrograms['minke-verity'] });
   });
 
   test('tells the kernel to use a GPT’s copy, where there is a GPT, and to restart when it fails', () => {
@@ -105,6 +105,15 @@ describe.each([...machines])('the plan of %s', (name, machine) => {
     expect(commandLine.includes('gpt')).toBe(machine.disk.table === 'gpt');
     expect(commandLine).toContain('panic=10');
     expect(commandLine[0]).toMatch(/^console=/);
+  });
+
+  test('hands the words of recipes to the kernel last, so that they have the last word, in images and their updates but not in flashers', () => {
+    const asked = request(name, machine);
+    const recipes = [...asked.recipes, { name: 'splash', folder: '/recipes/splash', recipe: { description: 'x', kernelParameters: ['quiet', 'panic=10'] }, files: [] }];
+    const { tasks } = planImage({ ...asked, recipes }, provided, given);
+    const lines = tasks.filter(({ kind }) => kind === 'image/boot' || kind === 'image/update').map(({ args }) => (args as { commandLine: string[] }).commandLine);
+    expect(lines).toHaveLength(2);
+    for (const line of lines) expect([line.at(-1), line.filter((word) => word === 'panic=10').length]).toEqual(['quiet', 1]);
   });
 });
 

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { resolveRecipes, scanSources, type Project } from '../../config/index.ts';
 import { planFiles } from '../../downloads/index.ts';
 import { ENGINE_VERSION } from '../../engine/version.ts';
-import { planEngineBinary, planVerityMap, type EngineSources } from '../../engine-binary/index.ts';
+import { planEngineBinary, planInitrdProgram, type EngineSources, type InitrdProgram } from '../../engine-binary/index.ts';
 import { planEnginePackage } from '../../engine-package/index.ts';
 import { planFlasher, planImage } from '../../image/index.ts';
 import { OsbuildError, type AnyTask, type Arch, type ImageRequest, type MachineSource, type OutputRef, type PreloadedImage, type ProvidedRoot, type RecipeSource } from '../../model/index.ts';
@@ -105,11 +105,11 @@ export async function composeImages(invocation: Invocation, project: Project, ma
     const root = await (provider === 'yocto' ? planYocto(invocation, project, request, sources) : planDebian(invocation, project, request, { tools: tools.tree, sources }, world, locked));
     const seen = provider === 'yocto' ? { ...request, machine: { ...machine, machine: yoctoMachine(machine.machine) } } : request;
     const preloaded = await preloadFor(invocation, project, request, world, locked, (arch) => planEngine(arch, sources, invocation, world, locked));
-    const verityMap = await planInitrdProgram(machine.machine.arch, sources, invocation, world, locked);
-    const image = planImage(seen, root, { tools: tools.tree, verityMap: verityMap.program }, preloaded?.preload);
+    const built = await planInitrdPrograms(request, sources, invocation, world, locked);
+    const image = planImage(seen, root, { tools: tools.tree, initrdPrograms: built.programs }, preloaded?.preload);
     const medium = flasher ? planFlasher(seen, root, { tools: tools.tree }, image) : { tasks: [], artifacts: [] };
     const artifacts = [...image.artifacts, ...medium.artifacts];
-    tasks.push(...root.tasks, ...verityMap.tasks, ...(preloaded?.tasks ?? []), ...image.tasks, ...medium.tasks);
+    tasks.push(...root.tasks, ...built.tasks, ...(preloaded?.tasks ?? []), ...image.tasks, ...medium.tasks);
     images.push({ machine, request, targets: [...new Set(artifacts.map(({ ref }) => ref.task))], artifacts, preloaded: preloaded?.preload.images ?? [] });
   }
   const epoch = project.build.epoch ?? 0;
@@ -135,11 +135,13 @@ export async function planEngine(arch: Arch, sources: EngineSources, invocation:
   return { ...engine, tasks: [...chain.tasks, ...engine.tasks] };
 }
 
-/** The program that maps slots in initrds. It is static and needs no library of the image: a root of either provider takes it. */
-async function planInitrdProgram(arch: Arch, sources: EngineSources, invocation: Invocation, world: DebianWorld, locked: boolean) {
+/** What maps slots in initrds, and what recipes ask for. The programs are static and need no library of the image: a root of either provider takes them. */
+async function planInitrdPrograms({ machine, recipes }: ImageRequest, sources: EngineSources, invocation: Invocation, world: DebianWorld, locked: boolean): Promise<{ tasks: AnyTask[]; programs: Record<string, OutputRef> }> {
+  const { arch } = machine.machine;
+  const names = new Set<InitrdProgram>(['minke-verity', ...recipes.flatMap(({ recipe }) => recipe.initrd?.built ?? [])]);
   const chain = await planToolsTree(toolchain(arch), invocation, world, { locked });
-  const planned = planVerityMap(arch, sources, chain.tree);
-  return { ...planned, tasks: [...chain.tasks, ...planned.tasks] };
+  const planned = [...names].map((name) => ({ name, ...planInitrdProgram(name, arch, sources, chain.tree) }));
+  return { tasks: [...chain.tasks, ...planned.flatMap(({ tasks }) => tasks)], programs: Object.fromEntries(planned.map(({ name, program }) => [name, program])) };
 }
 
 /** The engine's archive for one architecture, with the trees that it is made of. */
@@ -157,7 +159,8 @@ export async function engineSources(home: string): Promise<EngineSources> {
   const below = async (folder: string, skip: (path: string) => boolean) => (await scanSources(join(home, folder), skip)).map((file) => ({ ...file, path: `${folder}/${file.path}` }));
   const host = await scanSources(join(home, 'src/host'), (path) => path.startsWith('types') || path.endsWith('.md'));
   const verityMap = await scanSources(join(home, 'src/verity-map'), () => false);
+  const splash = await scanSources(join(home, 'src/splash'), () => false);
   // esbuild's own version decides bytes of the bundle; an installed program has its package.json, a checkout the same.
   const esbuild = await scanSources(join(home, 'node_modules/esbuild'), (path) => path !== 'package.json');
-  return { home, engine: [...(await below('src/engine', () => false)), ...esbuild.map((file) => ({ ...file, path: `node_modules/esbuild/${file.path}` }))], host, verityMap };
+  return { home, engine: [...(await below('src/engine', () => false)), ...esbuild.map((file) => ({ ...file, path: `node_modules/esbuild/${file.path}` }))], host, verityMap, splash };
 }

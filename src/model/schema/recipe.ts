@@ -69,6 +69,10 @@ export interface Recipe {
    * Modules that must be in the image; the build fails where the kernel has them neither built in nor as a module.
    */
   kernelModules?: string[];
+  /**
+   * Words for the kernel's command line, behind those of the machine and of the image's mode.
+   */
+  kernelParameters?: string[];
   initrd?: {
     packages?: Packages;
     modules?: string[];
@@ -76,6 +80,10 @@ export interface Recipe {
      * Programs copied from those packages, with the libraries they need.
      */
     programs?: string[];
+    /**
+     * Programs of Minke OS itself that are compiled for the machine, at /usr/sbin of the initrd.
+     */
+    built?: 'minke-splash'[];
   };
   /**
    * Packages whose maintainer scripts this recipe (or the finish step) stands in for, each with what was done instead.

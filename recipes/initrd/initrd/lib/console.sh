@@ -4,9 +4,13 @@ say() { echo "<5>minke: $*" >/dev/kmsg; }
 
 warn() { echo "<4>minke: $*" >/dev/kmsg; }
 
+# Recipes that put something else on the screen than text take it away here.
+show_text() { :; }
+
 # Nothing can be done here without a person, and there is none: say it where it can be seen and start again, since the
 # cause may be gone (a slow disk) and the boot loader may then choose the other slot.
 die() {
+  show_text
   echo "<2>minke: cannot start: $*" >/dev/kmsg
   printf '\n\nMinke OS cannot start: %s\nStarting again in %s seconds.\n' "$*" "$restart_delay" >/dev/console
   sync
