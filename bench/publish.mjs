@@ -6,8 +6,8 @@
 //
 //   sudo node bench/publish.mjs --folder /var/tmp/publish-bench [--machine genericx86-64] [--again] [--case NAME …]
 //
-// The packages before: those of the lock that come from the security archive, as the suite's main archive has them. Three bases: openssl alone (openssl),
-// everything but the kernel (userland), everything (kernel).
+// The packages before: those of the lock that come from the security archive, as the suite's main archive has them; after a point release, when that has taken all of them over, the
+// kernel before alone, which it still has. Three bases: openssl alone (openssl), everything but the kernel (userland), everything (kernel); those in which nothing is older are left out.
 // --again takes the releases that an earlier run has built and published. Needs root, apt, what building images needs, and about 5 GB in the folder, which is kept.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -70,16 +70,30 @@ function before(entry) {
   return { ...old, ...(entry.sets === undefined ? {} : { sets: entry.sets }) };
 }
 const updated = lock.packages.filter(({ archive, name }) => archive === 'security' && fromMainHas(name));
+/** Of the same flavour, the newest below it that the archive has. */
+function kernelBefore({ name, sets }) {
+  const [, version, flavour] = /^linux-image-([\d.]+)(\D.*)$/.exec(name);
+  const number = (text) => text.split('.').reduce((sum, part) => sum * 10_000 + Number(part), 0);
+  const others = run(['apt-cache', 'pkgnames', 'linux-image-'], { env: aptEnv }).split('\n').flatMap((one) => {
+    const [, found, end] = /^linux-image-([\d.]+)(\D.*)$/.exec(one) ?? [];
+    return end === flavour && number(found) < number(version) ? [{ one, found: number(found) }] : [];
+  });
+  if (others.length === 0) return undefined;
+  const { depends: _, ...old } = fromMain(others.toSorted((a, b) => b.found - a.found)[0].one);
+  return { ...old, ...(sets === undefined ? {} : { sets }) };
+}
+const kernelPackage = lock.packages.find((entry) => isKernel(entry) && entry.name !== newestKernel);
 function fromMainHas(name) {
   return isKernel({ name }) || spawnSync('apt-cache', ['show', name], { env: aptEnv }).stdout.length > 0;
 }
 
 // --- Releases.
-const cases = [
+const wanted = [
   { name: 'openssl', title: 'openssl alone', version: '0.0.1', old: ({ name }) => ['openssl', 'openssl-provider-legacy', 'libssl3t64'].includes(name) },
   { name: 'userland', title: 'all of them but the kernel', version: '0.0.2', old: (entry) => !isKernel(entry) },
   { name: 'kernel', title: 'all of them with the kernel', version: '0.0.3', old: () => true },
 ].filter(({ name }) => values.case === undefined || values.case.includes(name));
+const cases = [];
 function build(version, packages) {
   const project = join(folder, version);
   const file = join(project, 'out', machine, `minke-${machine}-${version}.os.tar`);
@@ -93,10 +107,14 @@ function build(version, packages) {
   return file;
 }
 const target = build('0.1.0', lock.packages);
-for (const one of cases) {
+for (const one of wanted) {
   const changed = new Map(updated.filter(one.old).map((entry) => [entry.name, before(entry)]));
+  const older = one.old(kernelPackage) && !changed.has(kernelPackage.name) ? kernelBefore(kernelPackage) : undefined;
+  if (older !== undefined) changed.set(kernelPackage.name, older);
+  if (changed.size === 0) continue;
   one.packages = [...changed].map(([name, { version }]) => `${name} ${version} → ${lock.packages.find((entry) => entry.name === name).version}`);
   one.file = build(one.version, lock.packages.map((entry) => changed.get(entry.name) ?? entry).toSorted((a, b) => (a.name < b.name ? -1 : 1)));
+  cases.push(one);
 }
 
 // --- Registry and engine have a network of their own: nothing of the machine's is touched.
