@@ -5,7 +5,7 @@ import { openTarRoot, packaged } from '../image/index.ts';
 import { OsbuildError, type StepContext } from '../model/index.ts';
 import { isSignedBy, signProgram } from './authenticode.ts';
 import type { Signer } from './cms.ts';
-import { assembleUnifiedKernel, leastStubVersion, slotProfiles, stubVersion, type KernelProfile } from './unified-kernel.ts';
+import { assembleUnifiedKernel, checkStub, slotProfiles, type KernelProfile } from './unified-kernel.ts';
 
 type Context = StepContext<'secure-boot/sign'>;
 
@@ -14,10 +14,7 @@ export async function buildSigned(context: Context, keyFile: string | undefined)
   const { certificate, os, loader, stub } = context.args;
   const signer = await readSigner(keyFile, certificate);
   const [stubProgram, loaderProgram] = bootPrograms(context, [stub, loader]);
-  const version = stubVersion(stubProgram);
-  if (version === undefined || version < leastStubVersion) {
-    throw new OsbuildError('OSB_CONFIG_INVALID', `${stub} is of systemd ${version ?? '(no version)'}; a kernel with a command line for each slot needs ${leastStubVersion}.`, { hint: 'Debian 13 has it; without secureBoot in build.config.yaml older ones do.' });
-  }
+  checkStub(stubProgram, stub);
   const { kernelVersion } = JSON.parse(await readFile(context.input('initrdReport'), 'utf8')) as { kernelVersion: string };
   const [kernel, initrd] = await Promise.all([readFile(context.input('kernel')), readFile(context.input('initrd'))]);
   const unified = assembleUnifiedKernel(stubProgram, { os, kernelVersion, kernel, initrd, profiles: await profilesOf(context) });

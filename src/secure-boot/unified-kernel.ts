@@ -1,5 +1,6 @@
 import { profiles, strictParameter } from '../engine/unified-kernel/index.ts';
 import { formatVerity, verityParameter, type Verity } from '../engine/verity/index.ts';
+import { OsbuildError } from '../model/index.ts';
 import { addSections, sectionContent } from './pe.ts';
 
 /** Unified kernel images (UAPI group's specification 5), with several command lines as systemd-stub knows them since 257. */
@@ -20,8 +21,19 @@ export interface UnifiedKernel {
   profiles: readonly KernelProfile[];
 }
 
-/** Older ones take no notice of profiles, and would start the first there is. */
-export const leastStubVersion = 257;
+/**
+ * Older ones take no notice of profiles, and would start the first there is. Later ones unpack an initrd that the loader was told of before the signed one, with Secure Boot as well
+ * (systemd's src/boot/stub.c, acquire_previous_initrd): files of anybody's in the system that checks the root.
+ */
+const stubOf = 257;
+
+/** @throws OSB_CONFIG_INVALID for a stub that a signed kernel cannot be made of */
+export function checkStub(stub: Buffer, file: string): void {
+  const version = stubVersion(stub);
+  if (version === stubOf) return;
+  const why = version !== undefined && version > stubOf ? 'later ones take initrds that nobody has signed' : 'older ones know one command line alone';
+  throw new OsbuildError('OSB_CONFIG_INVALID', `${file} is of systemd ${version ?? '(no version)'}, and kernels are signed with the stub of ${stubOf}: ${why}.`, { hint: 'debian.suite trixie has it; or build without secureBoot in build.config.yaml' });
+}
 
 /** The version of systemd that a stub or boot loader says it is of; undefined for what is neither. */
 export function stubVersion(program: Buffer): number | undefined {

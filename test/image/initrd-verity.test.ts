@@ -59,7 +59,7 @@ mkdir -p ${folder}/run
 mount_root vda2 A`.replaceAll('/run/minke', `${folder}/run`);
   const moved = script.replace(/\. (\S+\.sh)/g, (_, file: string) => readFileSync(file, 'utf8').replaceAll('/run/minke', `${folder}/run`));
   const [program = 'sh', ...words] = [...shell, '-c', moved];
-  const { stdout, stderr } = spawnSync(program, words, { encoding: 'utf8', env: { PATH: `${folder}/bin:${process.env['PATH'] ?? ''}`, proc: join(folder, 'proc') } });
+  const { stdout, stderr } = spawnSync(program, words, { encoding: 'utf8', env: { PATH: `${folder}/bin:${process.env['PATH'] ?? ''}`, proc: join(folder, 'proc'), sys: join(folder, 'sys') } });
   expect(stderr).toBe('');
   return stdout.trim().split('\n').map((line) => line.replaceAll(folder, ''));
 }
@@ -173,6 +173,18 @@ describe.each<Loader>(['systemd-boot', 'u-boot', 'unified'])('a kept slot that i
     const lines = mountRoot(damaged);
     expect(lines.at(-1)).toBe('die: slot A is damaged, and there is no other slot that is whole');
     expect(lines.filter((line) => line.startsWith('mount -t'))).toEqual([]);
+  });
+
+  test('is not left for a slot whose kernel the firmware would not start', () => {
+    bootPartition(loader);
+    const variable = (enforced: number): void => put('sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c', String.fromCharCode(6, 0, 0, 0, enforced));
+    variable(1);
+    if (loader !== 'unified') startsUnchecked(damaged);
+    else expect(mountRoot(damaged).at(-1)).toBe('reboot');
+    rmSync(join(folder, 'boot/minke'), { recursive: true, force: true });
+    bootPartition(loader);
+    variable(0);
+    expect(mountRoot(damaged).at(-1)).toBe('reboot');
   });
 
   test('is not left for a slot without a kernel, or without an initrd where that stands beside it', () => {

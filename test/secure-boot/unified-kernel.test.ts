@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { profileOption, profiles } from '../../src/engine/unified-kernel/index.ts';
 import { addSections, readPe, sectionContent } from '../../src/secure-boot/pe.ts';
-import { assembleUnifiedKernel, slotProfiles, stubVersion } from '../../src/secure-boot/unified-kernel.ts';
+import { assembleUnifiedKernel, checkStub, slotProfiles, stubVersion } from '../../src/secure-boot/unified-kernel.ts';
 import { program } from './program.ts';
 
 const verity = { rootHash: 'a'.repeat(64), salt: 'b'.repeat(64), dataBlocks: 5, hashStart: 5 };
@@ -43,9 +43,13 @@ describe('a unified kernel', () => {
     expect(offset).toBe(kernel.length);
   });
 
-  test('is made of a stub that says its version', () => {
+  test('is made of a stub that knows several command lines, and takes no initrd of somebody else', () => {
+    const stubOf = (version: number): Buffer => addSections(program(), [{ name: '.sdmagic', content: Buffer.from(`#### LoaderInfo: systemd-stub ${version}.1 ####\0`) }]);
     expect(stubVersion(stub)).toBe(257);
-    expect(stubVersion(program())).toBeUndefined();
+    expect(() => checkStub(stub, 'stub')).not.toThrow();
+    expect(() => checkStub(stubOf(256), 'stub')).toThrow(/256.*older ones know one command line/);
+    expect(() => checkStub(stubOf(258), 'stub')).toThrow(/258.*later ones take initrds that nobody has signed/);
+    expect(() => checkStub(program(), 'stub')).toThrow(/no version/);
   });
 });
 

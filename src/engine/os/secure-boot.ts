@@ -3,6 +3,7 @@ import { EngineError } from '../error.ts';
 import type { Files } from '../ports/index.ts';
 import type { Device } from './device.ts';
 import type { Release } from './release.ts';
+import type { Slot } from './slots.ts';
 
 /** Variables of the firmware (UEFI 2.10, 3.3 and 32.4.1), as efivarfs has them: four bytes of attributes, then the value. */
 const SWITCH = 'SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
@@ -15,12 +16,19 @@ const X509_LIST = 'a159c0a5e494a74a87b5ab155c2bf072';
 const LIST_HEADER_BYTES = 28;
 const OWNER_BYTES = 16;
 
+/** Whether the firmware starts signed programs alone. */
+export const firmwareEnforces = ({ system: { files }, places }: Pick<Device, 'system' | 'places'>): boolean => variable(files, `${places.firmware}/${SWITCH}`)?.[0] === 1;
+
+/** Whether a slot that is not empty holds a unified kernel: those alone have no initrd beside them. */
+export const holdsUnified = ({ system: { files }, boot }: Pick<Device, 'system' | 'boot'>, slot: Slot): boolean => !files.exists(`${boot.path}/${slot}/initrd`);
+
 /**
  * Throws EngineError 'OS_NOT_SIGNED' for a release that this device's firmware would not start: it would stop there, and not come back to the release before by itself.
  * Asked for are the very certificates in db; one above the release's is not looked for.
  */
-export function checkFirmware({ system: { files }, places }: Pick<Device, 'system' | 'places'>, { unified }: Release): void {
-  if (variable(files, `${places.firmware}/${SWITCH}`)?.[0] !== 1) return;
+export function checkFirmware(device: Pick<Device, 'system' | 'places'>, { unified }: Release): void {
+  if (!firmwareEnforces(device)) return;
+  const { system: { files }, places } = device;
   if (unified === undefined) throw new EngineError('forbidden', 'OS_NOT_SIGNED', 'the firmware of this device starts signed programs alone (Secure Boot), and the kernel of this release is not signed', { hint: 'build it with secureBoot in build.config.yaml' });
   const known = certificates(variable(files, `${places.firmware}/${DATABASE}`) ?? new Uint8Array());
   if (!known.some((certificate) => sha256(certificate) === unified.certificate)) {

@@ -7,6 +7,7 @@ import { CURRENT_IMAGE, dropImage, keepImage } from './images.ts';
 import { takeLocks } from './locks.ts';
 import { keepOverlays, overlaysOnTrial } from './overlays.ts';
 import { readRecord, writeRecord, type UpdateRecord } from './record.ts';
+import { firmwareEnforces, holdsUnified } from './secure-boot.ts';
 import { dropStaged, putShared } from './shared-files.ts';
 import { otherSlot } from './slots.ts';
 import type { Say } from './say.ts';
@@ -120,6 +121,9 @@ export async function rollBack(device: Device): Promise<void> {
   }
   if (damagedSlot(device) === record.from) {
     throw new EngineError('conflict', 'OS_NO_ROLLBACK', `slot ${record.from} is damaged: a start could not read it`, { hint: '`minke os update` writes it anew' });
+  }
+  if (firmwareEnforces(device) && !holdsUnified(device, record.from)) {
+    throw new EngineError('conflict', 'OS_NO_ROLLBACK', `the release in slot ${record.from} is not signed, and the firmware of this device starts signed programs alone (Secure Boot)`, { hint: '`minke os update` with a signed one' });
   }
   await loader.keep(record.from);
   await writeRecord(device, { ...record, phase: 'rolled-back', reason: 'asked for by minke os rollback' });

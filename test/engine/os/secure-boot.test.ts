@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { settle, update } from '../../../src/engine/os/index.ts';
+import { rollBack, settle, update } from '../../../src/engine/os/index.ts';
 import { profileOption, profiles } from '../../../src/engine/unified-kernel/index.ts';
 import { loaderEntry } from '../../../src/image/systemd-boot.ts';
 import { signatureList } from '../../../src/secure-boot/index.ts';
@@ -68,6 +68,20 @@ describe('a firmware with Secure Boot', () => {
     const before = [...disk.files.keys()].filter((path) => !path.startsWith('/run/'));
     await expect(updated(release)).rejects.toThrow(expect.objectContaining({ code: 'OS_NOT_SIGNED', message: expect.stringMatching(complaint) as unknown }));
     expect([...disk.files.keys()].filter((path) => !path.startsWith('/run/'))).toEqual(before);
+    expect(start(disk, 'systemd-boot')).toBe('A');
+  });
+
+  test('is not sent back to a slot whose release is not signed: it would stand still there', async () => {
+    await updated(unified);
+    start(disk, 'systemd-boot');
+    started(disk, 'B', '1.1');
+    const engine = fakeEngine(disk, endless, { [nextId]: unified });
+    await settle(fakeDevice(disk, endless), engine, { healthMs: 60_000, locksMs: 60_000 }, quietly);
+    // As firmware of a board that was updated first, and got its keys later.
+    firmware(true, signatureList(ours));
+    await expect(rollBack(fakeDevice(disk, endless))).rejects.toThrow(expect.objectContaining({ code: 'OS_NO_ROLLBACK', message: expect.stringContaining('slot A is not signed') as unknown }));
+    disk.files.delete('/boot/A/initrd');
+    await rollBack(fakeDevice(disk, endless));
     expect(start(disk, 'systemd-boot')).toBe('A');
   });
 });

@@ -62,10 +62,16 @@ verity_of_slot() {
     entry=$1/$2/verity.env
   fi
   [ -r "$entry" ] && [ -e "$1/$2/kernel" ] || return 1
-  # A unified kernel has its initrd inside, and its entry chooses one of its command lines.
-  [ -e "$1/$2/initrd" ] || grep -q '^options  *@' "$entry" || return 1
+  # A unified kernel has its initrd inside, and its entry chooses one of its command lines. A firmware that refuses another one stands still.
+  grep -q '^options  *@' "$entry" || { [ -e "$1/$2/initrd" ] && ! secure_boot; } || return 1
   found=$(tr ' ' '\n' <"$entry" | sed -n 's/^\(os_verity=\)\{0,1\}minke\.verity=//p' | tail -n 1)
   [ -n "$found" ] && echo "$found"
+}
+
+# Whether the firmware starts signed programs alone. Its variable: four bytes of attributes, then 1.
+secure_boot() {
+  enforced=$(tail -c 1 "${sys:-/sys}/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c" 2>/dev/null | od -An -tu1 | tr -d ' ')
+  [ "$enforced" = 1 ]
 }
 
 # $1 folder of the boot partition, $2 slot. As the engine keeps a slot: the entry of systemd-boot with the highest version
