@@ -39,7 +39,8 @@ const applies = ({ key, value, restarts = [], script }: Setting): BootCheck => (
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     await board.need(`minke os config set ${key} '${text.replaceAll("'", "'\\''")}'`, { timeoutMs: 120_000 * board.scale });
     await board.eventually(30, () => board.need(script));
-    await board.need(`minke os config unset ${key}`, { timeoutMs: 120_000 * board.scale });
+    // Later stages know the board by the name that it was given.
+    await board.need(key === 'hostname' ? `minke os config set hostname ${board.hostname}` : `minke os config unset ${key}`, { timeoutMs: 120_000 * board.scale });
     if (key !== 'os.udevRules.99-boot-test') await board.eventually(30, async () => ensure((await board.sh(script)).status !== 0, 'it still counts'));
     const after = await pids(board, restarts);
     ensure(after === before, `services before: ${before}; after: ${after}`);
