@@ -145,10 +145,14 @@ static const char *look_at(struct screen *screen) {
   return NULL;
 }
 
-/** A driver of DRM shows its frame buffer when somebody sets a mode, which the kernel's own console would have done. One that only has the firmware's refuses that, and needs it not. */
-static void light(struct screen *screen) {
-  screen->shape.activate = FB_ACTIVATE_NOW | FB_ACTIVATE_FORCE;
-  (void)ioctl(screen->device, FBIOPUT_VSCREENINFO, &screen->shape);
+/**
+ * A driver of DRM shows its frame buffer when somebody sets a mode, which the kernel's own console would have done. One that only has the firmware's refuses that, and needs it not.
+ * What was written before that can be lost: the mode is set with a buffer in the card's memory (bochs-drm of Linux 6.12 then shows black).
+ */
+static void light(const struct screen *screen) {
+  struct fb_var_screeninfo same = screen->shape;
+  same.activate = FB_ACTIVATE_NOW | FB_ACTIVATE_FORCE;
+  (void)ioctl(screen->device, FBIOPUT_VSCREENINFO, &same);
   (void)ioctl(screen->device, FBIOBLANK, FB_BLANK_UNBLANK);
 }
 
@@ -156,8 +160,10 @@ const char *screen_draw(const char *device, const struct picture *picture) {
   struct screen screen = {.device = open(device, O_RDWR | O_CLOEXEC)};
   if (screen.device < 0) return "cannot be opened";
   const char *wrong = look_at(&screen);
-  if (wrong == NULL) wrong = draw(&screen, picture);
-  if (wrong == NULL) light(&screen);
+  if (wrong == NULL) {
+    light(&screen);
+    wrong = draw(&screen, picture);
+  }
   close(screen.device);
   return wrong;
 }

@@ -1,5 +1,6 @@
 // Parts of minke-splash. Functions that can fail return NULL, or a text that says what failed; errno says why unless it is 0.
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,5 +36,5 @@ void console_returned(int terminal);
 // uevents.c
 /** Opens what the kernel tells of devices. */
 const char *uevents_open(int *events) MUST_CHECK;
-/** Reads one event. True where it is a new frame buffer, or where events were lost. */
-int uevents_new_screen(int events);
+/** Reads all events that have come. True where one was a new frame buffer, or where some were lost. */
+bool uevents_new_screen(int events);
