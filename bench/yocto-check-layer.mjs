@@ -80,6 +80,9 @@ write(
 cpSync(join(home, 'src/host'), join(build, 'engine/host'), { recursive: true });
 write('engine/bundle.js', '\n');
 mkdirSync(join(build, 'home'));
+// bitbake's client gives its server 30 s and 30 s more to answer, which no variable changes; on busy processors it takes longer. A server
+// that has died is seen at once all the same: its pipe ends.
+write('patience/sitecustomize.py', 'from multiprocessing.connection import Connection\n\n_poll = Connection.poll\nConnection.poll = lambda self, timeout=0.0: _poll(self, 900 if timeout in (30, 90) else timeout)\n');
 
 const bitbake = resolve(values.layers, 'bitbake');
 const core = resolve(values.layers, 'openembedded-core');
@@ -89,7 +92,7 @@ try {
     'unshare',
     // As the provider runs bitbake: an ordinary user, and nothing of it outlives this.
     ['--user', `--map-user=${uid}`, `--map-group=${uid}`, '--pid', '--fork', '--kill-child', '--mount-proc', '--', join(core, 'scripts/yocto-check-layer'), '--no-auto', '--no-auto-dependency', join(home, 'layers/meta-minke'), '--dependency', ...layers],
-    { cwd: build, stdio: 'inherit', env: { PATH: `${bitbake}/bin:${core}/scripts:${process.env.PATH}`, HOME: join(build, 'home'), BUILDDIR: build, BBPATH: build, LANG: 'en_US.UTF-8', LC_ALL: 'en_US.UTF-8', BB_SERVER_TIMEOUT: '0' } },
+    { cwd: build, stdio: 'inherit', env: { PATH: `${bitbake}/bin:${core}/scripts:${process.env.PATH}`, HOME: join(build, 'home'), BUILDDIR: build, BBPATH: build, PYTHONPATH: join(build, 'patience'), LANG: 'en_US.UTF-8', LC_ALL: 'en_US.UTF-8', BB_SERVER_TIMEOUT: '0' } },
   );
   if (run.error) console.error(run.error.message);
   if (run.status !== 0) console.error(`yocto-check-layer of ${basename(core)} ended with ${run.status ?? run.signal}`);

@@ -52,7 +52,8 @@ const bitbakeFiles = (path) => readdirSync(path, { recursive: true }).filter((fi
 function left() {
   if (values['all-recipes']) return { masks: [], provided: [] };
   if (planned !== null) return { masks: plannedMasks(planned), provided: sdkParts };
-  if (!values['board-only']) return { masks: folderMasks, provided: [] };
+  // An image's tasks for an SDK are in its graph as well, with recipes that no image is made of.
+  if (!values['board-only']) return { masks: folderMasks, provided: sdkParts };
   const boards = [...used].filter((name) => !['bitbake', 'openembedded-core', ...yocto.use].includes(name));
   const own = bitbakeFiles(join(home, 'layers/meta-minke')).map((file) => basename(file, '.bb').split('_')[0]);
   return boardOnly(boards.flatMap((name) => (yocto.layers[name].folders ?? ['.']).flatMap((inside) => bitbakeFiles(join(folder, name, inside)))), own);

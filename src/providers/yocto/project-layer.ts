@@ -20,6 +20,8 @@ function layerConf({ recipes }: Request, release: string): string {
 BBPATH .= ":\${LAYERDIR}"
 BBFILE_COLLECTIONS += "minke-project"
 BBFILE_PATTERN_minke-project = ""
+# It has no recipes of its own, which bitbake would warn of.
+BBFILE_PATTERN_IGNORE_EMPTY_minke-project = "1"
 BBFILE_PRIORITY_minke-project = "11"
 LAYERDEPENDS_minke-project = "minke"
 LAYERSERIES_COMPAT_minke-project = "${release}"

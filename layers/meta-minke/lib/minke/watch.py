@@ -100,7 +100,7 @@ class Watch:
         """Says what an event means; the exit status when it is the last one."""
         if isinstance(event, logging.LogRecord):
             if event.levelno >= logging.WARNING:
-                self.say("log", level=event.levelname.lower(), text=event.getMessage())
+                self.say("log", level=event.levelname.lower(), text=message(event))
             # How much of shared state was found where is said in a plain line alone, whose level has no name here.
             elif event.getMessage().startswith("Sstate summary:"):
                 self.say("log", level="plain", text=event.getMessage())
@@ -179,6 +179,12 @@ class Watch:
             shared=stats.setscene_covered,
             not_shared=stats.setscene_notcovered,
         )
+
+
+def message(record):
+    """A log record's text. Why something could not be read is in the exception alone, which the server sends formatted; its end is the reason."""
+    formatted = getattr(record, "bb_exc_formatted", None)
+    return record.getMessage() if not formatted else "%s: %s" % (record.getMessage(), formatted[-1].strip())
 
 
 def server_process():
