@@ -18,9 +18,9 @@ export interface TestRelease {
 }
 
 /** Writes an OS image as `osbuild image` does, small: most of its root stays from version to version. */
-export function writeRelease(file: string, version: string, { machine = 'board', key, noiseBytes = 2_000_000 }: { machine?: string; key?: string; noiseBytes?: number } = {}): TestRelease {
+export function writeRelease(file: string, version: string, { machine = 'board', key, noiseBytes = 2_000_000, kernelBytes = 500_000 }: { machine?: string; key?: string; noiseBytes?: number; kernelBytes?: number } = {}): TestRelease {
   const root = tarOf([tarFolder('usr'), tarFile('usr/shared', noise(noiseBytes, 'shared')), tarFile('usr/program', Buffer.concat([noise(300_000, 'program'), Buffer.from(`version ${version}`)])), tarFile('etc/os-release', `VERSION_ID=${version}\n`)]);
-  const boot = tarOf([tarFolder('boot'), tarFile('boot/kernel', noise(500_000, 'kernel')), tarFile('boot/initrd', noise(40_000, `initrd ${version}`))]);
+  const boot = tarOf([tarFolder('boot'), tarFile('boot/kernel', noise(kernelBytes, 'kernel')), tarFile('boot/initrd', noise(40_000, `initrd ${version}`))]);
   const text = JSON.stringify({ format: 1, machine, os: { name: 'Minke OS', id: 'minke', version }, mode: 'production', commandLine: [], loader: 'systemd-boot', slot: { argv: ['true'], sha256: sha256(root), sizeBytes: root.length }, layers: { root: sha256(root), boot: sha256(boot) } });
   const signatures = key === undefined ? {} : { 'io.minke.os.signatures': JSON.stringify([sign('sha256', Buffer.from(text), key).toString('base64')]) };
   const config = imageConfig([root, boot], { Labels: { 'io.minke.os.release': text, ...signatures } });
