@@ -7,7 +7,7 @@ import { describeStatus, rollBack, settle, update } from '../../../src/engine/os
 import { readRecord, writeRecord, type UpdateRecord } from '../../../src/engine/os/record.ts';
 import { RELEASE_LABEL } from '../../../src/engine/os/release.ts';
 import { checkSignature, SIGNATURES_LABEL } from '../../../src/engine/os/trust.ts';
-import { flashed, next, nextId, old, releases, start, toldTree, whole, type Loader, type Slot } from './support/fake-board.ts';
+import { flashed, next, nextId, old, releases, releasesFor, start, toldTree, whole, type Loader, type Slot } from './support/fake-board.ts';
 import { fakeDevice, fakeEngine, PARTITION_BYTES, PowerCut, release, started, type Disk } from './support/fake-device.ts';
 
 const quietly = async (): Promise<void> => undefined;
@@ -32,7 +32,8 @@ async function untilSettled(disk: Disk, loader: Loader, healthy: (slot: Slot) =>
 const request = { source: { reference: nextId }, allowDowngrade: false, again: true };
 const once = { ...request, again: false };
 
-describe.each<Loader>(['systemd-boot', 'u-boot'])('an update with %s', (loader) => {
+describe.each<Loader>(['systemd-boot', 'u-boot', 'signed'])('an update with %s', (loader) => {
+  const releases = releasesFor(loader);
   let disk: Disk;
   beforeEach(() => (disk = flashed(loader)));
   const updated = (power = endless): Promise<unknown> => update(fakeDevice(disk, power), fakeEngine(disk, power, releases), request, quietly);

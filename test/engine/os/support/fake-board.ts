@@ -9,12 +9,17 @@ import { loaderConf, loaderEntry } from '../../../../src/image/systemd-boot.ts';
 import { release, script, started, type Disk } from './fake-device.ts';
 
 export type Slot = 'A' | 'B';
-export type Loader = 'systemd-boot' | 'u-boot';
+/** `signed`: systemd-boot with kernels that have their command lines inside. */
+export type Loader = 'systemd-boot' | 'u-boot' | 'signed';
 
 export const old = release('1.0');
 export const next = release('1.1');
 export const releases = { [`sha256:${'1'.repeat(64)}`]: old, [`sha256:${'2'.repeat(64)}`]: next };
 export const nextId = Object.keys(releases)[1] ?? '';
+
+/** The same for boards with that loader. */
+export const releasesFor = (loader: Loader): typeof releases =>
+  loader !== 'signed' ? releases : Object.fromEntries(Object.entries(releases).map(([id, one]) => [id, { ...one, release: { ...one.release, unified: { certificate: 'c'.repeat(64) } } }]));
 
 /** A device as it is flashed: the old release in slot A, nothing in slot B. */
 export function flashed(loader: Loader): Disk {
@@ -36,7 +41,7 @@ export function flashed(loader: Loader): Disk {
     put('/boot/A/verity.env', `os_verity=minke.verity=${formatVerity(verity)}\n`);
   } else {
     put('/boot/loader/loader.conf', loaderConf);
-    put('/boot/loader/entries/minke-a.conf', loaderEntry({ slot: 'A', title: 'Minke OS', version: '1.0', generation: 1, commandLine: ['quiet'], verity }));
+    put('/boot/loader/entries/minke-a.conf', loaderEntry({ slot: 'A', title: 'Minke OS', version: '1.0', generation: 1, commandLine: ['quiet'], verity, unified: loader === 'signed' }));
   }
   started(disk, 'A', '1.0');
   return disk;
