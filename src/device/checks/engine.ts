@@ -1,5 +1,6 @@
 import { shellLine } from '../../exec/index.ts';
 import type { Board } from '../board.ts';
+import { httpGet } from '../http-get.ts';
 import { ensure, type BootCheck } from './check.ts';
 
 const engine = (board: Board, ...words: string[]): Promise<string> => board.need(shellLine(['minke', ...words]), { timeoutMs: 120_000 * board.scale });
@@ -8,8 +9,7 @@ const run = (board: Board, ...words: string[]): Promise<string> => engine(board,
 
 /** What answers at the port that is forwarded to the board, asked from outside. */
 export async function publishedPage(board: Board): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${board.published.host}/`, { signal: AbortSignal.timeout(20_000) });
-  return response.text();
+  return (await httpGet(board.published.host, '/', { timeoutMs: 20_000 })).text;
 }
 
 export const page = 'served by a container';
