@@ -34,6 +34,8 @@ export interface Board {
   registry: Registry | null;
   /** The image's release (.os.tar), for suites that update. */
   release: string | null;
+  /** Emulates controllers of Bluetooth, on the board, for suites that try it. */
+  btvirt: Buffer | null;
   /** The kernel's module of virtual radios, for suites that try Wi-Fi. */
   radio: Buffer | null;
   /** Name that the host's name server knows. */

@@ -32,6 +32,8 @@ export interface BootTestOptions {
   release?: string;
   /** The module of device/kernel-module for the image's kernel. */
   module?: string;
+  /** The program btvirt, for images with BlueZ. */
+  btvirt?: string;
   /** modules.tar with mac80211_hwsim for the image's kernel. */
   radio?: string;
   /** Folder of the emulation tools tree. */
@@ -92,6 +94,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
     services,
     registry,
     release: options.release ?? null,
+    btvirt: options.btvirt === undefined ? null : await readFile(options.btvirt),
     radio: options.radio === undefined ? null : moduleOfRadios(options.radio),
     serviceName,
     serviceAnswer: answer,
@@ -115,7 +118,7 @@ export async function bootTest(options: BootTestOptions): Promise<BootTestReport
   const report: BootTestReport = { machine: machineName, mode: options.mode, image: options.image, outcome: 'passed', checks: [], boots: [], consoleLogs: [] };
   try {
     let reachable = true;
-    const planned = stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, radio: options.radio !== undefined, modem: hasModem(machine, options.recipes), watchdog: hasWatchdog(machine), screen: screen !== null });
+    const planned = stages(options.suite, options.recipes, options.mode, { module: options.module !== undefined, radio: options.radio !== undefined, modem: hasModem(machine, options.recipes), watchdog: hasWatchdog(machine), bluetooth: options.btvirt !== undefined, screen: screen !== null });
     const first = planned.findIndex(({ restarts: passes }) => passes !== true);
     for (const [index, stage] of planned.entries()) {
       const recorder = recordInto(report, { emit, signal });

@@ -8,6 +8,7 @@ import { flasherTest } from './flasher-test.ts';
 import { kernelModule } from './kernel-module.ts';
 import type { BootTestReport } from './report.ts';
 import { takesRelease } from './suites.ts';
+import { bluetoothProgram } from './tools.ts';
 
 /** Emulation without hardware support is this much slower than what time-outs are written for. */
 const emulationScale = 3;
@@ -16,7 +17,7 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
   'device/boot-test': {
     version: 1,
     async run(context) {
-      const { machineName, machine, mode, suite, recipes, module, radio } = context.args;
+      const { machineName, machine, mode, suite, recipes, module, radio, bluetooth } = context.args;
       const work = await context.keep();
       // How a disk is compressed is told by its name, which a blob of the store has not.
       const image = join(context.scratch, 'disk.img.zst');
@@ -30,6 +31,7 @@ export const deviceExecutors: Pick<Executors, keyof DeviceSteps> = {
         image,
         ...(takesRelease(suite) ? { release: context.input('release') } : {}),
         ...(module === undefined ? {} : { module: context.input('module') }),
+        ...(bluetooth === undefined ? {} : { btvirt: join(context.input('bluetooth'), bluetoothProgram) }),
         ...(radio === undefined ? {} : { radio: context.input('radio') }),
         toolsTree: context.input('emulation'),
         busybox: join(context.input('busybox'), 'usr/bin/busybox'),

@@ -15,6 +15,7 @@ import { kernelModuleChecks } from './checks/kernel-module.ts';
 import { networkChecks } from './checks/network.ts';
 import { nameOverlays, overlayChecks } from './checks/overlays.ts';
 import { leaveMarks, noFailedUnit, persistenceChecks } from './checks/persistence.ts';
+import { bluetoothAgain, bluetoothChecks } from './checks/bluetooth.ts';
 import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
 import { radioChecks } from './checks/radio.ts';
 import { splashAtShutdown, splashChecks, splashDrawing } from './checks/splash.ts';
@@ -59,6 +60,8 @@ export interface Abilities {
   modem?: boolean;
   /** Its emulation has a hardware watchdog. */
   watchdog?: boolean;
+  /** It has BlueZ, and gets emulated controllers for it. */
+  bluetooth?: boolean;
   /** Its emulation has a screen, and its image a picture for it. */
   screen?: boolean;
 }
@@ -72,18 +75,21 @@ export const hasRadio = ({ kernel }: Machine, recipes: readonly { name: string }
 /** Images with ModemManager and the drivers of serial adapters, on boards that get a USB controller of QEMU's. */
 export const hasModem = ({ kernel, qemu }: Machine, recipes: readonly { name: string }[]): boolean => kernel.source === undefined && qemu !== undefined && takesUsb(qemu) && recipes.some(({ name }) => name === 'modemmanager');
 
+/** Images with BlueZ, on PCs: for their architecture the controllers' program is brought. */
+export const hasBluetooth = ({ arch, kernel }: Machine, recipes: readonly { name: string }[]): boolean => arch === 'amd64' && kernel.source === undefined && recipes.some(({ name }) => name === 'bluetooth');
+
 /** Images with a picture, on the PC: its firmware gives the kernel a screen, and DRM's driver takes that over. */
 export const hasScreen = ({ qemu }: Machine, recipes: readonly { name: string }[]): boolean => qemu?.system === 'x86_64' && recipes.some(({ name }) => name === 'splash');
 
 /** Names of all results of a suite, in order; known before anything runs. */
 export const checkNames = (suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', abilities: Abilities = {}): string[] => stages(suite, recipes, mode, abilities).flatMap(named);
 
-export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', { module = false, radio = false, modem = false, watchdog = false, screen = false }: Abilities = {}): Stage[] {
+export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'development' | 'production', { module = false, radio = false, modem = false, watchdog = false, bluetooth = false, screen = false }: Abilities = {}): Stage[] {
   switch (suite) {
     case 'boot':
       return bootStages(recipes, mode, module);
     case 'start':
-      return startStages(recipes, mode, screen);
+      return startStages(recipes, mode, { bluetooth, screen });
     case 'update':
       return updateStages();
     case 'config':
@@ -114,11 +120,11 @@ const restart = (stage: string): BootCheck => ({
 const firstBootChecks = (recipes: readonly RecipeSource[], mode: 'development' | 'production'): BootCheck[] => [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks];
 
 /** What a board and its boot loader have of their own, without what is the same on all boards of an architecture: for emulations that need many minutes. */
-function startStages(recipes: readonly RecipeSource[], mode: 'development' | 'production', screen: boolean): Stage[] {
+function startStages(recipes: readonly RecipeSource[], mode: 'development' | 'production', { bluetooth, screen }: { bluetooth: boolean; screen: boolean }): Stage[] {
   const [first, second] = ['first boot', 'second boot'] as const;
   return [
-    { name: first, checks: [...(screen ? splashChecks : []), ...firstBootChecks(recipes, mode), nameOverlays, ...(screen ? [splashDrawing] : [])], finish: restart(first) },
-    { name: second, checks: [...(screen ? [splashAtShutdown] : []), ...persistenceChecks(second), ...overlayChecks(second), returningContainer(second), ...powerOffChecks] },
+    { name: first, checks: [...(screen ? splashChecks : []), ...firstBootChecks(recipes, mode), ...(bluetooth ? bluetoothChecks : []), nameOverlays, ...(screen ? [splashDrawing] : [])], finish: restart(first) },
+    { name: second, checks: [...(screen ? [splashAtShutdown] : []), ...persistenceChecks(second), ...overlayChecks(second), returningContainer(second), ...(bluetooth ? bluetoothAgain : []), ...powerOffChecks] },
   ];
 }
 

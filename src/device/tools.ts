@@ -18,6 +18,10 @@ export const emulationPackages: readonly string[] = [
   'zstd',
 ];
 
+/** Emulated controllers of Bluetooth: one program, which runs on the board, beside BlueZ. */
+export const bluetoothPackages: readonly string[] = ['bluez-test-tools'];
+export const bluetoothProgram = 'usr/bin/btvirt';
+
 /** What the boot test's container is made of: one static program, unpacked for the board's architecture and never run here. */
 export function busyboxPackages(arch: Arch): { architecture: DebianArchitecture; packages: string[]; program: string } {
   return { architecture: debianArchitectures[arch], packages: ['busybox-static'], program: 'usr/bin/busybox' };

@@ -3,7 +3,7 @@ import type { Machine, Recipe } from './schema/index.ts';
 /** Emulated boards (src/device). */
 export interface DeviceSteps {
   /**
-   * Inputs: `image` (img.zst), `emulation` and `busybox` (trees), `module` (of device/kernel-module) and `radio` (a modules.tar with mac80211_hwsim) where there is one, `sources` of src/device, so that a changed check runs
+   * Inputs: `image` (img.zst), `emulation` and `busybox` (trees), `module` (of device/kernel-module) and `radio` (a modules.tar with mac80211_hwsim) and `bluetooth` (tree with btvirt) where there is one, `sources` of src/device, so that a changed check runs
    * again. Outputs: report.json (`BootTestReport`), only when every check passed; a failure is not a result.
    */
   'device/boot-test': {
@@ -18,6 +18,8 @@ export interface DeviceSteps {
     module?: true;
     /** Whether the input `radio` is there. */
     radio?: true;
+    /** Whether the input `bluetooth` is there. */
+    bluetooth?: true;
   };
   /** Inputs: `headers` (tar.zst of debian/kernel-headers), `module` (sources), `tools` (tree). Outputs: minke_probe.ko, for boot tests. */
   'device/kernel-module': Record<string, never>;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
 import { loadProject, resolveRecipes } from '../../src/config/index.ts';
-import { checkNames, hasScreen } from '../../src/device/index.ts';
+import { checkNames, hasBluetooth, hasScreen } from '../../src/device/index.ts';
 import { describeOutcome, home, machinesOf, osbuildTest, wanted, whySkipped } from './osbuild-test.ts';
 
 const added = machinesOf('OSBUILD_OPTIONAL_RECIPES', '');
@@ -15,7 +15,7 @@ const project = await loadProject(home, home);
 for (const name of added.length === 0 ? [] : machinesOf('OSBUILD_OPTIONAL_MACHINES', 'genericx86-64')) {
   const recipes = await resolveRecipes(project, [...(project.build.recipes ?? []), ...(project.machines.get(name)?.machine.recipes ?? []), ...added]);
   const machine = project.machines.get(name)?.machine;
-  const abilities = { screen: machine !== undefined && hasScreen(machine, recipes) };
+  const abilities = machine === undefined ? {} : { bluetooth: hasBluetooth(machine, recipes), screen: hasScreen(machine, recipes) };
   describeOutcome(`${name} with ${added.join(', ')} in QEMU${whySkipped}`, checkNames('start', recipes, project.build.mode ?? 'development', abilities), async () => {
     const folder = mkdtempSync(join(tmpdir(), 'osbuild-optional-'));
     try {

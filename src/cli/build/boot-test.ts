@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 
 import { scanSources } from '../../config/index.ts';
-import { hasRadio, takesRelease, type Suite } from '../../device/index.ts';
+import { hasBluetooth, hasRadio, takesRelease, type Suite } from '../../device/index.ts';
 import { kernelHeadersEnd } from '../../image/index.ts';
 import { OsbuildError, type AnyTask, type Machine, type OutputRef, type Recipe } from '../../model/index.ts';
 import type { Invocation } from '../command.ts';
 import { diskImage, flasherImage, osImage, type ComposedImage } from './compose.ts';
 import type { DebianWorld } from './debian.ts';
-import { busybox, emulation, moduleTools, planToolsTree } from './trees.ts';
+import { bluetooth, busybox, emulation, moduleTools, planToolsTree } from './trees.ts';
 
 const titles: Record<Suite, string> = { boot: 'Boot test', start: 'Test of the start', update: 'Test of updates', config: 'Test of configuration', network: 'Test of the network', field: 'Test of the field', damage: 'Test of damage', faults: 'Test of faults', 'secure-boot': 'Test of Secure Boot' };
 
@@ -25,22 +25,24 @@ export async function planBootTest(built: ComposedImage, suite: Suite, planned: 
   const shell = await planToolsTree(busybox(machine.machine.arch), invocation, world, options);
   const module = suite === 'boot' ? await planModule(built, invocation, world) : null;
   const radio = suite === 'network' && hasRadio(machine.machine, request.recipes) ? planRadio(built, planned) : null;
+  const air = suite === 'start' && hasBluetooth(machine.machine, request.recipes) ? await planToolsTree(bluetooth, invocation, world, options) : null;
   const task: AnyTask = {
     id: `device/${machine.name}/${suite}-test`,
     kind: 'device/boot-test',
     title: `${titles[suite]} of ${machine.name}`,
-    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, suite, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })), ...(module === null ? {} : { module: true as const }), ...(radio === null ? {} : { radio: true as const }) },
+    args: { machineName: machine.name, machine: tested(machine.machine), mode: request.mode, suite, recipes: request.recipes.map(({ name, recipe }) => ({ name, recipe: withoutYocto(recipe) })), ...(module === null ? {} : { module: true as const }), ...(radio === null ? {} : { radio: true as const }), ...(air === null ? {} : { bluetooth: true as const }) },
     inputs: {
       image: { from: 'task', ...diskImage(built).ref },
       ...(takesRelease(suite) ? { release: { from: 'task', ...osImage(built).ref } as const } : {}),
       ...(module === null ? {} : { module: { from: 'task', ...module.ref } as const }),
       ...(radio === null ? {} : { radio: { from: 'task', task: radio.id, output: 'modules.tar' } as const }),
+      ...(air === null ? {} : { bluetooth: { from: 'tree', task: air.tree } as const }),
       emulation: { from: 'tree', task: qemu.tree },
       busybox: { from: 'tree', task: shell.tree },
     },
     result: 'files',
   };
-  return { tasks: [...qemu.tasks, ...shell.tasks, ...(module?.tasks ?? []), ...(radio === null ? [] : [radio]), task], report: { task: task.id, output: 'report.json' } };
+  return { tasks: [...qemu.tasks, ...shell.tasks, ...(module?.tasks ?? []), ...(radio === null ? [] : [radio]), ...(air?.tasks ?? []), task], report: { task: task.id, output: 'report.json' } };
 }
 
 /** A module for the image's kernel, compiled against the headers that are published with it; null where there are none, or their programs do not run here. */

@@ -1,6 +1,6 @@
 import { toolchainPackages } from '../../engine-binary/index.ts';
 import { packagerTools, programPackages } from '../../engine-package/index.ts';
-import { busyboxPackages, emulationPackages, modulePackages } from '../../device/index.ts';
+import { bluetoothPackages, busyboxPackages, emulationPackages, modulePackages } from '../../device/index.ts';
 import { imageTools as imageToolPackages, preloadTools } from '../../image/index.ts';
 import { debianArchitectures, type AnyTask, type Arch, type DebianArchitecture } from '../../model/index.ts';
 import { finishTools, planTree, sortRequest } from '../../providers/debian/index.ts';
@@ -29,6 +29,9 @@ export const emulation: TreeSpec = { name: 'tools-emulation', title: 'emulators'
 
 /** Where modules for kernels of amd64 are compiled; the programs among a kernel's headers are for the kernel's own architecture. */
 export const moduleTools: TreeSpec = { name: 'tools-modules', title: 'tools to compile kernel modules', packages: [...modulePackages], foreign: [] };
+
+/** What tests of Bluetooth bring to boards, which are PCs. */
+export const bluetooth: TreeSpec = { name: 'test-bluetooth', title: 'emulated radios of Bluetooth', packages: [...bluetoothPackages], architecture: 'amd64', foreign: [] };
 
 /** What tests of the engine bring up: clients as Debian has them, and applications that real projects are made of. */
 export const testApplications: TreeSpec = {

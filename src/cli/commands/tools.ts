@@ -1,7 +1,7 @@
 import { nearest } from '../../config/index.ts';
 import { archs, debianArchitectures, OsbuildError } from '../../model/index.ts';
 import { Session } from '../build/session.ts';
-import { busybox, dataTools, emulation, enginePrograms, imageTools, moduleTools, packager, planToolsTree, sourceTools, testApplications, toolchain, toolchainSpec, type TreeSpec } from '../build/trees.ts';
+import { bluetooth, busybox, dataTools, emulation, enginePrograms, imageTools, moduleTools, packager, planToolsTree, sourceTools, testApplications, toolchain, toolchainSpec, type TreeSpec } from '../build/trees.ts';
 import type { Command } from '../command.ts';
 import { openProject } from '../project.ts';
 
@@ -11,6 +11,7 @@ export const treeSpecs: TreeSpec[] = byName([
   dataTools,
   emulation,
   moduleTools,
+  bluetooth,
   packager,
   testApplications,
   ...archs.map(toolchain),
