@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { freePort } from './free-port.ts';
-import { httpGet } from './http-get.ts';
 import { openSlowLink, type SlowLink } from './slow-link.ts';
 import type { ToolsTree } from './tools-tree.ts';
 
@@ -32,7 +31,7 @@ export async function startRegistry(tree: ToolsTree, folder: string): Promise<Re
     await end;
   };
   for (const deadline = Date.now() + 60_000; ; await sleep(200)) {
-    const answered = await httpGet(port, '/v2/', { timeoutMs: 5000 }).then(({ status }) => status === 200, () => false);
+    const answered = await fetch(`http://127.0.0.1:${port}/v2/`).then(({ ok }) => ok, () => false);
     if (answered) break;
     if (!ended && Date.now() < deadline) continue;
     await close();

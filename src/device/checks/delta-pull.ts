@@ -1,6 +1,5 @@
 import type { Board } from '../board.ts';
 import { hostAddress } from '../host-services.ts';
-import { httpGet } from '../http-get.ts';
 import type { Registry } from '../registry.ts';
 import { ensure, type BootCheck } from './check.ts';
 import { servePage } from './engine.ts';
@@ -75,10 +74,9 @@ export const makeReleases: BootCheck = {
 /** Bytes of the layers that a registry has under a tag. */
 async function layerBytes(board: Board, tag: string): Promise<number> {
   const accept = 'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json';
-  const { status, text } = await httpGet(registry(board).link.port, `/v2/app/manifests/${tag}`, { timeoutMs: 60_000, headers: { accept } });
-  ensure(status === 200, `the registry answers ${status} for ${tag}: ${text.slice(0, 500)}`);
-  const manifest = JSON.parse(text) as { layers?: { size: number }[] };
-  ensure(manifest.layers !== undefined, `${tag} has no layers: ${text.slice(0, 500)}`);
+  const response = await fetch(`http://127.0.0.1:${registry(board).link.port}/v2/app/manifests/${tag}`, { headers: { accept }, signal: AbortSignal.timeout(60_000) });
+  const manifest = (await response.json()) as { layers?: { size: number }[] };
+  ensure(manifest.layers !== undefined, `the registry answers ${response.status} for ${tag}`);
   return manifest.layers.reduce((sum, { size }) => sum + size, 0);
 }
 

@@ -1,6 +1,5 @@
 import { shellLine } from '../../exec/index.ts';
 import type { Board } from '../board.ts';
-import { httpGet } from '../http-get.ts';
 import { ensure, type BootCheck } from './check.ts';
 
 const engine = (board: Board, ...words: string[]): Promise<string> => board.need(shellLine(['minke', ...words]), { timeoutMs: 120_000 * board.scale });
@@ -9,7 +8,8 @@ const run = (board: Board, ...words: string[]): Promise<string> => engine(board,
 
 /** What answers at the port that is forwarded to the board, asked from outside. */
 export async function publishedPage(board: Board): Promise<string> {
-  return (await httpGet(board.published.host, '/', { timeoutMs: 20_000 })).text;
+  const response = await fetch(`http://127.0.0.1:${board.published.host}/`, { signal: AbortSignal.timeout(20_000) });
+  return response.text();
 }
 
 export const page = 'served by a container';
