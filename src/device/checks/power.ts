@@ -93,7 +93,7 @@ export const powerOffChecks: readonly BootCheck[] = [
       await board.sh('systemctl poweroff').catch(() => undefined); // the connection may go before the answer comes
       if (board.lane.machine.qemu?.powerOff !== 'halts') return emulator.waitForEnd(180_000 * board.scale, 'the shutdown');
       // Linux says so when all is written and all devices are at rest; then somebody pulls the plug.
-      await emulator.console.expect(/reboot: System halted/, { timeoutMs: 180_000 * board.scale, what: 'the halt', from });
+      await emulator.console.expect(/reboot: (?:Power off not available: )?System halted/, { timeoutMs: 180_000 * board.scale, what: 'the halt', from });
       return emulator.cutPower();
     },
   },
