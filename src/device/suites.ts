@@ -9,7 +9,7 @@ import { cutDuringPull, finishPull, makeReleases, runFirstRelease, runSecondRele
 import { destroyRoot, flippedBit, leftSlot, repair, undamaged } from './checks/damage.ts';
 import { diskChecks } from './checks/disk.ts';
 import { dockerChecks } from './checks/docker.ts';
-import { engineChecks, loadsImage, publishesPort, returningContainer, runsContainer, usableImage } from './checks/engine.ts';
+import { engineChecks, leavesContainer, loadsImage, publishesPort, returningContainer, returningLeaver, runsContainer, usableImage } from './checks/engine.ts';
 import { askForReset, diskErrors, freeRoom, fullDisk, hang, repaired, reset, restartAfter } from './checks/field.ts';
 import { kernelModuleChecks } from './checks/kernel-module.ts';
 import { networkChecks } from './checks/network.ts';
@@ -117,14 +117,14 @@ const restart = (stage: string): BootCheck => ({
 });
 
 /** What the first start of every board is asked. */
-const firstBootChecks = (recipes: readonly RecipeSource[], mode: 'development' | 'production'): BootCheck[] => [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks];
+const firstBootChecks = (recipes: readonly RecipeSource[], mode: 'development' | 'production'): BootCheck[] => [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks, leavesContainer];
 
 /** What a board and its boot loader have of their own, without what is the same on all boards of an architecture: for emulations that need many minutes. */
 function startStages(recipes: readonly RecipeSource[], mode: 'development' | 'production', { bluetooth, screen }: { bluetooth: boolean; screen: boolean }): Stage[] {
   const [first, second] = ['first boot', 'second boot'] as const;
   return [
     { name: first, checks: [...(screen ? splashChecks : []), ...firstBootChecks(recipes, mode), ...(bluetooth ? bluetoothChecks : []), nameOverlays, ...(screen ? [splashDrawing] : [])], finish: restart(first) },
-    { name: second, checks: [...(screen ? [splashAtShutdown] : []), ...persistenceChecks(second), ...overlayChecks(second), returningContainer(second), ...(bluetooth ? bluetoothAgain : []), ...powerOffChecks] },
+    { name: second, checks: [...(screen ? [splashAtShutdown] : []), ...persistenceChecks(second), ...overlayChecks(second), returningContainer(second), returningLeaver(second), ...(bluetooth ? bluetoothAgain : []), ...powerOffChecks] },
   ];
 }
 
@@ -133,7 +133,7 @@ function bootStages(recipes: readonly RecipeSource[], mode: 'development' | 'pro
   const [first, second, third] = ['first boot', 'second boot', 'after a power cut'] as const;
   return [
     { name: first, checks: [...firstBootChecks(recipes, mode), ...(module ? kernelModuleChecks : []), ...(mode === 'development' ? dockerChecks : []), ...applied(applicationsChecks), nameOverlays], finish: restart(first) },
-    { name: second, checks: [...persistenceChecks(second), ...overlayChecks(second), returningContainer(second), usableImage(second), ...applied([returningApplications(second)])], finish: powerCut },
+    { name: second, checks: [...persistenceChecks(second), ...overlayChecks(second), returningContainer(second), returningLeaver(second), usableImage(second), ...applied([returningApplications(second)])], finish: powerCut },
     { name: third, checks: [...afterPowerCut, ...persistenceChecks(third), ...overlayChecks(third), returningContainer(third), usableImage(third), ...applied([returningApplications(third)]), ...powerOffChecks] },
   ];
 }

@@ -1,3 +1,5 @@
+import { dirname } from 'node:path';
+
 import { shellLine } from '../../exec/index.ts';
 import type { Board } from '../board.ts';
 import { ensure, type BootCheck } from './check.ts';
@@ -98,6 +100,34 @@ export const engineChecks: readonly BootCheck[] = [
     },
   },
 ];
+
+const leaver = 'leaver';
+const leaverFile = `/mnt/data/minke/volumes/${leaver}/_data/ended`;
+
+/** Left behind before a restart that somebody asks for. It says what it still had of the network when it was told to end. */
+export const leavesContainer: BootCheck = {
+  name: 'engine: a container runs that has something to do at its end',
+  run: async (board) => {
+    const script = 'trap "sleep 2; ip route >/kept/.ended; sync; mv /kept/.ended /kept/ended; sync; exit 0" USR1; touch /kept/runs; while :; do sleep 1; done';
+    await engine(board, 'run', '-d', '--name', leaver, '--restart', 'on-failure', '--stop-signal', 'USR1', '-v', `${leaver}:/kept`, board.container.reference, 'sh', '-c', script);
+    await board.eventually(60, () => board.need(`test -e ${dirname(leaverFile)}/runs && ! test -e ${leaverFile}`));
+  },
+};
+
+/** After that restart. */
+export const returningLeaver = (stage: string): BootCheck => ({
+  name: `${stage}: the container was told to end by its own signal, with a network and time for it, and runs again`,
+  run: async (board) => {
+    const routes = await board.need(`cat ${leaverFile}`);
+    ensure(routes.includes('default'), `its routes were ${JSON.stringify(routes)}`);
+    await board.eventually(180, async () => {
+      const state = (await engine(board, 'inspect', '-f', '{{.State.Status}}', leaver)).trim();
+      ensure(state === 'running', `it is ${state}`);
+    });
+    await engine(board, 'rm', '-f', '-v', leaver);
+    await engine(board, 'volume', 'rm', leaver);
+  },
+});
 
 /** For later boots: containers that ask for it are there again. */
 export const returningContainer = (stage: string): BootCheck => ({

@@ -92,7 +92,7 @@ export async function info({ containers, settings, engineId }: ApiContext, reque
     Runtimes: { crun: { path: containers.runtime.programs.crun } },
     DefaultRuntime: 'crun',
     Swarm: { NodeID: '', NodeAddr: '', LocalNodeState: 'inactive', ControlAvailable: false, Error: '', RemoteManagers: null },
-    LiveRestoreEnabled: true,
+    LiveRestoreEnabled: settings.liveRestore,
     Isolation: '',
     InitBinary: '',
     ContainerdCommit: { ID: '', Expected: '' },

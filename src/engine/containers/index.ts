@@ -32,7 +32,7 @@ export { cgroupPath } from './spec.ts';
 export { startContainer } from './start.ts';
 export { removeLink } from './links.ts';
 export { readStatistics, type ContainerStatistics } from './statistics.ts';
-export { endContainer, killContainer, pauseContainer, restartContainer, stopContainer, unpauseContainer } from './stop.ts';
+export { endWithSystem, killContainer, lastPatienceS, pauseContainer, restartContainer, stopContainer, unpauseContainer } from './stop.ts';
 export { updateContainer } from './update.ts';
 export { userOf, type ResolvedUser } from './users.ts';
 export { waitContainer, type WaitCondition } from './wait.ts';

@@ -18,6 +18,8 @@ export interface ContainerState {
   restartCount: number;
   /** Stopped by a user: 'unless-stopped' and the back-off leave it alone. */
   stoppedByUser: boolean;
+  /** Ended because the daemon or the whole system went down: it ran until then. */
+  endedWithSystem?: true;
   /** Missing without a health check. Its log is written when the status changes, not at every check. */
   health?: HealthState;
 }

@@ -35,7 +35,8 @@ export async function recoverContainers(context: ContainerContext): Promise<Cont
         await container.queue(() => removeRecord(context, container, true));
         continue;
       }
-      if (startsWithDaemon(hostConfig.RestartPolicy, state.stoppedByUser, wasRunning, state.exitCode)) starts.push(container);
+      const ended = state.endedWithSystem === true;
+      if (startsWithDaemon(hostConfig.RestartPolicy, state.stoppedByUser, wasRunning || ended, ended ? LOST_EXIT : state.exitCode)) starts.push(container);
     } catch (error) {
       system.reporter.log('error', 'a container could not be recovered', { container: container.id, error: messageOf(error) });
     }

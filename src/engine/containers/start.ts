@@ -25,6 +25,7 @@ export function startContainer(context: ContainerContext, container: Container, 
     if (state.status === 'removing' || state.status === 'dead') throw new EngineError('conflict', 'REMOVING', 'container is marked for removal and cannot be started');
     container.cancelRestart?.();
     container.cancelRestart = undefined;
+    delete state.endedWithSystem;
     if (!automatic) {
       state.restartCount = 0;
       state.stoppedByUser = false;

@@ -30,6 +30,20 @@ export async function stopContainer(context: ContainerContext, container: Contai
   emit(context, container, 'stop');
 }
 
+/** How long a container gets when the system goes down: what it names itself (negative: no limit), else at most `leastS`. In seconds. */
+export const lastPatienceS = ({ config }: Container['record'], leastS: number): number => {
+  const own = config.StopTimeout ?? Math.min(DEFAULT_TIMEOUT_S, leastS);
+  return own < 0 ? Number.POSITIVE_INFINITY : own;
+};
+
+/** Ends a container since the daemon or the whole system goes down: by the signal that it wants, and so that its policy brings it back. */
+export async function endWithSystem(context: ContainerContext, container: Container, leastS: number): Promise<void> {
+  const { state, config } = container.record;
+  state.endedWithSystem = true;
+  await context.collection.save(container);
+  await endContainer(context, container, parseSignal(config.StopSignal ?? String(SIGTERM)), lastPatienceS(container.record, leastS) * 1000);
+}
+
 export async function restartContainer(context: ContainerContext, container: Container, options: StopOptions): Promise<void> {
   if (isLive(container.record.state) || container.record.state.status === 'restarting') await stopContainer(context, container, options);
   await startContainer(context, container);

@@ -50,7 +50,7 @@ export const OPTIONS: readonly Option[] = [
   { flag: 'https-proxy', kind: 'text', help: 'Proxy for pulls by HTTPS (default $HTTPS_PROXY)', apply: (s, value) => void (s.proxies.https = value) },
   { flag: 'no-proxy', kind: 'text', help: 'Registries that are reached without it (default $NO_PROXY)', apply: (s, value) => void (s.proxies.exceptions = value) },
   { flag: 'live-restore', kind: 'flag', help: 'Containers go on while the daemon is down (default true)', apply: (s, value) => void (s.liveRestore = value === 'true') },
-  { flag: 'shutdown-timeout', kind: 'number', help: 'Seconds for containers to end with --live-restore=false', apply: (s, value) => void (s.shutdownTimeoutS = Number(value)) },
+  { flag: 'shutdown-timeout', kind: 'number', help: 'Seconds for containers that name no stop timeout to end with --live-restore=false or the system', apply: (s, value) => void (s.shutdownTimeoutS = Number(value)) },
   { flag: 'storage-driver', short: 's', kind: 'text', help: 'overlay2 is the only one', apply: (_, value) => void oneOf('storage-driver', value, ['overlay2', 'overlay']) },
   { flag: 'crun', kind: 'text', help: 'Program that runs containers', apply: (s, value) => void (s.crun = value) },
   { flag: 'conmon', kind: 'text', help: 'Program that watches them', apply: (s, value) => void (s.conmon = value) },

@@ -1,6 +1,6 @@
 import { activationFds, exit, getEnv, ids, log, notifySupervisor, onSignal, onUncaught, pid, umask } from 'host:process';
 import { createApi } from '../api/index.ts';
-import { endContainer, isLive } from '../containers/index.ts';
+import { endWithSystem, isLive, lastPatienceS } from '../containers/index.ts';
 import { EngineError, messageOf, systemErrorCode } from '../error.ts';
 import { DEFAULT_LIMITS, serveConnection } from '../http/index.ts';
 import { sleep, type Connection, type Reporter, type System } from '../ports/index.ts';
@@ -8,14 +8,16 @@ import { clearStaleSocket, hostReporter, hostSystem } from '../system/index.ts';
 import { API_VERSION, ENGINE_VERSION } from '../version.ts';
 import { composeEngine, type Engine } from './compose.ts';
 import { findGroup, openListeners, planListeners, socketPath } from './listeners.ts';
+import { systemGoesDown } from './going-down.ts';
 import { flagText, helpText, parseArguments, parseConfigFile, resolveSettings } from './options.ts';
 import { DEFAULT_HOST, DEFAULTS, type DaemonSettings } from './settings.ts';
 import { behindTls, readIdentity } from './tls.ts';
 import { startWatchdog } from './watchdog.ts';
 
-const SIGTERM = 15;
 /** Of what has begun when the daemon is told to stop. */
 const FINISH_PATIENCE_MS = 10_000;
+/** What a supervisor is asked to wait for at most, and how much longer than the slowest container may take. */
+const [LONGEST_END_S, END_MARGIN_S] = [600, 60] as const;
 
 /** `minke daemon`: resolves with the exit code when the daemon has been told to stop. */
 export async function runDaemon(argv: readonly string[]): Promise<number> {
@@ -104,13 +106,14 @@ async function serve(system: System, settings: DaemonSettings): Promise<number> 
   void engine.startContainers();
 
   const signal = await stopped;
-  reporter.log('info', 'stopping', { signal, containers: settings.liveRestore ? 'left running' : 'stopped too' });
   tell(reporter, 'STOPPING=1');
+  const last = !settings.liveRestore || (await systemGoesDown(system));
+  reporter.log('info', 'stopping', { signal, containers: last ? 'stopped too' : 'left running' });
   stopWatchdog();
   engine.goDown();
   for (const listener of listeners) listener.close();
   await finishBegun(engine);
-  if (!settings.liveRestore) await stopContainers(engine, settings.shutdownTimeoutS);
+  if (last) await endContainers(engine, settings.shutdownTimeoutS);
   for (const address of addresses) if (address.kind === 'unix') tryUnlink(system, address.path);
   if (settings.pidFile !== '') tryUnlink(system, settings.pidFile);
   engine.release();
@@ -151,11 +154,13 @@ async function finishBegun({ containers: { collection, system } }: Engine): Prom
   await Promise.race([begun, sleep(system.clock, FINISH_PATIENCE_MS)]);
 }
 
-async function stopContainers({ containers }: Engine, timeoutS: number): Promise<void> {
+async function endContainers({ containers }: Engine, timeoutS: number): Promise<void> {
   const running = containers.collection.all().filter(({ record }) => isLive(record.state));
+  const longestS = Math.min(LONGEST_END_S, Math.max(0, ...running.map(({ record }) => lastPatienceS(record, timeoutS))) + END_MARGIN_S);
+  tell(containers.system.reporter, `EXTEND_TIMEOUT_USEC=${longestS * 1_000_000}`);
   await Promise.all(
     running.map((container) =>
-      endContainer(containers, container, SIGTERM, timeoutS * 1000).catch((error: unknown) => {
+      endWithSystem(containers, container, timeoutS).catch((error: unknown) => {
         containers.system.reporter.log('warn', 'a container did not stop', { container: container.id, error: messageOf(error) });
       }),
     ),

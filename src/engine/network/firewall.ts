@@ -1,6 +1,5 @@
-import { concat, text } from 'host:bytes';
 import { EngineError, messageOf, systemErrorCode } from '../error.ts';
-import { sleep, type Netlink, type Processes, type System } from '../ports/index.ts';
+import { readToEnd, sleep, type Netlink, type Processes, type System } from '../ports/index.ts';
 import { formatRuleset, type FirewallBridge, type PublishedPort } from './nft-ruleset.ts';
 import { getTable, type NFPROTO } from './table-message.ts';
 
@@ -95,12 +94,11 @@ export async function runNft(processes: Processes, nft: string, script: string, 
   const [input, , output] = child.streams;
   await input?.write(script).catch(() => undefined);
   input?.close();
-  const complaint: Uint8Array[] = [];
-  for (let part = await output?.read(); part !== null && part !== undefined; part = await output?.read()) complaint.push(part);
+  const complaint = await readToEnd(output);
   output?.close();
   const code = await child.wait();
   if (code === 0) return;
-  throw new EngineError('internal', 'FIREWALL_REFUSED', `nft could not install the firewall rules: ${text(concat(complaint)).trim().split('\n')[0] ?? ''}`, {
+  throw new EngineError('internal', 'FIREWALL_REFUSED', `nft could not install the firewall rules: ${complaint.trim().split('\n')[0] ?? ''}`, {
     hint: 'the kernel needs nf_tables with nat, masquerade and fib expressions',
   });
 }

@@ -1,3 +1,5 @@
+import { concat, text } from 'host:bytes';
+
 /** What a write takes: bytes, text (as UTF-8), or several of both in one go. */
 export type Chunk = Uint8Array | string | readonly (Uint8Array | string)[];
 
@@ -17,4 +19,11 @@ export interface Connection extends ByteSource, ByteSink {
   /** No more will be written; the peer sees the end, reading goes on. */
   shutdown(): Promise<void>;
   close(): void;
+}
+
+/** All that comes, as text; for what is short. */
+export async function readToEnd(source: ByteSource | null | undefined): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for (let part = await source?.read(); part !== null && part !== undefined; part = await source?.read()) parts.push(part);
+  return text(concat(parts));
 }

@@ -1,6 +1,6 @@
 import { concat, find, text } from 'host:bytes';
 import { EngineError, systemErrorCode } from '../error.ts';
-import { sleep, type ByteSource, type Connection, type System } from '../ports/index.ts';
+import { readToEnd, sleep, type ByteSource, type Connection, type System } from '../ports/index.ts';
 import { ATTACH_SOCKET, CONMON_PID_FILE, conmonArguments, CONTROL_FIFO, parseSyncReport, REOPEN_COMMAND, resizeCommand, type SupervisedProcess } from './conmon.ts';
 import { runtimeFailure } from './runtime-error.ts';
 
@@ -51,7 +51,7 @@ export function createRuntime(system: System, programs: RuntimePrograms): Runtim
   const crun = async (...args: string[]): Promise<string> => {
     const child = processes.spawn({ argv: [programs.crun, '--root', programs.crunRoot, ...args], env, stdio: ['null', 'pipe-out', 'pipe-out'] });
     const [, stdout, stderr] = child.streams;
-    const [output, complaint, code] = await Promise.all([readAll(stdout), readAll(stderr), child.wait()]);
+    const [output, complaint, code] = await Promise.all([readToEnd(stdout), readToEnd(stderr), child.wait()]);
     if (code !== 0) throw runtimeFailure(`OCI runtime ${args[0] ?? ''} failed`, complaint);
     return output;
   };
@@ -176,12 +176,6 @@ export function createRuntime(system: System, programs: RuntimePrograms): Runtim
       }
     },
   };
-}
-
-async function readAll(source: ByteSource | null | undefined): Promise<string> {
-  const parts: Uint8Array[] = [];
-  for (let part = await source?.read(); part !== null && part !== undefined; part = await source?.read()) parts.push(part);
-  return text(concat(parts));
 }
 
 /** The first line that is a report. */

@@ -156,7 +156,7 @@ export interface DeviceConfig {
      */
     'live-restore'?: boolean;
     /**
-     * Seconds for containers to end when live-restore is false.
+     * Seconds for containers that name no stop timeout (ten at most) to end, when live-restore is false or the device restarts.
      */
     'shutdown-timeout'?: number;
   };

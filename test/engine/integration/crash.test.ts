@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { expect, it } from 'vitest';
 import { describeLab } from '../support/describe-lab.ts';
@@ -163,6 +163,45 @@ describeLab('the daemon dies', (lab) => {
     await lab.startDaemon();
     expect(lab.ok('inspect', '-f', '{{.State.Status}}', 'kept')).toBe('exited');
     lab.ok('rm', 'kept');
+  });
+
+  it('ends containers when systemd takes the whole system down, each as it wants, and brings them back', async () => {
+    const state = `${lab.folder}/shutdown.target`;
+    mkdirSync(`${lab.folder}/bin`);
+    writeFileSync(`${lab.folder}/bin/systemctl`, `#!/bin/sh\n[ "$*" = "show --property=Job,ActiveState shutdown.target" ] && cat ${state}\n`, { mode: 0o755 });
+    const restarted = async (shutdownTarget: string): Promise<void> => {
+      writeFileSync(state, shutdownTarget);
+      expect(await lab.signalDaemon('SIGTERM')).toBe(0);
+      await lab.startDaemon();
+    };
+    const told = `${lab.dataRoot}/volumes/told/_data/told`;
+    const status = (name: string): string => lab.ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', name);
+    Object.assign(lab.daemonEnv, { INVOCATION_ID: '0', PATH: `${lab.folder}/bin:${process.env['PATH']}` });
+    await restarted('Job=0\nActiveState=inactive\n');
+    try {
+      const script = 'trap "sleep 1; echo told >/told/told; exit 0" USR1; while :; do sleep 0.2; done';
+      lab.ok('run', '-d', '--name', 'asked', '--restart', 'on-failure', '--stop-signal', 'USR1', '-v', 'told:/told', IMAGE, 'sh', '-c', script);
+      lab.ok('run', '-d', '--name', 'deaf', '--restart', 'unless-stopped', '--stop-timeout', '1', IMAGE, 'sleep', '1000');
+      lab.ok('run', '-d', '--name', 'once', '--stop-timeout', '1', IMAGE, 'sleep', '1000');
+      lab.ok('run', '-d', '--name', 'stopped', '--restart', 'unless-stopped', IMAGE, 'sleep', '1000');
+      lab.ok('stop', '-t', '0', 'stopped');
+      const pid = lab.ok('inspect', '-f', '{{.State.Pid}}', 'deaf');
+
+      await restarted('Job=0\nActiveState=inactive\n');
+      expect([lab.ok('inspect', '-f', '{{.State.Pid}}', 'deaf'), existsSync(told)]).toEqual([pid, false]);
+
+      await restarted('Job=512\nActiveState=inactive\n');
+      expect(readFileSync(told, 'utf8')).toBe('told\n');
+      expect(['once', 'stopped'].map(status)).toEqual(['exited 137', 'exited 137']);
+      await waitFor(() => ['asked', 'deaf'].every((name) => status(name) === 'running 0'), 10_000);
+      expect(lab.ok('inspect', '-f', '{{.State.Pid}}', 'deaf')).not.toBe(pid);
+    } finally {
+      for (const name of Object.keys(lab.daemonEnv)) delete lab.daemonEnv[name];
+      lab.ok('rm', '-f', '-v', 'asked', 'deaf', 'once', 'stopped');
+      lab.ok('volume', 'rm', 'told');
+      await lab.signalDaemon('SIGTERM');
+      await lab.startDaemon();
+    }
   });
 
   it('goes on after malformed requests', async () => {

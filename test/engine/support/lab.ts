@@ -23,6 +23,8 @@ export interface Lab {
   dockerAsync(...args: string[]): Promise<Outcome>;
   /** stdout of a command that has to succeed. */
   ok(...args: string[]): string;
+  /** Added to that of daemons that are started from now on; to be written into. */
+  readonly daemonEnv: Record<string, string>;
   startDaemon(...flags: string[]): Promise<void>;
   daemonPid(): number;
   signalDaemon(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
@@ -87,6 +89,7 @@ export async function openLab(): Promise<Lab> {
       if (result.code !== 0) throw new Error(`docker ${args.join(' ')} → ${result.code}: ${result.stderr}\n${lab.daemonLog().slice(-2000)}`);
       return result.stdout.trim();
     },
+    daemonEnv: {},
     async startDaemon(...flags) {
       const [program = '', ...args] = [
         ...enter, binary, 'daemon', '-H', `unix://${socket}`, '--data-root', dataRoot, '--exec-root', execRoot, '--pidfile', join(folder, 'minke.pid'),
@@ -94,7 +97,7 @@ export async function openLab(): Promise<Lab> {
       ];
       if (!existsSync(join(folder, 'daemon.json'))) writeFileSync(join(folder, 'daemon.json'), '{}');
       const log = openSync(logFile, 'a');
-      const child = spawn(program, args, { env, stdio: ['ignore', log, log] });
+      const child = spawn(program, args, { env: { ...env, ...lab.daemonEnv }, stdio: ['ignore', log, log] });
       daemon = child;
       daemonEnd = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
       await waitFor(() => run(['docker', 'version', '--format', '{{.Server.Version}}']).code === 0 || child.exitCode !== null, READY_TIMEOUT_MS);
