@@ -109,7 +109,7 @@ export const leavesContainer: BootCheck = {
   name: 'engine: a container runs that has something to do at its end',
   run: async (board) => {
     const script = 'trap "sleep 2; ip route >/kept/.ended; sync; mv /kept/.ended /kept/ended; sync; exit 0" USR1; touch /kept/runs; while :; do sleep 1; done';
-    await engine(board, 'run', '-d', '--name', leaver, '--restart', 'on-failure', '--stop-signal', 'USR1', '-v', `${leaver}:/kept`, board.container.reference, 'sh', '-c', script);
+    await engine(board, 'run', '-d', '--name', leaver, '--restart', 'on-failure', '--stop-signal', 'USR1', '--stop-timeout', '120', '-v', `${leaver}:/kept`, board.container.reference, 'sh', '-c', script);
     await board.eventually(60, () => board.need(`test -e ${dirname(leaverFile)}/runs && ! test -e ${leaverFile}`));
   },
 };

@@ -1,7 +1,8 @@
 import { getEnv } from 'host:process';
 import { readToEnd, sleep, type System } from '../ports/index.ts';
 
-const PATIENCE_MS = 5000;
+/** systemd has much else to do at that time: five seconds were too few on a slow board. */
+const PATIENCE_MS = 60_000;
 
 /** Whether systemd takes the whole system down, and not this service alone. False where nobody can say so. */
 export async function systemGoesDown({ processes, clock }: Pick<System, 'processes' | 'clock'>): Promise<boolean> {

@@ -16,8 +16,8 @@ import { startWatchdog } from './watchdog.ts';
 
 /** Of what has begun when the daemon is told to stop. */
 const FINISH_PATIENCE_MS = 10_000;
-/** What a supervisor is asked to wait for at most, and how much longer than the slowest container may take. */
-const [LONGEST_END_S, END_MARGIN_S] = [600, 60] as const;
+/** What a supervisor is asked to wait for: while it is asked what goes on, for containers at most, and how much longer than the slowest of them may take. */
+const [ASKING_S, LONGEST_END_S, END_MARGIN_S] = [120, 600, 60] as const;
 
 /** `minke daemon`: resolves with the exit code when the daemon has been told to stop. */
 export async function runDaemon(argv: readonly string[]): Promise<number> {
@@ -107,6 +107,7 @@ async function serve(system: System, settings: DaemonSettings): Promise<number> 
 
   const signal = await stopped;
   tell(reporter, 'STOPPING=1');
+  tell(reporter, patience(ASKING_S));
   const last = !settings.liveRestore || (await systemGoesDown(system));
   reporter.log('info', 'stopping', { signal, containers: last ? 'stopped too' : 'left running' });
   stopWatchdog();
@@ -120,6 +121,8 @@ async function serve(system: System, settings: DaemonSettings): Promise<number> 
   // What still runs (attached clients, timers, watches) would keep the process alive for nothing.
   exit(0);
 }
+
+const patience = (seconds: number): string => `EXTEND_TIMEOUT_USEC=${seconds * 1_000_000}`;
 
 /** A supervisor that cannot be reached is no reason to stop. */
 function tell(reporter: Reporter, state: string): void {
@@ -156,8 +159,8 @@ async function finishBegun({ containers: { collection, system } }: Engine): Prom
 
 async function endContainers({ containers }: Engine, timeoutS: number): Promise<void> {
   const running = containers.collection.all().filter(({ record }) => isLive(record.state));
-  const longestS = Math.min(LONGEST_END_S, Math.max(0, ...running.map(({ record }) => lastPatienceS(record, timeoutS))) + END_MARGIN_S);
-  tell(containers.system.reporter, `EXTEND_TIMEOUT_USEC=${longestS * 1_000_000}`);
+  const slowestS = Math.max(0, ...running.map(({ record }) => lastPatienceS(record, timeoutS)));
+  tell(containers.system.reporter, patience(Math.min(LONGEST_END_S, slowestS + END_MARGIN_S)));
   await Promise.all(
     running.map((container) =>
       endWithSystem(containers, container, timeoutS).catch((error: unknown) => {
