@@ -123,7 +123,9 @@ describe.skipIf(CUTS === 0)('a power cut in an update (needs OSBUILD_UPDATE_CUTS
     const logs = recording.phases.map((phase) => readWriteLog(phase.log));
     const random = randomNumbers(SEED);
     const cuts = choose(recording, logs, random);
-    const started = new Set(Array.from({ length: BOOTS }, (_, index) => Math.floor(((index + random()) * CUTS) / BOOTS)));
+    // One of each equal part, so that none is chosen twice.
+    const part = (index: number): number => Math.floor((index * CUTS) / BOOTS);
+    const started = new Set(Array.from({ length: BOOTS }, (_, index) => part(index) + Math.floor(random() * (part(index + 1) - part(index)))));
     const replays = recording.phases.map((phase, index) => createReplay({ basePath: phase.base, logPath: phase.log }, logs[index] ?? []));
     const seen = new Map<string, number>();
     const faults: string[] = [];
