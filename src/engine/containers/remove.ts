@@ -13,15 +13,23 @@ export interface RemoveOptions {
 
 export async function removeContainer(context: ContainerContext, container: Container, options: RemoveOptions): Promise<void> {
   const { state } = container.record;
-  if (isLive(state) || state.status === 'restarting') {
-    if (!options.force) {
-      const hint = state.status === 'paused' ? 'unpause and then stop the container before removal or force remove' : 'stop the container before removal or force remove';
-      throw new EngineError('conflict', 'STILL_RUNNING', `cannot remove container "/${container.record.name}": container is ${state.status}: ${hint}`);
+  const removedAtRest = (): Promise<boolean> =>
+    container.queue(async () => {
+      if (isLive(state)) return false;
+      await removeRecord(context, container, options.volumes);
+      return true;
+    });
+  do {
+    if (isLive(state) || state.status === 'restarting') {
+      if (!options.force) {
+        const hint = state.status === 'paused' ? 'unpause and then stop the container before removal or force remove' : 'stop the container before removal or force remove';
+        throw new EngineError('conflict', 'STILL_RUNNING', `cannot remove container "/${container.record.name}": container is ${state.status}: ${hint}`);
+      }
+      state.stoppedByUser = true;
+      await endContainer(context, container, SIGKILL, 0);
     }
-    state.stoppedByUser = true;
-    await endContainer(context, container, SIGKILL, 0);
-  }
-  await container.queue(() => removeRecord(context, container, options.volumes));
+    // A start that had begun comes to its end first, and then it runs.
+  } while (!(await removedAtRest()));
 }
 
 /** Within the container's queue. The record goes first: what a crash leaves after that is taken away at the next start. */
