@@ -301,6 +301,18 @@ describeLab('docker run against the daemon', (lab) => {
     lab.ok('rm', 'taken');
   });
 
+  it('removes by force what somebody starts at the same moment, and leaves nothing of it', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const id = lab.ok('create', IMAGE, 'sleep', '1000');
+      const start = lab.dockerAsync('start', id);
+      await new Promise((resolve) => setTimeout(resolve, round * 10));
+      expect(await lab.dockerAsync('rm', '-f', id)).toMatchObject({ code: 0 });
+      await start;
+    }
+    expect(lab.ok('ps', '-aq')).toBe('');
+    await waitFor(() => leftovers(lab).length === 0);
+  }, 120_000);
+
   it('leaves nothing behind', async () => {
     expect(lab.ok('ps', '-aq')).toBe('');
     await waitFor(() => leftovers(lab).length === 0);

@@ -82,18 +82,6 @@ describeLab('the daemon under load', (lab) => {
     lab.ok('rm', '-f', id);
   }, 60_000);
 
-  it('removes by force what somebody starts at the same moment, and leaves nothing of it', async () => {
-    for (let round = 0; round < 20; round += 1) {
-      const id = lab.ok('create', IMAGE, 'sleep', '1000');
-      const start = lab.dockerAsync('start', id);
-      await new Promise((resolve) => setTimeout(resolve, round * 10));
-      expect(await lab.dockerAsync('rm', '-f', id)).toMatchObject({ code: 0 });
-      await start;
-    }
-    expect(lab.ok('ps', '-aq')).toBe('');
-    await waitFor(() => leftovers(lab).length === 0);
-  }, 120_000);
-
   it('does not grow over 200 runs and 200 execs', async () => {
     const id = lab.ok('run', '-d', IMAGE, 'sleep', '1000');
     const round = async (count: number): Promise<void> => {
