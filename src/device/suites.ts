@@ -10,13 +10,13 @@ import { destroyRoot, flippedBit, leftSlot, repair, undamaged } from './checks/d
 import { diskChecks } from './checks/disk.ts';
 import { dockerChecks } from './checks/docker.ts';
 import { engineChecks, leavesContainer, loadsImage, publishesPort, returningContainer, returningLeaver, runsContainer, usableImage } from './checks/engine.ts';
-import { askForReset, diskErrors, freeRoom, fullDisk, hang, repaired, reset, restartAfter } from './checks/field.ts';
+import { askForReset, diskErrors, freeRoom, fullDisk, hang, repaired, reset } from './checks/field.ts';
 import { kernelModuleChecks } from './checks/kernel-module.ts';
 import { networkChecks } from './checks/network.ts';
 import { nameOverlays, overlayChecks } from './checks/overlays.ts';
 import { leaveMarks, noFailedUnit, persistenceChecks } from './checks/persistence.ts';
 import { bluetoothAgain, bluetoothChecks } from './checks/bluetooth.ts';
-import { afterPowerCut, powerCut, powerOffChecks } from './checks/power.ts';
+import { afterPowerCut, powerCut, powerOffChecks, restartsWhenTold } from './checks/power.ts';
 import { radioChecks } from './checks/radio.ts';
 import { splashAtShutdown, splashChecks, splashDrawing } from './checks/splash.ts';
 import { recipeChecks } from './checks/recipe-checks.ts';
@@ -107,14 +107,7 @@ export function stages(suite: Suite, recipes: readonly RecipeSource[], mode: 'de
   }
 }
 
-const restart = (stage: string): BootCheck => ({
-  name: `${stage}: the board restarts when it is told to`,
-  run: async (board) => {
-    await leaveMarks(board);
-    await board.sh('systemctl reboot').catch(() => undefined); // the connection may go before the answer comes
-    await board.emulator().waitForEnd(180_000 * board.scale, 'the restart');
-  },
-});
+const restart = (stage: string): BootCheck => restartsWhenTold(stage, leaveMarks);
 
 /** What the first start of every board is asked. */
 const firstBootChecks = (recipes: readonly RecipeSource[], mode: 'development' | 'production'): BootCheck[] => [...recipeChecks(recipes, mode), ...diskChecks, ...accessChecks, ...networkChecks, ...engineChecks, leavesContainer];
@@ -187,9 +180,9 @@ function fieldStages(watchdog: boolean): Stage[] {
   const works = (stage: string): BootCheck[] => [loadsImage, runsContainer, publishesPort].map(({ name, run }) => ({ name: `${stage}: ${name}`, run }));
   const last = { name: empty, checks: [...reset(empty), noFailedUnit(empty), ...works(empty)] };
   return [
-    { name: before, checks: [...works(before), ...fullDisk], finish: restartAfter(before) },
-    { name: full, checks: [...persistenceChecks(full), returningContainer(full), freeRoom, ...diskErrors], finish: restartAfter(full) },
-    { name: torn, checks: [repaired(torn), ...persistenceChecks(torn), returningContainer(torn), askForReset], finish: restartAfter(torn) },
+    { name: before, checks: [...works(before), ...fullDisk], finish: restartsWhenTold(before) },
+    { name: full, checks: [...persistenceChecks(full), returningContainer(full), freeRoom, ...diskErrors], finish: restartsWhenTold(full) },
+    { name: torn, checks: [repaired(torn), ...persistenceChecks(torn), returningContainer(torn), askForReset], finish: restartsWhenTold(torn) },
     ...(watchdog ? [{ ...last, finish: hang(empty) }, { name: after, checks: [...persistenceChecks(after), returningContainer(after)] }] : [last]),
   ];
 }
@@ -198,7 +191,7 @@ function fieldStages(watchdog: boolean): Stage[] {
 function damageStages(): Stage[] {
   const [before, repaired, after] = ['before the damage', 'in the slot beside', 'after the damage'] as const;
   return [
-    { name: before, checks: [inSlot(before, 'A'), undamaged(before), ...flippedBit(before, 'A'), repair(before, 'B')], finish: restartAfter(before) },
+    { name: before, checks: [inSlot(before, 'A'), undamaged(before), ...flippedBit(before, 'A'), repair(before, 'B')], finish: restartsWhenTold(before) },
     { name: repaired, checks: [keptIn(repaired, 'B'), undamaged(repaired)], finish: destroyRoot(repaired) },
     { name: 'a root that cannot be read', restarts: true, checks: [] },
     { name: after, checks: [inSlot(after, 'A'), leftSlot(after, 'B'), repair(after, 'B'), undamaged(after)] },
@@ -224,7 +217,7 @@ function secureBootStages(recipes: readonly RecipeSource[], mode: 'development' 
     { name: 'a firmware without keys', restarts: true, checks: [] },
     { name: first, checks: [enforced(first), inSlot(first, 'A'), ...firstBootChecks(recipes, mode), ...firmwareRefusals, changeEntry('A')], finish: restart(first) },
     { name: second, checks: [enforced(second), entryIgnored('A'), ...persistenceChecks(second), updateInto(second, 'B')], finish: restart(second) },
-    { name: third, checks: [enforced(third), keptIn(third, 'B'), ...persistenceChecks(third), changeKernel('B')], finish: restartAfter(third) },
+    { name: third, checks: [enforced(third), keptIn(third, 'B'), ...persistenceChecks(third), changeKernel('B')], finish: restartsWhenTold(third) },
     { name: 'a kernel with one other bit', refused: refusal, checks: [] },
   ];
 }

@@ -99,15 +99,6 @@ export const diskErrors: readonly BootCheck[] = [
   },
 ];
 
-/** Restarts without a word to the disk beforehand. */
-export const restartAfter = (stage: string): BootCheck => ({
-  name: `${stage}: the board restarts when it is told to`,
-  run: async (board) => {
-    await board.sh('systemctl reboot').catch(() => undefined); // the connection may go before the answer comes
-    await board.emulator().waitForEnd(180_000 * board.scale, 'the restart');
-  },
-});
-
 export const repaired = (stage: string): BootCheck => ({
   name: `${stage}: both file systems were repaired and take writes`,
   run: async (board) => {

@@ -83,19 +83,31 @@ done`;
   },
 ];
 
+/** Restarts the board; `beforehand` is the last that is done on it. */
+export const restartsWhenTold = (stage: string, beforehand: (board: Board) => Promise<unknown> = async () => undefined): BootCheck => ({
+  name: `${stage}: the board restarts when it is told to`,
+  run: async (board) => {
+    await beforehand(board);
+    await goDown(board, 'systemctl reboot', board.lane.machine.qemu?.restart === 'halts' ? /Reboot failed -- System halted/ : null, 'the restart');
+  },
+});
+
+/** `halt`: what the kernel says, when all is written and all devices are at rest, on a board that QEMU does not end of itself; then somebody pulls the plug. */
+async function goDown(board: Board, command: string, halt: RegExp | null, what: string): Promise<void> {
+  const emulator = board.emulator();
+  const from = emulator.console.position();
+  const timeoutMs = 180_000 * board.scale;
+  await board.sh(command).catch(() => undefined); // the connection may go before the answer comes
+  if (halt === null) return emulator.waitForEnd(timeoutMs, what);
+  await emulator.console.expect(halt, { timeoutMs, what, from });
+  return emulator.cutPower();
+}
+
 /** Shuts the board down; the filesystems on the disk must then be clean, seen from outside. */
 export const powerOffChecks: readonly BootCheck[] = [
   {
     name: 'power-off: the board shuts down and the power goes off',
-    run: async (board) => {
-      const emulator = board.emulator();
-      const from = emulator.console.position();
-      await board.sh('systemctl poweroff').catch(() => undefined); // the connection may go before the answer comes
-      if (board.lane.machine.qemu?.powerOff !== 'halts') return emulator.waitForEnd(180_000 * board.scale, 'the shutdown');
-      // Linux says so when all is written and all devices are at rest; then somebody pulls the plug.
-      await emulator.console.expect(/reboot: (?:Power off not available: )?System halted/, { timeoutMs: 180_000 * board.scale, what: 'the halt', from });
-      return emulator.cutPower();
-    },
+    run: (board) => goDown(board, 'systemctl poweroff', board.lane.machine.qemu?.powerOff === 'halts' ? /reboot: (?:Power off not available: )?System halted/ : null, 'the shutdown'),
   },
   {
     name: 'power-off: the filesystems on the disk are clean',

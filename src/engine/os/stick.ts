@@ -24,10 +24,13 @@ const DOCUMENT_LIMIT_BYTES = 1024 * 1024;
  */
 export async function updateFromStick(device: Device, engine: OsEngine, block: string, open: OpenArchive, say: Say): Promise<Release | undefined> {
   const { system: { files }, places } = device;
-  const point = `${places.run}/stick`;
+  const point = `${places.run}/stick-${block.slice(block.lastIndexOf('/') + 1)}`;
   leave(device, point); // one that was killed
   files.mkdirs(point, 0o700);
-  mountReadOnly(device, block, point);
+  if (!mountReadOnly(device, block, point)) {
+    await say(`${block} is being read under its other name`);
+    return undefined;
+  }
   try {
     const found = newest(device, `${point}/${FOLDER}`);
     if (found === undefined) {
@@ -112,14 +115,20 @@ function newest({ system: { files }, machine, version: present }: Device, folder
   return version === undefined ? undefined : { path: `${folder}/${prefix}${version}${suffix}`, version };
 }
 
-function mountReadOnly({ system: { files } }: Device, source: string, target: string): void {
+/**
+ * False where the same blocks are mounted by another name: mkfs.vfat and mformat write a partition table whose one entry is the whole stick, so that disk and
+ * partition are both announced as the stick, at the same time.
+ */
+function mountReadOnly({ system: { files } }: Device, source: string, target: string): boolean {
   for (const type of TYPES) {
     try {
       files.mount({ source, target, type, flags: ['read-only', 'nosuid', 'nodev', 'noexec'], data: '' });
-      return;
+      return true;
     } catch (error) {
+      const code = systemErrorCode(error) ?? '';
+      if (code === 'EBUSY') return false;
       // Another type, or one that this kernel does not know.
-      if (!['EINVAL', 'ENODEV'].includes(systemErrorCode(error) ?? '')) throw error;
+      if (!['EINVAL', 'ENODEV'].includes(code)) throw error;
     }
   }
   throw new EngineError('invalid', 'OS_STICK', `${source} has no file system that is taken from a stick: ${TYPES.join(' or ')}`);

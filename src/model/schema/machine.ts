@@ -459,6 +459,10 @@ export interface Machine {
      * What a shutdown comes to. ends: the board switches itself off, and QEMU ends; halts: nothing on the board can switch it off, and its kernel says that it stands still.
      */
     powerOff?: 'ends' | 'halts';
+    /**
+     * What a restart comes to. ends: the chip is reset, as on the hardware, and QEMU ends; halts: what resets the chip is not emulated, and its kernel says that it failed.
+     */
+    restart?: 'ends' | 'halts';
     extraArguments?: string[];
     /**
      * Kernel parameters that only the emulation needs; with boot: u-boot they go through extra_uEnv.txt of the disk's copy. Not with boot: uefi.

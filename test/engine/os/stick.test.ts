@@ -13,7 +13,7 @@ const pair = () => generateKeyPairSync('rsa', { modulusLength: 2048, privateKeyE
 const [ours, theirs] = [pair(), pair()];
 const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
 const refused = (code: string) => expect.objectContaining({ code });
-const POINT = '/run/minke/stick';
+const POINT = '/run/minke/stick-';
 
 interface Archive {
   bytes: Buffer;
@@ -48,11 +48,12 @@ function trusting(...keys: { publicKey: string }[]): void {
 function device(): Device {
   const one = fakeDevice(disk, endless);
   one.system.files.mount = ({ source, target, type, flags }) => {
-    if (target !== POINT) return;
+    if (!target.startsWith(POINT)) return;
     expect(flags).toEqual(['read-only', 'nosuid', 'nodev', 'noexec']);
+    if ([...disk.files.keys()].some((path) => path.startsWith(POINT))) throw Object.assign(new Error('EBUSY'), { code: 'EBUSY' });
     if (type === 'vfat') throw Object.assign(new Error('EINVAL'), { code: 'EINVAL' });
     mounts.push(`${source} ${type}`);
-    for (const [name, { bytes }] of Object.entries(stick)) disk.files.set(`${POINT}/minke/${name}`, bytes);
+    for (const [name, { bytes }] of Object.entries(stick)) disk.files.set(`${target}/minke/${name}`, bytes);
   };
   one.system.files.unmount = (target) => {
     const below = [...disk.files.keys()].filter((path) => path.startsWith(`${target}/`));
@@ -108,6 +109,13 @@ describe('a stick', () => {
     expect((await plugged())?.os.version).toBe('1.10');
     expect([loaded, mounts, start(disk, 'u-boot')]).toEqual([['minke-board-1.10.os.tar'], ['/dev/sdb1 exfat'], 'B']);
     expect([...disk.files.keys()].filter((path) => path.startsWith(POINT))).toEqual([]);
+  });
+
+  test('without partitions, which is announced as a disk and as a partition, is taken by one of the two and not disturbed by the other', async () => {
+    stick = { 'minke-board-1.1.os.tar': archive('1.1', { signer: ours }) };
+    const taken = await Promise.all(['/dev/sdb', '/dev/sdb1'].map((block) => updateFromStick(device(), engine(), block, open, say)));
+    expect([taken.map((one) => one?.os.version), loaded]).toEqual([['1.1', undefined], ['minke-board-1.1.os.tar']]);
+    expect(said).toContain('/dev/sdb1 is being read under its other name');
   });
 
   test.each<[string, () => Record<string, Archive>, string]>([
