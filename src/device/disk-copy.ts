@@ -105,7 +105,7 @@ export function withKernelParameters(text: string, words: readonly string[]): st
 }
 
 /** Writes a file of the boot partition; its folder must be there. */
-export async function writeBootFile(disk: BootDisk, name: string, content: string, tree: ToolsTree): Promise<void> {
+export async function writeBootFile(disk: BootDisk, name: string, content: string | Uint8Array, tree: ToolsTree): Promise<void> {
   const folder = dirname(disk.path);
   const own = `new-${basename(name)}`;
   await writeFile(join(folder, own), content);

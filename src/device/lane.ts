@@ -2,7 +2,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { OsbuildError, type Machine } from '../model/index.ts';
-import { addKernelParameters, readBootFile, type DiskCopy } from './disk-copy.ts';
+import { addKernelParameters, readBootFile, writeBootFile, type DiskCopy } from './disk-copy.ts';
 import type { HotPlug } from './hot-plug.ts';
 import { qemuCommand, type QemuFiles, type QemuOptions } from './qemu-command.ts';
 import type { ToolsTree, TreeCommand } from './tools-tree.ts';
@@ -91,6 +91,8 @@ async function bootFiles(machine: Machine, disk: DiskCopy, tree: ToolsTree, fold
       return { kernel: '/disk/kernel', initrd: '/disk/initrd', ...(await firmwareDeviceTree(machine, disk, tree, folder)) };
     }
     case 'rom':
+      await putDeviceTree(machine, disk, tree);
+      return {};
     case undefined:
       return {};
   }
@@ -100,6 +102,14 @@ function secureFirmware({ description, qemu }: Machine): Pick<QemuFiles, 'firmwa
   const firmware = qemu?.boot === 'uefi' ? secureUefi[qemu.system] : undefined;
   if (firmware === undefined) throw new OsbuildError('OSB_USAGE', `${description}: there is no firmware with Secure Boot for its emulation`, { hint: 'the suite is for PCs with UEFI, genericx86-64 for example' });
   return { firmware, secure: true };
+}
+
+/** Where QEMU's board is not the very board: its U-Boot looks for the board's own device tree, and finds that of QEMU's. */
+async function putDeviceTree({ qemu, kernel }: Machine, disk: DiskCopy, tree: ToolsTree): Promise<void> {
+  const [own] = kernel.deviceTrees ?? [];
+  if (qemu?.deviceTree === undefined || own === undefined) return;
+  const content = await readBootFile(disk, `A/dtb/${qemu.deviceTree}`, tree);
+  await writeBootFile(disk, `A/dtb/${own}`, content ?? Buffer.alloc(0), tree);
 }
 
 /** The device tree that the board's firmware would hand over. */

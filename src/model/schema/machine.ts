@@ -440,7 +440,7 @@ export interface Machine {
      */
     firmware?: string;
     /**
-     * Given to QEMU with boot: kernel, and with boot: u-boot where the firmware of the board would give one.
+     * Given to QEMU with boot: kernel, and with boot: u-boot where the firmware of the board would give one. With boot: rom, put in the place of the first of kernel.deviceTrees on the disk's copy.
      */
     deviceTree?: string;
     /**
