@@ -7,7 +7,8 @@ import { parse, stringify } from 'yaml';
 
 import { mergeBuild, violations } from '../../../src/config/index.ts';
 import { buildTargets, importKas, kasProject, localConf, resolveLayers } from '../../../src/providers/yocto/index.ts';
-import { hasProgram, need } from '../../support/need.ts';
+import { hasProgram } from '../../support/need.ts';
+import { core, needYocto } from './checkouts.ts';
 import { home, requestFor } from './support.ts';
 
 const commit = 'a'.repeat(40);
@@ -101,12 +102,10 @@ test.each(['qemuarm64', 'raspberrypi3'])('what export-kas wrote of %s comes back
   expect(localConf(request, again)).toBe(conf);
 });
 
-/** kas starts bitbake's environment by openembedded-core's script, which wants bitbake beside it. */
-const core = process.env['OSBUILD_OE_CORE'] ?? '';
-
 test('kas itself makes the same local.conf and bblayers.conf of what export-kas wrote', { timeout: 300_000 }, async (context) => {
-  need(context, hasProgram('kas'), 'kas is not installed');
-  need(context, core !== '' && existsSync(join(core, '../bitbake/bin/bitbake')), 'OSBUILD_OE_CORE names no checkout with bitbake beside it');
+  needYocto(context, hasProgram('kas'), 'kas is not installed');
+  // It starts bitbake's environment by openembedded-core's script, which wants bitbake beside it.
+  needYocto(context, core !== '' && existsSync(join(core, '../bitbake/bin/bitbake')), 'neither OSBUILD_OECORE_DIR nor OSBUILD_LAYERS_DIR names a checkout of openembedded-core with bitbake beside it');
   const work = mkdtempSync(join(tmpdir(), 'osbuild-kas-'));
   try {
     const { project, machine, request } = await requestFor('qemuarm64');

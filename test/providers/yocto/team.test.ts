@@ -10,13 +10,11 @@ import { runBitbake } from '../../../src/providers/yocto/bitbake/run.ts';
 import { bblayersConf } from '../../../src/providers/yocto/conf/bblayers.ts';
 import { sharedStateConf } from '../../../src/providers/yocto/conf/shared-state.ts';
 import type { SharedState } from '../../../src/providers/yocto/layers/resolve.ts';
-import { hasProgram, need } from '../../support/need.ts';
+import { hasProgram } from '../../support/need.ts';
 import { startS3Server } from '../../support/s3-server.ts';
+import { bitbake, core, needBitbake, needYocto } from './checkouts.ts';
 import { home } from './support.ts';
 
-/** As in bitbake.test.ts. */
-const bitbake = process.env['OSBUILD_BITBAKE'] ?? '';
-const core = process.env['OSBUILD_OE_CORE'] ?? '';
 const there = bitbake !== '' && core !== '';
 
 /** Real tasks from fetch to the sysroot, with their shared state, and nothing of a toolchain. */
@@ -131,7 +129,7 @@ const running = (): string[] =>
   });
 
 describe('shared state of a team, with real bitbake', { timeout: 600_000 }, () => {
-  beforeEach((context) => need(context, there, 'OSBUILD_BITBAKE and OSBUILD_OE_CORE name no checkouts'));
+  beforeEach((context) => needBitbake(context));
 
   test('what one folder built, an empty one takes from the mirror', async () => {
     const first = await build('first', join(work, 'cache/yocto/sstate'), { hashServer: settings.hashServer ?? '' });
@@ -150,7 +148,7 @@ describe('shared state of a team, with real bitbake', { timeout: 600_000 }, () =
   });
 
   test('signed: what a key of the keyring has signed is taken, everything else is built', async (context) => {
-    need(context, hasProgram('gpg'), 'gpg is not installed');
+    needYocto(context, hasProgram('gpg'), 'gpg is not installed');
     const keyring = join(work, 'keyring');
     const strangers = join(work, 'strangers');
     const keyIds: string[] = [];
@@ -176,7 +174,7 @@ describe('shared state of a team, with real bitbake', { timeout: 600_000 }, () =
 
   test('a bucket, with the credentials of the environment', async (context) => {
     const path = '/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin';
-    need(context, (await execa('aws', ['--version'], { env: { PATH: path }, extendEnv: false, reject: false })).exitCode === 0, 'aws (awscli) is not installed');
+    needYocto(context, (await execa('aws', ['--version'], { env: { PATH: path }, extendEnv: false, reject: false })).exitCode === 0, 'aws (awscli) is not installed');
     const server = await startS3Server(join(work, 'buckets'));
     try {
       await build('filling', join(work, 'buckets/team/scarthgap'), {});
