@@ -3,9 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
 
-import { freePort } from '../../../src/device/free-port.ts';
 import { runBitbake } from '../../../src/providers/yocto/bitbake/run.ts';
 import { bblayersConf } from '../../../src/providers/yocto/conf/bblayers.ts';
 import { sharedStateConf } from '../../../src/providers/yocto/conf/shared-state.ts';
@@ -13,6 +11,7 @@ import type { SharedState } from '../../../src/providers/yocto/layers/resolve.ts
 import { hasProgram } from '../../support/need.ts';
 import { startS3Server } from '../../support/s3-server.ts';
 import { bitbake, core, needBitbake, needYocto } from './checkouts.ts';
+import { freePorts, serve, served } from './serve.ts';
 import { home } from './support.ts';
 
 const there = bitbake !== '' && core !== '';
@@ -63,29 +62,15 @@ function write(path: string, text: string): void {
   writeFileSync(join(work, path), text);
 }
 
-function serve(ports: { http: number; hash: number; pr: number }) {
-  const words = ['sstate', 'serve', '--bind', '127.0.0.1', '--http-port', String(ports.http), '--hash-port', String(ports.hash), '--pr-port', String(ports.pr)];
-  return execa(join(home, 'osbuild'), words, { cwd: join(work, 'project'), env: { OSBUILD_CACHE_DIR: join(work, 'cache') }, reject: false, all: true, buffer: true });
-}
-
 beforeAll(async () => {
   if (!there) return;
   work = mkdtempSync(join(tmpdir(), 'osbuild-team-'));
-  write('project/build.config.yaml', `base: osbuild\nyocto: { layers: { bitbake: { path: ${bitbake} } } }\n`);
   write('layer/conf/layer.conf', 'BBPATH .= ":${LAYERDIR}"\nBBFILES += "${LAYERDIR}/*.bb"\nBBFILE_COLLECTIONS += "probe"\nBBFILE_PATTERN_probe = "^${LAYERDIR}/"\nLAYERSERIES_COMPAT_probe = "scarthgap"\nLAYERDEPENDS_probe = "core"\n');
   write('layer/classes-recipe/probe.bbclass', probeClass);
   write('layer/probe-one.bb', one(''));
   write('layer/probe-two.bb', two);
-  serving = serve({ http: await freePort(), hash: await freePort(), pr: await freePort() });
-  let text = '';
-  await new Promise<void>((resolve, reject) => {
-    serving.stdout?.on('data', (part: Buffer) => {
-      text += part.toString();
-      if (text.includes('prServer:')) resolve();
-    });
-    void serving.then((result) => reject(new Error(`the servers ended: ${result.all}`)));
-  });
-  settings = (parse(text) as { yocto: { sstate: SharedState } }).yocto.sstate;
+  serving = serve(work, await freePorts());
+  settings = await served(serving);
 }, 300_000);
 
 afterAll(async () => {
@@ -202,7 +187,7 @@ describe('shared state of a team, with real bitbake', { timeout: 600_000 }, () =
 
   test('a taken port is said, and nothing else is left running', async () => {
     const taken = Number(settings.hashServer?.split(':')[1]);
-    const { exitCode, stderr } = await serve({ http: await freePort(), hash: taken, pr: await freePort() });
+    const { exitCode, stderr } = await serve(work, { ...(await freePorts()), hash: taken });
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`bitbake-hashserv cannot run: port ${taken} of 127.0.0.1 is taken`) });
   });
 
