@@ -35,6 +35,8 @@ export interface PreflightOptions {
   signal?: AbortSignal;
   /** Room that a build wants; tests ask for more than there is. */
   diskBytes?: number;
+  /** Where the kernel says what its limits are (default: /proc); tests have others. */
+  proc?: string;
 }
 
 /** All that this host lacks, so that it can be put right at once. An empty list: bitbake can run. */
@@ -63,7 +65,7 @@ export async function lacks(options: PreflightOptions): Promise<Lack[]> {
       });
     }
   }
-  found.push(...(await inotifyLacks()));
+  found.push(...(await inotifyLacks(options.proc ?? '/proc')));
   await mkdir(folder, { recursive: true });
   const { bavail, bsize } = await statfs(folder);
   const wanted = options.diskBytes ?? wantedDiskBytes;
@@ -94,8 +96,8 @@ async function missingPrograms(path: string): Promise<string[]> {
 }
 
 /** bitbake watches every folder of every layer. */
-async function inotifyLacks(): Promise<Lack[]> {
-  const read = async (name: string): Promise<number> => Number((await readFile(`/proc/sys/fs/inotify/${name}`, 'utf8').catch(() => 'NaN')).trim());
+async function inotifyLacks(proc: string): Promise<Lack[]> {
+  const read = async (name: string): Promise<number> => Number((await readFile(join(proc, 'sys/fs/inotify', name), 'utf8').catch(() => 'NaN')).trim());
   const [watches, instances] = await Promise.all([read('max_user_watches'), read('max_user_instances')]);
   const lack = (name: string, value: number, wanted: number): Lack[] => (value < wanted ? [{ what: `inotify: fs.inotify.${name} is ${value}`, remedy: `as root: sysctl fs.inotify.${name}=${wanted}` }] : []);
   return [...lack('max_user_watches', watches, wantedWatches), ...lack('max_user_instances', instances, wantedInstances)];
