@@ -29,7 +29,7 @@ async function osbuild(...words) {
 }
 
 const { events } = await osbuild('machines');
-const all = events.flat();
+const all = events.filter(({ name }) => name !== undefined);
 const wanted = values.machine?.split(',');
 const machines = all.filter(({ name }) => wanted === undefined || wanted.includes(name));
 const unknown = wanted?.filter((name) => !all.some((machine) => machine.name === name)) ?? [];

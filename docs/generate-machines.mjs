@@ -33,7 +33,7 @@ const osip = ({ name, boot }) => (boot.osip ? [[name, 'osip', '0 KiB', '440 byte
 const areas = machines.flatMap(({ name, boot }) => [...osip({ name, boot }), ...(boot.areas ?? []).map((area) => [name, area.name, kib(area.offsetBytes), kib(area.sizeBytes), area.file ? code(area.file.split('/').slice(-2).join('/')) : area.download ? `${code(area.download)}, by its address` : 'zeros'])]);
 const text = `# Machines
 
-Generated from machines/ by \`npm run generate\`. \`osbuild machines\` prints the same in short; [porting.md](porting.md) says how a board is added.
+Generated from machines/ by \`npm run generate\`. \`osbuild machines\` prints the same in short, with \`--json\` a line for each machine and a last one, \`{"notYet": […]}\`, with the boards that are not possible yet; [porting.md](porting.md) says how a board is added.
 
 ## What images can be built for
 
