@@ -18,5 +18,6 @@ describe('the code', () => {
   test('has types generated from the schemas as they are', () => clean('node', 'src/config/generate-types.mjs', '--check'), limitMs);
   test('has the keys of config.json generated from their schema as they are', () => clean('node', 'src/config/generate-device-keys.mjs', '--check'), limitMs);
   test('has a reference generated from the schemas as they are', () => clean('node', 'src/config/generate-reference.mjs', '--check'), limitMs);
+  test('has the kernel fragments of meta-minke generated from those of recipes and machines as they are', () => clean('node', 'src/providers/yocto/generate-fragments.mjs', '--check'), limitMs);
   test('has its table of machines generated from their files as they are', () => clean('node', 'docs/generate-machines.mjs', '--check'), limitMs);
 });

@@ -66,10 +66,6 @@ MINKE_PACKAGES = " \\
 MINKE_INITRD_PACKAGES = " \\
   busybox \\
 "
-MINKE_KERNEL_MODULES = " \\
-  erofs \\
-  tun \\
-"
 
 IMAGE_INSTALL:append = " mine"
 NAME = "a 'quoted' word"

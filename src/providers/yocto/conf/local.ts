@@ -9,7 +9,7 @@ import { sharedStateConf } from './shared-state.ts';
  * (folders of downloads and of shared state, parallelism) stands in conf/site.conf.
  */
 export function localConf(request: Pick<ImageRequest, 'recipes' | 'mode' | 'os' | 'epoch'>, project: YoctoProject): string {
-  const { root, initrd, kernelModules } = packagesOf(request);
+  const { root, initrd } = packagesOf(request);
   return [
     '# Written by osbuild before every build, of build.config.yaml, the machine and its recipes.\n',
     'CONF_VERSION = "2"\n',
@@ -24,7 +24,6 @@ export function localConf(request: Pick<ImageRequest, 'recipes' | 'mode' | 'os' 
     '\n',
     listAssignment('MINKE_PACKAGES', root),
     listAssignment('MINKE_INITRD_PACKAGES', initrd),
-    listAssignment('MINKE_KERNEL_MODULES', kernelModules),
     ...(project.sstate === undefined ? [] : ['\n', sharedStateConf(project.sstate)]),
     ...(Object.keys(project.settings).length === 0 ? [] : ['\n', ...Object.entries(project.settings).map(([name, value]) => assignment(name, value))]),
   ].join('');
