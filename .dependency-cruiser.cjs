@@ -13,7 +13,7 @@ module.exports = {
     only('config-is-data', 'Reading projects needs no builder.', { path: '^src/config/' }, { path: '^src/', pathNot: '^src/(config|model)/' }),
     only('runner-knows-no-steps', 'Executors are handed in.', { path: '^src/runner/' }, { path: '^src/', pathNot: '^src/(runner|cache|exec|graph|model)/' }),
     only('remote-knows-no-steps', 'Another host runs the same program; how it builds is its own affair.', { path: '^src/remote/' }, { path: '^src/', pathNot: '^src/(remote|cache|model)/' }),
-    only('agent-stands-alone', 'It runs on a host that has nothing but Node.js; where the cache is, is said once.', { path: '^src/remote/agent/' }, { path: '.', pathNot: '^(src/(remote/(agent/|protocol\\.ts)|cache/layout\\.ts)|(node:)?[a-z_/]+$)' }),
+    only('agent-stands-alone', 'It runs on a host that has nothing but Node.js; where the cache is, and what a full disk is, is said once.', { path: '^src/remote/agent/' }, { path: '.', pathNot: '^(src/(remote/(agent/|protocol\\.ts)|cache/(layout|disk-full)\\.ts)|(node:)?[a-z_/]+$)' }),
     only('ci-writes-text', 'Pipelines are text.', { path: '^src/ci/' }, { path: '^src/', pathNot: '^src/(ci|model)/' }),
     only('report-changes-nothing', 'Reporters read events.', { path: '^src/report/' }, { path: '^src/', pathNot: '^src/(report|model)/' }),
     only('providers-apart', 'Only the command line knows all providers.', { path: '^src/providers/([^/]+)/' }, { path: '^src/providers/', pathNot: '^src/providers/$1/' }),

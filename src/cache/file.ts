@@ -2,6 +2,7 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { OsbuildError } from '../model/index.ts';
+import { isDiskFull } from './disk-full.ts';
 
 let counter = 0;
 
@@ -31,8 +32,7 @@ export async function writeFileAtomic(path: string, text: string): Promise<void>
 
 /** Turns "no space left" into our error; returns anything else as it is. */
 export function diskError(error: unknown, path: string): unknown {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  if (!isDiskFull(error)) return error;
   return new OsbuildError('OSB_DISK_FULL', `no space left on the disk that holds ${path}`, {
     hint: 'free space there, run `osbuild cache prune --keep 10GB` (what was used longest ago goes), or set OSBUILD_CACHE_DIR to a folder on another disk; the next run continues from here',
     cause: error,

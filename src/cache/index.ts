@@ -3,6 +3,7 @@
 // Must not: know what tasks do, or read the environment to find its folder.
 export { everyAtOnce } from './at-once.ts';
 export { BlobStore, type BlobInfo } from './blobs.ts';
+export { isDiskFull } from './disk-full.ts';
 export { diskError, isMissing, temporaryName, writeFileAtomic } from './file.ts';
 export { sha256File, type ByteRange } from './hashing.ts';
 export { CacheLayout, defaultCacheFolder } from './layout.ts';

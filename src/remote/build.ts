@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-import { sha256File, type BlobInfo, type BlobStore, type CacheLayout } from '../cache/index.ts';
+import { isDiskFull, sha256File, type BlobInfo, type BlobStore, type CacheLayout } from '../cache/index.ts';
 import { OsbuildError, type BuildEvent, type Emit, type ErrorCode } from '../model/index.ts';
 import { agentCommand } from './agent-bundle.ts';
 import type { HostChannel, HostConnection } from './connect.ts';
@@ -214,7 +214,7 @@ async function fetchFile(options: RemoteRunOptions, file: string, { sha256, size
     let done = offsetBytes;
     channel.output.on('data', (chunk: Buffer) => progress((done += chunk.length)));
     await Promise.race([pipeline(channel.output, createWriteStream(part, { flags: offsetBytes === 0 ? 'w' : 'a' })), connection.lost]).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOSPC') throw new OsbuildError('OSB_DISK_FULL', `no space left on the disk that holds ${part}`, { hint: 'free space there, or set OSBUILD_CACHE_DIR; the next run goes on from here', cause: error });
+      if (isDiskFull(error)) throw new OsbuildError('OSB_DISK_FULL', `no space left on the disk that holds ${part}`, { hint: 'free space there, or set OSBUILD_CACHE_DIR; the next run goes on from here', cause: error });
       throw error;
     });
     if ((await sha256File(part)) === sha256) return blobs.take(part, sha256);

@@ -3,11 +3,14 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'n
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+
+import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { BlobStore, CacheLayout } from '../../src/cache/index.ts';
 import type { BuildEvent } from '../../src/model/index.ts';
 import { agentCommand, bundleAgent, connectHost, runOnHost, scanTree, type HostConnection, type RemoteRun } from '../../src/remote/index.ts';
+import { isRoot, need } from '../support/need.ts';
 import { sshServerObstacle, startSshServer, type SshServer } from '../support/ssh-server.ts';
 
 const home = join(import.meta.dirname, '../..');
@@ -190,6 +193,42 @@ describe('a build on another host', { timeout: 120_000 }, () => {
   });
 });
 
+describe('a full disk', { timeout: 120_000 }, () => {
+  const small = async (folder: string, options: string): Promise<void> => {
+    await mkdir(folder, { recursive: true });
+    await execa('mount', ['-t', 'tmpfs', '-o', options, 'small', folder]);
+  };
+  beforeEach((context) => need(context, isRoot, 'mounting a small disk wants root'));
+  afterEach(() => Promise.all([remote(), local('cache')].map((folder) => execa('umount', [folder], { reject: false }))));
+
+  test('too little room there: nothing is sent', async () => {
+    await small(remote(), 'size=100m');
+    await expect(build()).rejects.toMatchObject({ code: 'OSB_REMOTE_HOST', message: expect.stringMatching(/lacks disk space: 0\.1 GB free for .*there, wanted are 5 GB/) });
+    expect(await readdir(remote())).toEqual([]);
+  });
+
+  test('it fills up there while the project arrives: the next run goes on', async () => {
+    await small(remote(), 'size=6g,nr_inodes=10');
+    await put(remote('artifact'), artifact);
+    await expect(build()).rejects.toMatchObject({ code: 'OSB_DISK_FULL', message: expect.stringMatching(/^no space left on the disk of /), hint: expect.stringContaining('goes on') });
+    connection?.close();
+    await until(() => running().length === 0);
+    await execa('mount', ['-o', 'remount,nr_inodes=1000', remote()]);
+    expect((await build()).artifacts[0]?.blob.sha256).toBe(artifactHash);
+  });
+
+  test('it fills up here while the image arrives: the next run goes on', async () => {
+    await small(local('cache'), 'size=2m');
+    await expect(build()).rejects.toMatchObject({ code: 'OSB_DISK_FULL', hint: expect.stringContaining('the next run goes on from here') });
+    connection?.close();
+    await execa('mount', ['-o', 'remount,size=16m', local('cache')]);
+    events.length = 0;
+    expect((await build()).artifacts[0]?.blob.sha256).toBe(artifactHash);
+    const fetched = events.flatMap((event) => (event.type === 'task-progress' && event.id === 'remote/fetch' ? [event.done] : []));
+    expect(fetched[0]).toBeGreaterThan(1_000_000);
+  });
+});
+
 test('the command fits into what dropbear takes of one', async () => {
   expect(agentCommand(await bundleAgent(home), ['probe', 'x'.repeat(200)]).length).toBeLessThan(9000);
 });
@@ -257,7 +296,6 @@ describe('a host that is not let in, or does not let us in', { timeout: 60_000 }
   });
 
   test('our key is not authorized, there is none, or it has a passphrase', async () => {
-    const { execa } = await import('execa');
     await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', local('stranger')]);
     await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'secret', '-f', local('locked')]);
     await expect(connectTo({ identities: [local('stranger')] })).rejects.toMatchObject({ message: expect.stringContaining('does not let us in') });

@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 // By its file: the folder's surface would bring the whole cache along.
+import { isDiskFull } from '../../cache/disk-full.ts';
 import { defaultCacheFolder } from '../../cache/layout.ts';
 import type { AgentLine, BuildRequest, ReceiveRequest, SendRequest, TreeFile } from '../protocol.ts';
 import { InstallFailure, runBuild } from './run.ts';
@@ -100,10 +101,10 @@ async function main([verb, cache = '']: string[]): Promise<void> {
     else if (verb === 'send') await send();
     else throw new Error(`no verb ${verb}`);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { message } = error as Error;
     if (verb === 'send') process.exitCode = 1;
     else if (error instanceof InstallFailure) say({ type: 'agent-error', code: 'install', message });
-    else if (code === 'ENOSPC' || code === 'EDQUOT') say({ type: 'agent-error', code: 'disk-full', message });
+    else if (isDiskFull(error)) say({ type: 'agent-error', code: 'disk-full', message });
     else say({ type: 'agent-error', code: /damaged/.test(message) ? 'damaged' : 'host', message });
     process.exitCode = 1;
   }
