@@ -1,9 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { need } from '../support/need.ts';
+import { noTerminals, Session, terminals } from '../support/session.ts';
 
 const home = new URL('../..', import.meta.url).pathname;
 let folder: string;
@@ -24,7 +27,7 @@ test('a port starts with a machine file of the project that the program takes', 
   const { stdout } = await osbuild('machines', '--json');
   const made = stdout.split('\n').map((line) => JSON.parse(line) as { name: string }).find(({ name }) => name === 'wandboard');
   expect(made).toMatchObject({ description: 'Wandboard', arch: 'armv7hf', file: join(folder, 'machines/wandboard.yaml') });
-}, 60_000);
+}, 180_000);
 
 test('nothing is overwritten, and nothing written when something is missing or wrong', async () => {
   mkdirSync(join(folder, 'machines'));
@@ -35,4 +38,37 @@ test('nothing is overwritten, and nothing written when something is missing or w
   expect(await osbuild('new-machine', '../other')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('cannot be the name') });
   expect(await osbuild(...wandboard, '--u-boot-package', 'u-boot-imx')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('needs --u-boot') });
   expect((await osbuild('machines', '--json')).stdout).not.toContain('"name":"other"');
-}, 60_000);
+}, 180_000);
+
+test('on a terminal it asks, one question after the other, for what was not said', async (context) => {
+  const spawn = await terminals();
+  need(context, spawn !== null, noTerminals);
+  if (spawn === null) return;
+  const session = new Session(spawn, join(home, 'osbuild'), ['new-machine', 'wandboard', '-C', folder, '--console', 'ttymxc0']);
+  for (const [question, answer] of [
+    ['Which machine is most like it? (', ' hummingboard '],
+    ['Name of the board', 'Wandboard Quad'],
+    ['device trees', 'imx6q-wandboard{,-revb1}.dtb, imx6dl-wandboard.dtb'],
+    ['Its U-Boot inside the package (empty: usr/lib/u-boot/', ''],
+  ] as const) {
+    await session.until(question);
+    session.terminal.write(`${answer}\r`);
+  }
+  expect(await session.ended, session.output).toBe(0);
+  expect(session.output).toContain('Next: osbuild image --machine wandboard');
+  expect(session.output).not.toContain('serial console');
+  const made = (await osbuild('machines', '--json')).stdout.split('\n').map((line) => JSON.parse(line) as { name: string }).find(({ name }) => name === 'wandboard');
+  expect(made).toMatchObject({ description: 'Wandboard Quad', kernel: { deviceTrees: ['imx6q-wandboard{,-revb1}.dtb', 'imx6dl-wandboard.dtb'], commandLine: expect.arrayContaining([expect.stringContaining('console=ttymxc0')]) } });
+}, 180_000);
+
+test.for([['Ctrl-C', '\x03'], ['Ctrl-D', '\x04']] as const)('%s at a question leaves nothing behind', { timeout: 180_000 }, async ([, key], context) => {
+  const spawn = await terminals();
+  need(context, spawn !== null, noTerminals);
+  if (spawn === null) return;
+  const session = new Session(spawn, join(home, 'osbuild'), ['new-machine', 'wandboard', '-C', folder, '--like', 'hummingboard']);
+  await session.until('Name of the board');
+  session.terminal.write(key);
+  expect(await session.ended, session.output).toBe(130);
+  expect(session.output).toContain('osbuild: cancelled');
+  expect(readdirSync(folder)).toEqual(['build.config.yaml']);
+});

@@ -1,34 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test, type TestContext } from 'vitest';
 
+import { noTerminals, Session, terminals, type Spawn } from '../support/session.ts';
 import { isRoot, needToolchain, testPrograms, toolchainRoot } from './support/binary.ts';
-
-interface Terminal {
-  onData(listener: (text: string) => void): void;
-  onExit(listener: (end: { exitCode: number; signal?: number }) => void): void;
-  write(text: string): void;
-  resize(columns: number, rows: number): void;
-  kill(signal?: string): void;
-  pid: number;
-}
-type Spawn = (file: string, args: string[], options: { cols: number; rows: number }) => Terminal;
-
-/** A program on a terminal of its own, and what it has written. */
-class Session {
-  output = '';
-  readonly terminal: Terminal;
-  readonly ended: Promise<number>;
-  constructor(spawn: Spawn, file: string, args: string[]) {
-    this.terminal = spawn(file, args, { cols: 91, rows: 33 });
-    this.terminal.onData((text) => (this.output += text));
-    this.ended = new Promise((resolve) => this.terminal.onExit(({ exitCode }) => resolve(exitCode)));
-  }
-  async until(wanted: string): Promise<void> {
-    for (let tries = 0; !this.output.includes(wanted); tries++) {
-      if (tries > 1000) throw new Error(`waited for ${JSON.stringify(wanted)}, got ${JSON.stringify(this.output)}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-}
 
 describe('the native host on a terminal', () => {
   let binary = '';
@@ -36,17 +9,14 @@ describe('the native host on a terminal', () => {
 
   beforeAll(async () => {
     if (toolchainRoot !== null && isRoot) binary = `${testPrograms()}/minke`;
-    spawn = await import('node-pty').then(
-      (module) => module.spawn as Spawn,
-      () => null,
-    );
+    spawn = await terminals();
   });
   beforeEach((context) => {
     needToolchain(context);
-    if (spawn === null) context.skip('needs node-pty, an optional package that has to be compiled here');
+    if (spawn === null) context.skip(noTerminals);
   });
   const open = (context: TestContext, ...args: string[]): Session => {
-    if (spawn === null) return context.skip('needs node-pty');
+    if (spawn === null) return context.skip(noTerminals);
     return new Session(spawn, args[0] ?? binary, args.slice(1));
   };
   /** A shell around the program shows how the terminal is afterwards. */
