@@ -3,26 +3,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 
-import { startDavServer, type DavServer } from '../support/dav-server.ts';
+import { bazelRemote, startBazelRemote } from '../support/bazel-remote.ts';
+import { startDavServer, type CacheServer } from '../support/dav-server.ts';
 import { hasProgram, need, wholeRun, wholeRunReason } from '../support/need.ts';
 
 const machine = 'raspberrypi3';
 const minutes = 60_000;
-const able = wholeRun && hasProgram('nginx');
+const servers = [
+  { name: 'nginx', start: startDavServer, lack: hasProgram('nginx') ? null : 'nginx is not installed' },
+  { name: 'bazel-remote', start: startBazelRemote, lack: bazelRemote === '' ? 'OSBUILD_BAZEL_REMOTE names no such program' : null },
+];
 
-let work: string;
-let server: DavServer;
+let work = '';
+let server: CacheServer | null = null;
 
-beforeAll(async () => {
-  if (!able) return;
-  work = await mkdtemp(join(tmpdir(), 'osbuild-shared-'));
-  server = await startDavServer();
-});
-afterAll(async () => {
+afterEach(async () => {
   await server?.close();
-  if (work) await rm(work, { recursive: true, force: true });
+  if (work !== '') await rm(work, { recursive: true, force: true });
+  server = null;
+  work = '';
 });
 
 interface Event {
@@ -39,9 +40,11 @@ async function osbuild(args: string[], environment: Record<string, string>): Pro
   return { exitCode: result.exitCode, events, all: result.all };
 }
 
-test('a machine with an empty cache makes the image without running one task, from what another one shared', { timeout: 40 * minutes }, async (context) => {
+test.for(servers)('a machine with an empty cache makes the image without running one task, from what another one shared through $name', { timeout: 40 * minutes }, async ({ start, lack }, context) => {
   need(context, wholeRun, wholeRunReason);
-  need(context, hasProgram('nginx'), 'nginx is not installed');
+  need(context, lack === null, lack ?? '');
+  work = await mkdtemp(join(tmpdir(), 'osbuild-shared-'));
+  server = await start();
   const remote = { OSBUILD_REMOTE_CACHE: server.url };
   const first = await osbuild(['image', '--machine', machine, '--output', join(work, 'first')], {});
   expect(first.exitCode, first.all).toBe(0);

@@ -6,15 +6,14 @@ import { execa } from 'execa';
 
 import { freePort } from '../../src/device/free-port.ts';
 
-export interface DavServer {
+export interface CacheServer {
+  /** With its user and password. */
   url: string;
-  /** Where it keeps what it is sent. */
-  folder: string;
   close(): Promise<void>;
 }
 
 /** nginx on loopback with WebDAV's PUT and a user `team` with the password `secret`: the least that a team would set up. */
-export async function startDavServer(): Promise<DavServer> {
+export async function startDavServer(): Promise<CacheServer> {
   const work = await mkdtemp(join(tmpdir(), 'osbuild-dav-'));
   const folder = join(work, 'store');
   await mkdir(folder);
@@ -55,7 +54,6 @@ http {
   }
   return {
     url,
-    folder,
     async close() {
       nginx.kill('SIGTERM');
       await nginx;
