@@ -62,8 +62,17 @@ const documented: Record<string, unknown[][]> = {
   'intel-edison': [['u-boot', 'u-boot.bin', 0x800 * sector]],
   nitrogen6x: [['u-boot', 'usr/lib/u-boot/nitrogen6q/u-boot-dtb.imx', 1 * KiB]],
 };
+/** Machines whose firmware reads the boot partition (test/image/boot-partition.test.ts), and those that QEMU starts. */
+const withoutAreas = [
+  ...['raspberry-pi', 'raspberrypi0', 'raspberrypi0-wifi', 'raspberrypi2', 'raspberrypi3', 'raspberrypi3-64', 'raspberrypi4-64', 'raspberrypi5', 'genericx86-64', 'parallella'],
+  ...['qemux86-64', 'qemuarm', 'qemuarm64', 'qemuarmv5'],
+];
 
 describe('boot areas of the machines', () => {
+  test('are known for every machine', () => {
+    expect([...Object.keys(documented), ...withoutAreas].toSorted()).toEqual(machines.map(({ name }) => name).toSorted());
+  });
+
   test.each(machines)('$name: at the offsets that its documents give', ({ name, machine }) => {
     expect(bootAreas(machine.boot).map(({ name: part, file, offsetBytes }) => [part, file, offsetBytes])).toEqual(documented[name] ?? []);
   });

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { readYaml } from '../../src/config/yaml.ts';
+import { bootAreas } from '../../src/image/boot-areas.ts';
 import { encodeDiskTable } from '../../src/image/disk-table.ts';
 import { osipImage, osipTable } from '../../src/image/osip.ts';
 import { planPartitions } from '../../src/image/partition-table.ts';
@@ -34,6 +36,16 @@ describe('OSIP', () => {
     expect(first?.bytes.subarray(440)).toEqual(plain[0]?.bytes.subarray(440));
     expect(first?.bytes.subarray(510).toString('hex')).toBe('55aa');
   });
+});
+
+test('that of the Edison: as long as its area, the rest as on the stock board', async () => {
+  const { boot } = await readYaml('machine', new URL('../../machines/intel-edison.yaml', import.meta.url).pathname);
+  const areas = bootAreas(boot);
+  const image = osipImage(boot, areas, 'machines/intel-edison.yaml');
+  // 0x1000 sectors instead of 0x3000, and so a sum of 0x22 instead of 0x02.
+  const own = golden.replace('0102010138', '0122010138').replace('001010010030', '001010010010');
+  expect(image === null ? null : osipTable(image).toString('hex')).toBe(own);
+  expect(areas.find(({ name }) => name === 'u-boot')).toMatchObject({ offsetBytes: 1024 ** 2, sizeBytes: 0x1000 * 512 });
 });
 
 describe('what a machine says of it', () => {
