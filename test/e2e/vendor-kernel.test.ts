@@ -80,6 +80,8 @@ async function repack(): Promise<void> {
   const bsp = join(work, 'bsp/board-1.0');
   await mkdir(join(bsp, 'boot'), { recursive: true });
   await execa('sh', ['-euc', 'gzip -1 < "$1/boot/vmlinuz-$3" > "$2/boot/Image.gz"; mv "$1/usr/lib/modules" "$2/modules"; mv "$1/usr/lib/linux-image-$3" "$2/boot/dtb"; ln -s /usr/src/linux "$2/modules/$3/build"', 'sh', content, bsp, release]);
+  // Modules packed in the other ways that kbuild knows, and one not at all.
+  await execa('sh', ['-euc', 'cd "$1/kernel/fs"; xz -d ext4/ext4.ko.xz overlayfs/overlay.ko.xz erofs/erofs.ko.xz; gzip ext4/ext4.ko; zstd -q --rm overlayfs/overlay.ko', 'sh', join(bsp, 'modules', release)]);
   archive = join(work, 'board-1.0.tar.xz');
   await execa('tar', ['--use-compress-program=xz -0', '-cf', archive, '-C', join(work, 'bsp'), '.']);
 }
