@@ -25,7 +25,8 @@ function loader({ boot }) {
   return `${before}U-Boot ${code(boot.file.split('/').at(-2))} of ${code(boot.package.package)}`;
 }
 
-function kernelOf({ kernel: { debian, source } }) {
+function kernelOf({ kernel: { debian, source, artifact } }) {
+  if (artifact) return `${code(artifact.name)} ${artifact.version} (${artifact.architecture}), by its address`;
   return source ? `built from ${code(source.package)} (${source.architecture})` : `${code(debian.package)} (${debian.architecture}${debian.suite ? `, ${debian.suite}` : ''})`;
 }
 
@@ -84,7 +85,7 @@ image may be handed on with them is between you and their makers.
 
 ${table(
   ['machine', 'file', 'licence', 'address'],
-  machines.flatMap(({ name, files }) => (files ?? []).map((file) => [code(name), code(file.name), file.license ?? '–', `<${file.url}>`])),
+  machines.flatMap(({ name, files, kernel }) => [...(files ?? []), ...(kernel.artifact ? [kernel.artifact] : [])].map((file) => [code(name), code(file.name), file.license ?? '–', `<${file.url}>`])),
 )}
 
 ## Not possible yet

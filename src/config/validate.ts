@@ -109,11 +109,14 @@ function machineViolations(machine: Machine): Violation[] {
     const names = Object.keys(origins);
     const given = names.filter((name) => origins[name] !== undefined);
     if (given.length === 1) return [];
-    const message = given.length === 0 ? `one of the keys ${names.join(' and ')} is needed` : `only one of the keys ${given.join(' and ')} can be there`;
-    return [{ path: [part], atKey: false, message, hint: `${names[0] ?? ''}: a binary package of Debian; source: built from Debian's sources` }];
+    const message = given.length === 0 ? `one of the keys ${inWords(names)} is needed` : `only one of the keys ${inWords(given)} can be there`;
+    const artifact = names.includes('artifact') ? '; artifact: an archive of its maker' : '';
+    return [{ path: [part], atKey: false, message, hint: `${names[0] ?? ''}: a binary package of Debian; source: built from Debian's sources${artifact}` }];
   };
-  return [...machineFiles(machine), ...one('kernel', { debian: kernel.debian, source: kernel.source }), ...(boot.method === 'u-boot' ? one('boot', { package: boot.package, source: boot.source }) : [])];
+  return [...machineFiles(machine), ...one('kernel', { debian: kernel.debian, source: kernel.source, artifact: kernel.artifact }), ...(boot.method === 'u-boot' ? one('boot', { package: boot.package, source: boot.source }) : [])];
 }
+
+const inWords = (names: readonly string[]): string => (names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`);
 
 /** Files by address: names that mean one file each, areas that mean a file that is there, and none that nobody wants. */
 function machineFiles({ files: given, boot }: Machine): Violation[] {

@@ -70,13 +70,13 @@ export interface Abilities {
 export const hasWatchdog = ({ qemu }: Machine): boolean => qemu?.system === 'x86_64';
 
 /** Images with Wi-Fi, and with a kernel of Debian's: of it there is a module that makes radios of nothing. */
-export const hasRadio = ({ kernel }: Machine, recipes: readonly { name: string }[]): boolean => kernel.source === undefined && recipes.some(({ name }) => name === 'wifi');
+export const hasRadio = ({ kernel }: Machine, recipes: readonly { name: string }[]): boolean => kernel.debian !== undefined && recipes.some(({ name }) => name === 'wifi');
 
 /** Images with ModemManager and the drivers of serial adapters, on boards that get a USB controller of QEMU's. */
-export const hasModem = ({ kernel, qemu }: Machine, recipes: readonly { name: string }[]): boolean => kernel.source === undefined && qemu !== undefined && takesUsb(qemu) && recipes.some(({ name }) => name === 'modemmanager');
+export const hasModem = ({ kernel, qemu }: Machine, recipes: readonly { name: string }[]): boolean => kernel.debian !== undefined && qemu !== undefined && takesUsb(qemu) && recipes.some(({ name }) => name === 'modemmanager');
 
 /** Images with BlueZ, on PCs: for their architecture the controllers' program is brought. */
-export const hasBluetooth = ({ arch, kernel }: Machine, recipes: readonly { name: string }[]): boolean => arch === 'amd64' && kernel.source === undefined && recipes.some(({ name }) => name === 'bluetooth');
+export const hasBluetooth = ({ arch, kernel }: Machine, recipes: readonly { name: string }[]): boolean => arch === 'amd64' && kernel.debian !== undefined && recipes.some(({ name }) => name === 'bluetooth');
 
 /** Images with a picture, on the PC: its firmware gives the kernel a screen, and DRM's driver takes that over. */
 export const hasScreen = ({ qemu }: Machine, recipes: readonly { name: string }[]): boolean => qemu?.system === 'x86_64' && recipes.some(({ name }) => name === 'splash');

@@ -275,8 +275,8 @@ export function commandLine(machine: Machine, mode: ImageRequest['mode'], recipe
 /** What the boot partition depends on: a change of a machine's QEMU lane must not make it again. */
 export function bootParts(machine: Machine): Pick<Machine, 'kernel' | 'boot' | 'disk' | 'files'> {
   const { kernel, boot, disk, files } = machine;
-  const { debian, source, deviceTrees } = kernel;
-  return { kernel: { ...(debian === undefined ? {} : { debian }), ...(source === undefined ? {} : { source }), ...(deviceTrees === undefined ? {} : { deviceTrees }) }, boot, disk, ...(files === undefined ? {} : { files }) };
+  const { debian, source, artifact, deviceTrees } = kernel;
+  return { kernel: { ...(debian === undefined ? {} : { debian }), ...(source === undefined ? {} : { source }), ...(artifact === undefined ? {} : { artifact }), ...(deviceTrees === undefined ? {} : { deviceTrees }) }, boot, disk, ...(files === undefined ? {} : { files }) };
 }
 
 function describedParts(machine: Machine): Task<'image/describe'>['args']['machine'] {

@@ -45,12 +45,17 @@ function component(one: ManifestPackage): Record<string, unknown> {
     purl: packageUrl(one),
     licenses: [...new Set(one.licences)].map(licence),
     hashes: [{ alg: 'SHA-256', content: one.sha256 }],
-    ...(one.homepage === null ? {} : { externalReferences: [{ type: 'website', url: one.homepage }] }),
+    ...references(one),
     properties: [
       { name: 'osbuild:source', value: `${one.source} ${one.sourceVersion}` },
       { name: 'osbuild:installedBytes', value: String(one.installedBytes) },
     ],
   };
+}
+
+function references({ homepage, sourceUrl }: ManifestPackage): Record<string, unknown> {
+  const found = [...(homepage === null ? [] : [{ type: 'website', url: homepage }]), ...(sourceUrl === undefined ? [] : [{ type: 'source-distribution', url: sourceUrl }])];
+  return found.length === 0 ? {} : { externalReferences: found };
 }
 
 function container(image: PreloadedImage): Record<string, unknown> {
@@ -112,7 +117,9 @@ const spdx: Record<string, string> = {
   'Zlib': 'Zlib',
 };
 
+const spdxIdentifiers = new Set(Object.values(spdx));
+
 function licence(name: string): Record<string, unknown> {
-  const id = spdx[name];
+  const id = spdx[name] ?? (spdxIdentifiers.has(name) ? name : undefined);
   return { license: id === undefined ? { name } : { id } };
 }

@@ -10,7 +10,7 @@ export * from './origins.ts';
 export * from './provider.ts';
 export * from './schema/index.ts';
 export * from './steps.ts';
-export type { DebianSteps } from './steps-debian.ts';
+export type { DebianSteps, KernelArtifact } from './steps-debian.ts';
 export type { DeviceSteps } from './steps-device.ts';
 export type { DownloadSteps, FileByUrl } from './steps-download.ts';
 export type { EngineSteps } from './steps-engine.ts';

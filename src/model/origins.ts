@@ -7,9 +7,10 @@ export interface Origin {
   architecture: DebianArchitecture | 'all';
 }
 
-/** Where a machine's kernel comes from. A machine that was read from a file has one. */
-export function kernelOrigin(kernel: Pick<Machine['kernel'], 'debian' | 'source'>): Origin {
-  const origin = kernel.debian ?? kernel.source;
+/** Where a machine's kernel comes from; an archive of its maker is known by the name that the machine gives it. A machine that was read from a file has one. */
+export function kernelOrigin(kernel: Pick<Machine['kernel'], 'debian' | 'source' | 'artifact'>): Origin {
+  const { artifact } = kernel;
+  const origin = kernel.debian ?? kernel.source ?? (artifact === undefined ? undefined : { package: artifact.name, architecture: artifact.architecture });
   if (origin === undefined) throw new Error('a machine without a kernel was not refused');
   return origin;
 }

@@ -88,5 +88,7 @@ export interface ManifestPackage {
   sha256: string;
   /** Where a file that no archive packages was loaded from. */
   downloadUrl?: string;
+  /** Where the sources of such a file are, when its machine says so. */
+  sourceUrl?: string;
   files: number;
 }

@@ -1,5 +1,5 @@
 import type { DebianArchitecture, LockedPackage, LockedSource } from './debian.ts';
-import type { Recipe } from './schema/index.ts';
+import type { Machine, Recipe } from './schema/index.ts';
 import type { FileByUrl } from './steps-download.ts';
 
 /** The Debian provider and the tools trees (src/providers/debian). */
@@ -15,7 +15,7 @@ export interface DebianSteps {
   'debian/unpack': { packages: LockedPackage[]; exclude: string[] };
   /**
    * Inputs: `debs` (task-files), `tools` (tree), and `built` (kernel.tar of source/kernel) where the packages are those of the
-   * sources. Outputs: vmlinuz, modules.tar (decompressed, with depmod's files), device-trees.tar (below the kernel's device tree
+   * sources; for a maker's archive `artifact` (task-files of download/files) instead of `debs`. Outputs: vmlinuz, modules.tar (decompressed, with depmod's files), device-trees.tar (below the kernel's device tree
    * folder), packages.json.
    */
   'debian/kernel': {
@@ -25,6 +25,8 @@ export interface DebianSteps {
     /** Modules that must be there, and who wants them. */
     required: { module: string; askedBy: string }[];
     deviceTrees: string[];
+    /** The kernel of its maker, which comes in no package. */
+    artifact?: KernelArtifact;
   };
   /** Inputs: `debs` (task-files), `tools` (tree). Outputs: kernel-headers.tar.zst, which works wherever it is unpacked. */
   'debian/kernel-headers': { packages: LockedPackage[] };
@@ -40,6 +42,18 @@ export interface DebianSteps {
    * `engine` (a program). Outputs: rootfs.tar, manifest.json.
    */
   'debian/finish': FinishArgs;
+}
+
+/** A maker's archive with a kernel, its modules and its device trees, and where they are inside (paths from the archive's top). */
+export interface KernelArtifact extends Omit<NonNullable<Machine['kernel']['artifact']>, 'release' | 'image' | 'modules' | 'deviceTrees'> {
+  /** What starts it: not every form of a kernel suits every one. */
+  loader: Machine['boot']['method'];
+  /** Null: the only one. */
+  release: string | null;
+  /** Null: in a usual place, as the next two. */
+  image: string | null;
+  modules: string | null;
+  deviceTrees: string | null;
 }
 
 export interface FinishArgs {

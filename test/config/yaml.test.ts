@@ -58,8 +58,21 @@ describe('a machine file', () => {
   });
 
   test('with no origin of the kernel, or with two of the boot loader, says which there are', () => {
-    expect(faults(machine.replace('debian: { package: linux-image-arm64, architecture: arm64 }', 'deviceTrees: [a.dtb]'))).toEqual([expect.stringMatching(/^m\.yaml:4:3: kernel: one of the keys debian and source is needed \(debian: a binary package/)]);
+    expect(faults(machine.replace('debian: { package: linux-image-arm64, architecture: arm64 }', 'deviceTrees: [a.dtb]'))).toEqual([expect.stringMatching(/^m\.yaml:4:3: kernel: one of the keys debian, source and artifact is needed \(debian: a binary package of Debian; source: [^;]*; artifact: an archive of its maker\)/)]);
     expect(faults(machine.replace('  file:', '  source: { package: u-boot, architecture: arm64, base: rpi_3_defconfig }\n  file:'))).toEqual([expect.stringContaining('boot: only one of the keys package and source can be there')]);
+  });
+
+  test('with a kernel of its maker: what it must say, where it is inside the archive, and nothing beside it', () => {
+    const full = { name: 'linux-maker', url: 'https://maker.invalid/k-1.tar.xz', sha256: 'a'.repeat(64), version: '1.0', architecture: 'arm64', license: 'GPL-2.0-only' };
+    const from = (artifact: Record<string, string>, more = ''): string => machine.replace('debian: { package: linux-image-arm64, architecture: arm64 }', `artifact: ${JSON.stringify(artifact)}${more}`);
+    expect(faults(from({ ...full, release: '6.6.31-v8+', image: 'bsp-1.2/boot/kernel8.img', modules: 'bsp-1.2/modules', deviceTrees: '..maker/boot' }))).toEqual([]);
+    const { sha256: _sha256, license: _license, ...some } = full;
+    expect(faults(from(some))).toEqual([expect.stringContaining('kernel.artifact: the key "sha256" is missing'), expect.stringContaining('kernel.artifact: the key "license" is missing')]);
+    expect(faults(from({ ...full, url: 'ftp://maker.invalid/k.tar' }))).toEqual([expect.stringContaining('kernel.artifact.url')]);
+    for (const image of ['/boot/Image', '../Image', 'boot/../../Image', './Image', 'boot//Image', 'boot/']) expect(faults(from({ ...full, image })), image).toEqual([expect.stringContaining('A path from the archive')]);
+    expect(faults(from({ ...full, release: '-b' }))).toEqual([expect.stringContaining('kernel.artifact.release')]);
+    expect(faults(from({ ...full, imgae: 'x' }))).toEqual([expect.stringContaining('did you mean "image"?')]);
+    expect(faults(from(full, '\n  debian: { package: linux-image-arm64, architecture: arm64 }'))).toEqual([expect.stringContaining('kernel: only one of the keys debian and artifact can be there')]);
   });
 
   test('with sources of a kernel whose fragment or base cannot be a file of settings', () => {

@@ -52,6 +52,12 @@ describe('the papers of an image', () => {
     expect(packageUrl(one('libstdc++6', 1))).toBe('pkg:deb/debian/libstdc%2B%2B6@1:2.3%2Bb1%7Erc1-4?arch=arm64');
   });
 
+  test('SBOM: a maker\'s kernel with its address, its SPDX identifier and where its sources are', () => {
+    const kernel = one('linux-maker', 1, { version: '6.6.31', licences: ['GPL-2.0-only'], homepage: null, downloadUrl: 'https://maker.invalid/k.tar.xz', sourceUrl: 'https://maker.invalid/linux-6.6.31' });
+    const { components } = cyclonedx({ ...manifest, packages: [kernel] }, 0) as { components: unknown[] };
+    expect(components).toEqual([expect.objectContaining({ name: 'linux-maker', version: '6.6.31', purl: `pkg:generic/linux-maker?checksum=sha256:${'a'.repeat(64)}&download_url=https%3A%2F%2Fmaker.invalid%2Fk.tar.xz`, licenses: [{ license: { id: 'GPL-2.0-only' } }], externalReferences: [{ type: 'source-distribution', url: 'https://maker.invalid/linux-6.6.31' }] })]);
+  });
+
   test('SBOM: every package with licences, hash and URL, and the same document every time', () => {
     const sbom = cyclonedx(manifest, 1_700_000_000) as { components: Array<Record<string, unknown>>; serialNumber: string; dependencies: Array<{ dependsOn: string[] }> };
     expect(sbom).toEqual(cyclonedx(manifest, 1_700_000_000));

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { sharedFiles } from '../../src/image/shared-files.ts';
 import { planImage } from '../../src/image/index.ts';
-import type { ImageRequest, Machine, ProvidedRoot } from '../../src/model/index.ts';
+import { kernelOrigin, type ImageRequest, type Machine, type ProvidedRoot } from '../../src/model/index.ts';
 
 const home = new URL('../..', import.meta.url).pathname;
 const machines = new Map(
@@ -114,6 +114,19 @@ describe.each([...machines])('the plan of %s', (name, machine) => {
     const lines = tasks.filter(({ kind }) => kind === 'image/boot' || kind === 'image/update').map(({ args }) => (args as { commandLine: string[] }).commandLine);
     expect(lines).toHaveLength(2);
     for (const line of lines) expect([line.at(-1), line.filter((word) => word === 'panic=10').length]).toEqual(['quiet', 1]);
+  });
+});
+
+describe('a kernel of its maker', () => {
+  test('is known to every step that is told of the machine, as one of a package is', () => {
+    const qemu = machines.get('qemuarm64');
+    if (qemu === undefined) throw new Error('there is no qemuarm64');
+    const artifact = { name: 'linux-maker', url: 'https://maker.invalid/k.tar', sha256: 'a'.repeat(64), version: '1', architecture: 'arm64' as const, license: 'GPL-2.0-only' };
+    const { debian: _debian, ...kernel } = qemu.kernel;
+    const { tasks } = planImage(request('board', { ...qemu, kernel: { ...kernel, artifact } }), provided, given);
+    const told = tasks.flatMap(({ args }) => ('machine' in args && typeof args.machine === 'object' && 'kernel' in args.machine ? [args.machine.kernel] : []));
+    expect(told.length).toBeGreaterThan(1);
+    for (const one of told) expect(kernelOrigin(one)).toEqual({ package: 'linux-maker', architecture: 'arm64' });
   });
 });
 

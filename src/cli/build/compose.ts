@@ -124,8 +124,10 @@ async function planDebian(invocation: Invocation, project: Project, request: Ima
   const lock = await lockFor(wish, world);
   const sources = await planSources(request, lock, invocation, world, locked);
   const files = planFiles(`download/${machine.name}/files`, `files of ${machine.name} by their addresses`, machine.machine.files ?? []);
-  const root = planRoot(request, lock, { tools: given.tools, engine: engine.binary, built: sources.built, headers: project.build.kernelHeaders ?? true, ...(files === null ? {} : { files: files.id }) });
-  return { ...root, tasks: [...engine.tasks, ...sources.tasks, ...(files === null ? [] : [files]), ...root.tasks] };
+  const { artifact } = machine.machine.kernel;
+  const kernel = planFiles(`download/${machine.name}/kernel`, `kernel of ${machine.name} by its address`, artifact === undefined ? [] : [artifact]);
+  const root = planRoot(request, lock, { tools: given.tools, engine: engine.binary, built: sources.built, headers: project.build.kernelHeaders ?? true, ...(files === null ? {} : { files: files.id }), ...(kernel === null ? {} : { artifact: kernel.id }) });
+  return { ...root, tasks: [...engine.tasks, ...sources.tasks, ...[files, kernel].filter((task) => task !== null), ...root.tasks] };
 }
 
 /** The engine for one architecture with the toolchain that compiles it. */

@@ -27,7 +27,7 @@ export interface Machine {
    */
   arch: 'armv5e' | 'armv6l' | 'armv7hf' | 'aarch64' | 'i386' | 'amd64';
   /**
-   * Where the kernel comes from (one of debian, source), and what of it goes into the image.
+   * Where the kernel comes from (one of debian, source, artifact), and what of it goes into the image.
    */
   kernel: {
     /**
@@ -63,6 +63,55 @@ export interface Machine {
        * @minItems 1
        */
       fragments: [Fragment, ...Fragment[]];
+    };
+    /**
+     * The kernel of a maker who hands it out built: an archive (tar; plain, gzip, xz or zstd; or a .deb) with kernel, modules and device trees. What kbuild's own `make tarxz-pkg` and `make bindeb-pkg` make needs no paths.
+     */
+    artifact?: {
+      /**
+       * What messages and the bill of materials call it, such as linux-maker.
+       */
+      name: string;
+      /**
+       * Address of the archive (http:// or https://, without credentials), best of an exact version.
+       */
+      url: string;
+      /**
+       * SHA-256 of the archive, 64 lower-case digits. It is verified before anything is done with it.
+       */
+      sha256: string;
+      /**
+       * What its maker calls this version; for the bill of materials.
+       */
+      version: string;
+      /**
+       * What the kernel is built for; may differ from the userland's. The kernel is held against it.
+       */
+      architecture: 'amd64' | 'arm64' | 'armhf' | 'armel' | 'i386';
+      /**
+       * SPDX identifier, such as GPL-2.0-only, or LicenseRef-… where there is none; for the bill of materials.
+       */
+      license: string;
+      /**
+       * Where its maker keeps the sources that it was built from; for the bill of materials.
+       */
+      sourceUrl?: string;
+      /**
+       * Which kernel, as `uname -r` says it, where the archive has modules of several.
+       */
+      release?: string;
+      /**
+       * The kernel's path inside the archive; without it the usual places, such as boot/vmlinuz-<release>. One that is compressed with gzip is unpacked.
+       */
+      image?: string;
+      /**
+       * Folder inside the archive that has one folder for each release; without it lib/modules or usr/lib/modules.
+       */
+      modules?: string;
+      /**
+       * Folder inside the archive that kernel.deviceTrees are below; without it the usual ones, such as boot/dtbs/<release>.
+       */
+      deviceTrees?: string;
     };
     /**
      * Paths below the kernel's device tree folder, put on the boot partition.

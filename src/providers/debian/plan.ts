@@ -1,4 +1,4 @@
-import { debianArchitectures, type AnyTask, type DebianArchitecture, type DebianLock, type ImageRequest, type Input, type LockedPackage, type LockedSource, type OutputRef, type ProvidedRoot, type RecipeSource, type SourceFile } from '../../model/index.ts';
+import { debianArchitectures, type AnyTask, type DebianArchitecture, type DebianLock, type ImageRequest, type Input, type KernelArtifact, type LockedPackage, type LockedSource, type Machine, type OutputRef, type ProvidedRoot, type RecipeSource, type SourceFile } from '../../model/index.ts';
 import { mainSet, packagesOfSet } from './apt/resolve.ts';
 import { lockedHeaders } from './kernel/headers.ts';
 
@@ -13,6 +13,8 @@ export interface ImagePlanOptions {
   headers: boolean;
   /** Task of the step download/files that brings what the machine names by address. */
   files?: string;
+  /** The same for the archive of kernel.artifact. */
+  artifact?: string;
 }
 
 /** Outputs of source builds. */
@@ -44,7 +46,7 @@ export function planTree({ id, title, lock }: { id: string; title: string; lock:
 }
 
 /** Tasks that make the root filesystem and boot files of an image. Pure. */
-export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engine, built, headers: wantsHeaders, files }: ImagePlanOptions): ProvidedRoot {
+export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engine, built, headers: wantsHeaders, files, artifact }: ImagePlanOptions): ProvidedRoot {
   const { machine, recipes, mode } = request;
   const id = (part: string): string => `debian/${machine.name}/${part}`;
   const set = (name: string): LockedPackage[] => plain(packagesOfSet(lock, name));
@@ -55,7 +57,7 @@ export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engin
   const exclude = [...request.debian.exclude, ...recipes.flatMap(({ recipe }) => recipe.exclude ?? [])];
   const parts: [part: string, title: string, packages: LockedPackage[]][] = [
     ['root', `packages of ${machine.name}`, root],
-    ['kernel', `kernel of ${machine.name}`, set('kernel')],
+    ...(artifact === undefined ? [['kernel', `kernel of ${machine.name}`, set('kernel')] satisfies [string, string, LockedPackage[]]] : []),
     ['boot-loader', `boot loader of ${machine.name}`, set('bootLoader')],
     ['initrd', `initrd packages of ${machine.name}`, set('initrd')],
   ];
@@ -77,8 +79,8 @@ export function planRoot(request: ImageRequest, lock: DebianLock, { tools, engin
       id: id('kernel'),
       kind: 'debian/kernel',
       title: `Unpack kernel of ${machine.name}`,
-      args: { packages: set('kernel'), modules: { exclude: machine.machine.kernel.modules?.exclude ?? [], include: machine.machine.kernel.modules?.include ?? [] }, required: requiredModules(request), deviceTrees: machine.machine.kernel.deviceTrees ?? [] },
-      inputs: { ...debs('kernel'), ...toolsInput, ...refInput('built', built?.kernel) },
+      args: { packages: set('kernel'), modules: { exclude: machine.machine.kernel.modules?.exclude ?? [], include: machine.machine.kernel.modules?.include ?? [] }, required: requiredModules(request), deviceTrees: machine.machine.kernel.deviceTrees ?? [], ...(artifact === undefined ? {} : { artifact: kernelArtifact(machine.machine) }) },
+      inputs: { ...(artifact === undefined ? debs('kernel') : { artifact: { from: 'task-files' as const, task: artifact } }), ...toolsInput, ...refInput('built', built?.kernel) },
       result: 'files',
     },
     { id: id('boot-loader'), kind: 'debian/boot-loader', title: `Unpack boot loader of ${machine.name}`, args: { packages: set('bootLoader'), ...(loader ? { built: { source: loader.source, architecture: loader.architecture } } : {}), ...(files === undefined ? {} : { files: (machine.machine.files ?? []).map(({ target: _target, ...file }) => file) }) }, inputs: { ...debs('boot-loader'), ...(files === undefined ? {} : { files: { from: 'task-files' as const, task: files } }), ...refInput('built', loader?.tar), ...refInput('copyright', loader?.copyright) }, result: 'files' },
@@ -140,6 +142,12 @@ function finishTask({ machine, recipes, mode, os }: ImageRequest, id: (part: str
     },
     result: 'files',
   };
+}
+
+function kernelArtifact({ kernel, boot }: Machine): KernelArtifact {
+  if (kernel.artifact === undefined) throw new Error('the archive of a kernel is fetched that the machine does not name');
+  const { release = null, image = null, modules = null, deviceTrees = null, ...rest } = kernel.artifact;
+  return { ...rest, loader: boot.method, release, image, modules, deviceTrees };
 }
 
 function refInput(name: string, ref: OutputRef | null | undefined): Record<string, Input> {

@@ -25,19 +25,19 @@ export function machineRequest(source: MachineSource, recipes: RecipeSource[]): 
   // What is built counts for nothing here but its sources.
   const boot = [...(uboot?.source === undefined ? [bootLoaderOrigin(machine.boot)] : []), ...(uboot?.firmware?.package === undefined ? [] : [uboot.firmware.package])];
   const sources = uboot?.source === undefined ? [] : asked([uboot.source.package], `machine ${name}`);
-  const built = machine.kernel.source;
-  const kernel = built === undefined ? kernelOrigin(machine.kernel) : { package: built.package, architecture: 'all' as const };
+  const { source: built, artifact } = machine.kernel;
+  const kernel = artifact !== undefined ? null : built === undefined ? kernelOrigin(machine.kernel) : { package: built.package, architecture: 'all' as const };
   const sets: Record<string, DebianSetRequest> = {
-    kernel: { packages: [qualified(kernel)], dependencies: built === undefined, ...(machine.kernel.debian?.suite === undefined ? {} : { suite: machine.kernel.debian.suite }) },
+    kernel: { packages: kernel === null ? [] : [qualified(kernel)], dependencies: kernel !== null && built === undefined, ...(machine.kernel.debian?.suite === undefined ? {} : { suite: machine.kernel.debian.suite }) },
     bootLoader: { packages: boot.map(qualified), dependencies: false },
     initrd: { packages: recipes.flatMap(({ recipe, name: by }) => asked(recipe.initrd?.packages?.debian ?? [], `recipe ${by} (initrd)`)), dependencies: true },
   };
-  const headers = built === undefined ? headersPackage(kernel.package) : null;
-  if (headers !== null) sets[headersSet] = { ...sets['kernel'], packages: [qualified({ ...kernel, package: headers })], dependencies: true, optional: true };
+  const headers = kernel === null || built !== undefined ? null : headersPackage(kernel.package);
+  if (kernel !== null && headers !== null) sets[headersSet] = { ...sets['kernel'], packages: [qualified({ ...kernel, package: headers })], dependencies: true, optional: true };
   for (const mode of ['development', 'production'] satisfies Modes[]) {
     const extra = recipes.flatMap(({ recipe, name: by }) => asked(recipe[mode]?.packages?.debian ?? [], `recipe ${by} (${mode})`));
     if (extra.length > 0) sets[mode] = { packages: [...packages, ...extra], dependencies: true };
   }
-  const foreign = [kernel, ...boot].flatMap((item) => (item.architecture === architecture || item.architecture === 'all' ? [] : [item.architecture]));
+  const foreign = [...(kernel === null ? [] : [kernel]), ...boot].flatMap((item) => (item.architecture === architecture || item.architecture === 'all' ? [] : [item.architecture]));
   return { request: sortRequest({ architecture, foreign, packages, sets, sources }), askedBy };
 }

@@ -115,8 +115,13 @@ export function yoctoMachine(machine: Machine): Machine {
   return { ...machine, kernel, boot: { ...boot, ...packed, ...(firmware === undefined ? {} : { firmware }) } };
 }
 
-function withArchitecture({ debian, source, ...kernel }: Machine['kernel'], architecture: DebianArchitecture): Machine['kernel'] {
-  return { ...kernel, ...(debian === undefined ? {} : { debian: { ...debian, architecture } }), ...(source === undefined ? {} : { source: { ...source, architecture } }) };
+function withArchitecture({ debian, source, artifact, ...kernel }: Machine['kernel'], architecture: DebianArchitecture): Machine['kernel'] {
+  return {
+    ...kernel,
+    ...(debian === undefined ? {} : { debian: { ...debian, architecture } }),
+    ...(source === undefined ? {} : { source: { ...source, architecture } }),
+    ...(artifact === undefined ? {} : { artifact: { ...artifact, architecture } }),
+  };
 }
 
 /** The task that fetches one source of layers; `release` null: bitbake itself. */

@@ -1,9 +1,11 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { OsbuildError, type Executor, type StepContext } from '../../../model/index.ts';
 import { nearestNames } from '../apt/package-names.ts';
 import { addTar, deliverTree, deliverWithDigests, extractTree, readFolder, readText, type RootTree, type TreeNode } from '../tar/index.ts';
-import { unpackPackages } from '../unpack/unpack.ts';
+import { unpackPackages, type Unpacked } from '../unpack/unpack.ts';
+import { unpackArtifact } from './artifact.ts';
 import { lackingHardening } from './hardening.ts';
 import { countInstalled, deviceTrees, kernelImage, kernelVersion, modulesFolder } from './layout.ts';
 import { builtinModules, chooseModules, moduleDependencies, moduleName } from './modules.ts';
@@ -12,9 +14,8 @@ type Context = StepContext<'debian/kernel'>;
 
 /** Executor of `debian/kernel`. */
 export const kernel: Executor<'debian/kernel'> = async (context) => {
-  const built = context.task.inputs['built'] !== undefined;
-  const { tree, manifest, owners } = await unpackPackages(context, context.args.packages, ['/usr/share/**', '/usr/src/**', '/boot/System.map-*']);
-  if (built) addTar(tree, context.input('built'));
+  const { artifact } = context.args;
+  const { tree, manifest, owners } = artifact === undefined ? await unpackKernel(context) : { ...(await unpackArtifact(context, artifact)), owners: null };
   const version = kernelVersion(tree);
   const image = kernelImage(tree, version);
   noteHardening(context, readText(tree, `boot/config-${version}`) ?? readText(tree, `${modulesFolder}/${version}/config`));
@@ -23,9 +24,17 @@ export const kernel: Executor<'debian/kernel'> = async (context) => {
   await deliverTree(context, 'device-trees.tar', deviceTrees(tree, version, context.args.deviceTrees));
   const modules = await placeModules(context, tree, version);
   await deliverWithDigests(context, 'modules.tar', modules);
-  countInstalled(manifest, tree, image, modules, built ? null : owners);
+  countInstalled(manifest, tree, image, modules, owners);
   await writeFile(context.output('packages.json'), `${JSON.stringify(manifest, null, 1)}\n`);
 };
+
+/** The packages of a kernel; of one that was built, what was built in place of its sources. */
+async function unpackKernel(context: Context): Promise<Pick<Unpacked, 'tree' | 'manifest'> & { owners: Unpacked['owners'] | null }> {
+  const { tree, manifest, owners } = await unpackPackages(context, context.args.packages, ['/usr/share/**', '/usr/src/**', '/boot/System.map-*']);
+  if (context.task.inputs['built'] === undefined) return { tree, manifest, owners };
+  addTar(tree, context.input('built'));
+  return { tree, manifest, owners: null };
+}
 
 /** A kernel without some protection is for the machine's author to judge: it is said, and used. */
 function noteHardening(context: Pick<Context, 'notice' | 'log'>, config: string | null): void {
@@ -85,18 +94,27 @@ async function addWithDependencies(
     if ([...batch].some((file) => file.endsWith('.zst'))) {
       await context.tool({ argv: ['sh', '-c', `find /tmp/root -name '*.ko.zst' -print0 | xargs -0 -r -P "$(nproc)" -n 32 zstd --quiet --decompress --rm --`] });
     }
+    for (const file of batch) if (file.endsWith('.gz')) await unpackGzip(path.join(root, base, file));
     fresh = new Set();
     for (const file of batch) {
       const plain = path.join(root, base, file.replace(/\.ko\.\w+$/, '.ko'));
       for (const name of moduleDependencies(await readFile(plain))) {
         const needed = byName.get(name);
-        if (needed === undefined && !builtin.has(name)) throw new Error(`module ${file} depends on ${name}, which the kernel does not have`);
+        if (needed === undefined && !builtin.has(name)) {
+          throw new OsbuildError('OSB_KERNEL_INCOMPLETE', `The module ${file} depends on ${name}, which the kernel has neither built in nor as a file.`, { hint: 'Leave it out with kernel.modules.exclude of the machine file, or choose another kernel.', details: { module: file, dependency: name } });
+        }
         if (needed === undefined || chosen.has(needed)) continue;
         chosen.add(needed);
         fresh.add(needed);
       }
     }
   }
+}
+
+/** Debian packs no modules so, makers of kernels do. */
+async function unpackGzip(file: string): Promise<void> {
+  await writeFile(file.slice(0, -'.gz'.length), gunzipSync(await readFile(file)));
+  await rm(file);
 }
 
 function moduleMissing(version: string, module: string, askedBy: string, names: string[]): OsbuildError {

@@ -23,7 +23,7 @@ export function kernelImage(tree: RootTree, version: string): TreeNode {
 
 /**
  * Counts what went into the image: modules, chosen and decompressed, and the kernel itself on the boot partition. They may
- * be of two packages. `owners` is null for a kernel that was built: then the one package of its sources stands for all.
+ * be of two packages. `owners` is null for a kernel that was built, or that is its maker's: then the one package of its sources, or its archive, stands for all.
  */
 export function countInstalled(manifest: PackageManifest, tree: RootTree, image: TreeNode, modules: RootTree, owners: Map<string, string> | null): void {
   const moduleOwners = new Set([...tree.keys()].flatMap((key) => (key.startsWith(`${modulesFolder}/`) && /\.ko(\.\w+)?$/.test(key) ? (owners?.get(key) ?? []) : [])));

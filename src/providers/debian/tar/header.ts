@@ -67,6 +67,8 @@ export function makeEntry(raw: RawHeader, extensions: Extensions): TarEntry {
   const type = types[raw.flag];
   if (type === undefined) throw new Error(`tar member of unknown type ${JSON.stringify(raw.flag)}: ${raw.name}`);
   const target = extensions.target ?? raw.linkName;
+  const sizeBytes = type === 'file' ? (extensions.sizeBytes ?? raw.sizeBytes) : 0;
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw new Error(`tar member of a size that is no number: ${raw.name}`);
   return {
     path: cleanPath(extensions.path ?? raw.name),
     type,
@@ -74,7 +76,7 @@ export function makeEntry(raw: RawHeader, extensions: Extensions): TarEntry {
     uid: extensions.uid ?? raw.uid,
     gid: extensions.gid ?? raw.gid,
     mtime: extensions.mtime ?? raw.mtime,
-    sizeBytes: type === 'file' ? (extensions.sizeBytes ?? raw.sizeBytes) : 0,
+    sizeBytes,
     target: type === 'hardlink' ? cleanPath(target) : type === 'link' ? target : '',
     devMajor: raw.devMajor,
     devMinor: raw.devMinor,

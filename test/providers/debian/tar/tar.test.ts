@@ -15,6 +15,15 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const longName = `deep/${'directory/'.repeat(14)}file-with-ünïcode`;
 
 describe('tar', () => {
+  test('refuses a member whose size is no number', () => {
+    const file = path.join(folder, 'bad.tar');
+    writeFileSync(path.join(folder, 'a'), 'a');
+    for (const size of ['x', '-9']) {
+      execFileSync('tar', ['--format=pax', `--pax-option=size:=${size}`, '-cf', file, '-C', folder, 'a']);
+      expect(() => indexTar(file), size).toThrow('a size that is no number');
+    }
+  });
+
   test('reads what GNU tar writes: long names, links, hard links, in any split of the stream', async () => {
     const source = path.join(folder, 'source');
     mkdirSync(path.join(source, path.dirname(longName)), { recursive: true });
