@@ -16,7 +16,7 @@ export interface OsEngine {
   containerName(id: string): Promise<string | undefined>;
   /** Removes an image and all its names; one that is gone or in use is let be. */
   remove(id: string): Promise<void>;
-  /** Starts a program of an image without any rights or network. */
+  /** Starts a program of an image without any rights or network, which cannot discard what stands on its devices (BLKDISCARD). */
   start(program: { imageId: string; argv: readonly string[]; environment: readonly string[]; binds: readonly string[]; devices: readonly { host: string; inside: string }[] }): Promise<RunningProgram>;
 }
 

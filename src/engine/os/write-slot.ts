@@ -15,6 +15,7 @@ const PIPE = 'root.tar';
 const INSIDE = '/update';
 const BOOT_PREFIX = 'boot/';
 const OPEN_PATIENCE_MS = 120_000;
+const ZEROS_BYTES = 1024 * 1024;
 
 /**
  * Writes a release into a slot that does not run: its own mkfs.erofs makes the root of the layer's archive right on the partition, the second layer's
@@ -23,6 +24,8 @@ const OPEN_PATIENCE_MS = 120_000;
 export async function writeSlot(device: Device, engine: OsEngine, imageId: string, release: Release, slot: Slot, say: Say): Promise<void> {
   const { system: { files }, places, boot } = device;
   const target = slotDevice(device, slot);
+  await say(`emptying slot ${slot}`);
+  await emptySlot(device, target, release.slot.sizeBytes);
   await files.removeTree(places.work);
   files.mkdirs(places.work, 0o700);
   files.makeFifo(`${places.work}/${PIPE}`, 0o600);
@@ -62,6 +65,21 @@ export async function writeSlot(device: Device, engine: OsEngine, imageId: strin
   await say('reading back what was written');
   await verifyRoot(device, target, release);
   await verifyBootFiles(device, slot, digests);
+}
+
+/**
+ * Zeros where the root is to stand. mkfs.erofs discards the whole partition and takes what it leaves out for zeros; but discarded sectors are whatever the medium makes of them
+ * (SD cards: ones or zeros, DATA_STAT_AFTER_ERASE of the SCR), and where nothing can be discarded the last root stands there. So this is written, and the program's discard is refused.
+ */
+async function emptySlot({ system: { files } }: Device, target: string, sizeBytes: number): Promise<void> {
+  const fd = files.open(target, 'read-write');
+  try {
+    const zeros = new Uint8Array(Math.min(ZEROS_BYTES, sizeBytes));
+    for (let left = sizeBytes; left > 0; left -= zeros.length) files.write(fd, zeros.subarray(0, Math.min(left, zeros.length)));
+    await files.fsync(fd);
+  } finally {
+    files.close(fd);
+  }
 }
 
 /** Gives the archive to the program through the pipe, which it opens when it has started. */

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_PROFILE } from '../../../src/engine/seccomp/default-profile.ts';
 import { parseProfile, resolveProfile, type SeccompFacts } from '../../../src/engine/seccomp/profile.ts';
+import { refuseIoctl } from '../../../src/engine/seccomp/refuse-ioctl.ts';
 
 const facts = (capabilities: string[] = [], architecture = 'amd64'): SeccompFacts => ({ capabilities, architecture, kernelVersion: '6.1.0-12-amd64' });
 
 /** What a filter answers to one system call, by the rules of libseccomp: a rule without arguments, or whose arguments match, wins over the default. */
-function verdict(given: SeccompFacts, name: string, argument = 0): string {
-  const filter = resolveProfile(DEFAULT_PROFILE, given);
+function verdict(given: SeccompFacts, name: string, argument = 0, profile = DEFAULT_PROFILE): string {
+  const filter = resolveProfile(profile, given);
   for (const call of filter.syscalls) {
     if (!call.names.includes(name)) continue;
     const fits = (call.args ?? []).every(({ value, valueTwo = 0, op }) => {
@@ -93,4 +94,17 @@ describe('a profile of the user', () => {
   ])('is refused: %s', (text, reason) => {
     expect(() => parseProfile(text)).toThrow(reason);
   });
+});
+
+describe('a profile without one request of ioctl', () => {
+  const without = refuseIoctl(DEFAULT_PROFILE, 0x1277);
+
+  it('refuses it, and nothing else', () => {
+    expect(verdict(facts(), 'ioctl', 0x1277, without)).toBe(REFUSED);
+    expect(verdict(facts(), 'ioctl', 0x1276, without)).toBe(ALLOWED);
+    expect(resolveProfile(without, facts()).syscalls.filter(({ names }) => names.includes('ioctl')).map(({ args }) => args)).toEqual([[{ index: 1, value: 0x1277, op: 'SCMP_CMP_NE' }]]);
+    for (const name of ['read', 'openat2', 'keyctl', 'clone']) expect(verdict(facts(), name, 0, without)).toBe(verdict(facts(), name));
+  });
+
+  it('is one that the API takes', () => expect(parseProfile(JSON.stringify(without))).toEqual(without));
 });

@@ -1,5 +1,6 @@
 import { jsonLines } from '../../http/client.ts';
 import type { OsEngine } from '../../os/index.ts';
+import { DEFAULT_PROFILE, refuseIoctl } from '../../seccomp/index.ts';
 import { ApiError } from '../api/api-client.ts';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command.ts';
@@ -16,6 +17,8 @@ interface ImageFacts {
 }
 
 const outputLines = '20';
+/** linux/fs.h: _IO(0x12, 119). */
+const BLKDISCARD = 0x1277;
 
 /** The engine of this device, by its API. */
 export function osEngine(context: CommandContext): OsEngine {
@@ -54,7 +57,7 @@ export function osEngine(context: CommandContext): OsEngine {
         json: {
           Image: imageId, Entrypoint: argv.slice(0, 1), Cmd: argv.slice(1), Env: environment, User: '0:0', WorkingDir: '/',
           HostConfig: {
-            NetworkMode: 'none', ReadonlyRootfs: true, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges'], Binds: binds,
+            NetworkMode: 'none', ReadonlyRootfs: true, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges', `seccomp=${JSON.stringify(refuseIoctl(DEFAULT_PROFILE, BLKDISCARD))}`], Binds: binds,
             Devices: devices.map(({ host, inside }) => ({ PathOnHost: host, PathInContainer: inside, CgroupPermissions: 'rw' })),
           },
         },

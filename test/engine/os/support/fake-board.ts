@@ -21,7 +21,7 @@ export const nextId = Object.keys(releases)[1] ?? '';
 export const releasesFor = (loader: Loader): typeof releases =>
   loader !== 'signed' ? releases : Object.fromEntries(Object.entries(releases).map(([id, one]) => [id, { ...one, release: { ...one.release, unified: { certificate: 'c'.repeat(64) } } }]));
 
-/** A device as it is flashed: the old release in slot A, nothing in slot B. */
+/** A device as it is flashed: the old release in slot A, in slot B what the medium has there, since a flashing tool leaves it out. */
 export function flashed(loader: Loader): Disk {
   const disk: Disk = { files: new Map(), folders: new Set(['/boot']) };
   const put = (path: string, content: string | Buffer): void => void disk.files.set(path, Buffer.from(content));
@@ -33,7 +33,7 @@ export function flashed(loader: Loader): Disk {
   for (const [path, content] of Object.entries(shared)) put(`/boot/${path}`, content);
   put('/boot/minke/shared.json', JSON.stringify(Object.fromEntries(Object.entries(shared).map(([path, content]) => [path, createHash('sha256').update(content).digest('hex')]))));
   put('/dev/vda2', old.partition);
-  put('/dev/vda3', Buffer.alloc(3 * 4096));
+  put('/dev/vda3', Buffer.alloc(3 * 4096, 0xff));
   const { verity } = old.release.slot;
   if (verity === undefined) throw new Error('the old release has a tree');
   if (loader === 'u-boot') {

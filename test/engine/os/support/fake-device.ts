@@ -132,7 +132,7 @@ export function release(version: string, machine = 'board', { withTree = true } 
   const kernel = `kernel ${version} `.repeat(200);
   const root = tarOf([tarFile('etc/os-release', `VERSION_ID=${version}\n`)]);
   const boot = tarOf([tarFolder('boot'), tarFile('boot/kernel', kernel), tarFolder('boot/dtb'), tarFile('boot/dtb/a.dtb', `tree ${version}`), tarFile('boot/initrd', `initrd ${version}`), tarFolder('shared'), tarFile('shared/boot.scr', script(version)), tarFolder('shared/EFI'), tarFile('shared/EFI/loader.efi', `loader ${version}`)]);
-  const made = Buffer.alloc(2 * 4096, `root of ${version}`);
+  const made = Buffer.concat([Buffer.alloc(4096, `root of ${version}`), Buffer.alloc(2048), Buffer.alloc(2048, version)]);
   const builder = createVerityTree(2, Buffer.from(sha256(made), 'hex'), (salt, block) => createHash('sha256').update(salt).update(block).digest());
   builder.add(made);
   const { tree, rootHash } = builder.finish();
@@ -176,10 +176,14 @@ export function fakeEngine(disk: Disk, power: { changesLeft: number; torn: boole
         async end() {
           if (devices.length === 0) return { status: healthy() ? 0 : 1, output: '' };
           const root = releases[imageId]?.root ?? Buffer.alloc(0);
-          // In pieces, over what stood there.
+          // In pieces, over what stood there; as mkfs.erofs does, it leaves out what is to be zeros.
           for (const { host } of devices) {
             const fd = files.open(host, 'read-write');
-            for (let at = 0; at < root.length; at += 2048) files.write(fd, root.subarray(at, at + 2048));
+            for (let at = 0; at < root.length; at += 2048) {
+              const piece = root.subarray(at, at + 2048);
+              files.seek(fd, at);
+              if (piece.some((byte) => byte !== 0)) files.write(fd, piece);
+            }
             files.close(fd);
           }
           return { status: 0, output: '' };
